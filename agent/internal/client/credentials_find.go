@@ -1,0 +1,284 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
+	"github.com/aws/smithy-go"
+)
+
+// Times that finding credentials may take. A credential_process that says
+// nothing for longer has hung; outside EC2 the instance's metadata service
+// never answers at all.
+const (
+	processTimeout  = 30 * time.Second
+	instanceTimeout = 6 * time.Second
+	sourceTimeout   = 60 * time.Second
+)
+
+// Credentials is what was found before the network was asked: which source
+// the SDK's chain will use, and what the operator should know about it.
+type Credentials struct {
+	Source Source
+	// Traps are not faults: environment keys that beat a profile, or that a
+	// named profile beats.
+	Traps []*CredentialsError
+
+	named   bool          // the profile was named in Buzón's configuration or by a flag
+	timeout time.Duration // of a credential_process
+}
+
+// FindCredentials looks at the environment and the shared files in the order
+// of the SDK's chain, without running or asking anything. A profile that is
+// named (other than "default") beats keys in the environment, as the
+// `--profile` of the AWS command line does; without one they win.
+// The error is a *CredentialsError.
+func FindCredentials(profile string, timeout time.Duration) (*Credentials, error) {
+	c := &Credentials{timeout: timeout, named: profile != "" && profile != "default"}
+	if c.timeout <= 0 {
+		c.timeout = processTimeout
+	}
+	env := environmentKeys()
+	if env.half != nil {
+		return nil, env.half
+	}
+	secrets, settings, err := readShared()
+	if err != nil {
+		return nil, err
+	}
+	asked := profile
+	if !c.named {
+		asked = firstEnv("AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+	}
+	known := func(name string) bool { return secrets.profiles[name] != nil || settings.profiles[name] != nil }
+	name := asked
+	if name == "" {
+		name = "default"
+	}
+	c.Source.Profile = name
+	if asked != "" && asked != "default" && !known(asked) {
+		return nil, &CredentialsError{Problem: UnknownProfile, Profile: asked, Places: secrets.path + ", " + settings.path}
+	}
+	inFile := gives(secrets.profiles[name]) || gives(settings.profiles[name])
+
+	if env.whole && !c.named {
+		c.Source.Kind, c.Source.Profile = SourceEnvironment, ""
+		if inFile || asked != "" {
+			c.trap(EnvironmentWins, name, env.variable)
+		}
+		return c, nil
+	}
+	if !c.named && os.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE") != "" {
+		c.Source.Kind, c.Source.File, c.Source.Profile = SourceWebIdentity, os.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE"), ""
+		return c, nil
+	}
+	if env.whole {
+		c.trap(ProfileWins, name, env.variable)
+	}
+	if secrets.loose() {
+		return nil, loose(secrets)
+	}
+	if err := c.fromProfile(name, secrets, settings, 0); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *Credentials) trap(p Problem, profile, variable string) {
+	c.Traps = append(c.Traps, &CredentialsError{Problem: p, Profile: profile, Variable: variable})
+}
+
+func loose(f *sharedFile) error {
+	return &CredentialsError{Problem: LooseFile, File: f.path, Mode: octal(f.mode.Perm())}
+}
+
+// fromProfile follows the SDK's order within one profile.
+func (c *Credentials) fromProfile(name string, secrets, settings *sharedFile, depth int) error {
+	lookup := func(key string) (string, *sharedFile) {
+		if v := secrets.profiles[name][key]; v != "" {
+			return v, secrets
+		}
+		if v := settings.profiles[name][key]; v != "" {
+			return v, settings
+		}
+		return "", nil
+	}
+	for _, f := range []*sharedFile{secrets, settings} {
+		id, secret := f.profiles[name]["aws_access_key_id"], f.profiles[name]["aws_secret_access_key"]
+		switch {
+		case id != "" && secret == "":
+			return &CredentialsError{Problem: HalfProfile, File: f.path, Profile: name, Variable: "aws_access_key_id", Missing: "aws_secret_access_key"}
+		case id == "" && secret != "":
+			return &CredentialsError{Problem: HalfProfile, File: f.path, Profile: name, Variable: "aws_secret_access_key", Missing: "aws_access_key_id"}
+		case id != "" && f.loose():
+			return loose(f)
+		}
+	}
+	found := func(kind SourceKind, f *sharedFile) error {
+		if c.Source.Kind == "" {
+			c.Source.Kind, c.Source.File = kind, f.path
+		}
+		return nil
+	}
+	if role, f := lookup("role_arn"); role != "" && depth == 0 {
+		if token, at := lookup("web_identity_token_file"); token != "" {
+			return found(SourceWebIdentity, at)
+		}
+		_ = found(SourceRole, f)
+	}
+	if source, f := lookup("source_profile"); source != "" && depth < 8 {
+		if secrets.profiles[source] == nil && settings.profiles[source] == nil {
+			return &CredentialsError{Problem: UnknownProfile, Profile: source, Places: f.path}
+		}
+		if source != name {
+			return c.fromProfile(source, secrets, settings, depth+1)
+		}
+	}
+	for _, kind := range []struct {
+		key  string
+		kind SourceKind
+	}{
+		{"aws_access_key_id", SourceFile},
+		{"credential_source", SourceRole},
+		{"sso_session", SourceSSO},
+		{"sso_start_url", SourceSSO},
+		{"login_session", SourceLogin},
+		{"credential_process", SourceProcess},
+	} {
+		if v, f := lookup(kind.key); v != "" {
+			return found(kind.kind, f)
+		}
+	}
+	if c.Source.Kind == "" {
+		c.Source.Kind = SourceInstance
+		if firstEnv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI") != "" {
+			c.Source.Kind = SourceContainer
+		}
+	}
+	return nil
+}
+
+// environment is what the environment says about keys.
+type environment struct {
+	whole    bool
+	variable string
+	half     error
+}
+
+func environmentKeys() environment {
+	id, idName := firstEnv("AWS_ACCESS_KEY_ID", "AWS_ACCESS_KEY"), "AWS_ACCESS_KEY_ID"
+	secret, secretName := firstEnv("AWS_SECRET_ACCESS_KEY", "AWS_SECRET_KEY"), "AWS_SECRET_ACCESS_KEY"
+	switch {
+	case id != "" && secret != "":
+		return environment{whole: true, variable: idName}
+	case id != "":
+		return environment{half: &CredentialsError{Problem: HalfPair, Variable: idName, Missing: secretName}}
+	case secret != "":
+		return environment{half: &CredentialsError{Problem: HalfPair, Variable: secretName, Missing: idName}}
+	default:
+		return environment{}
+	}
+}
+
+func firstEnv(names ...string) string {
+	for _, name := range names {
+		if v := os.Getenv(name); v != "" {
+			return v
+		}
+	}
+	return ""
+}
+
+// Options are what LoadDefaultConfig needs to follow the same path.
+func (c *Credentials) Options(ctx context.Context) ([]func(*config.LoadOptions) error, error) {
+	var options []func(*config.LoadOptions) error
+	if c.named {
+		options = append(options, config.WithSharedConfigProfile(c.Source.Profile))
+	}
+	switch c.Source.Kind {
+	case SourceProcess, SourceRole:
+		provider, err := c.process(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if provider != nil {
+			options = append(options, config.WithCredentialsProvider(provider))
+		}
+	case SourceEnvironment, SourceFile, SourceSSO, SourceLogin, SourceWebIdentity, SourceContainer, SourceInstance:
+	}
+	return options, nil
+}
+
+// Retrieve asks the source, once, within its time, and completes Source.
+// The error is a *CredentialsError, or the context's own.
+func (c *Credentials) Retrieve(ctx context.Context, provider aws.CredentialsProvider) (aws.Credentials, error) {
+	if provider == nil {
+		return aws.Credentials{}, &CredentialsError{Problem: NoCredentials}
+	}
+	limit := sourceTimeout
+	switch c.Source.Kind {
+	case SourceInstance:
+		limit = instanceTimeout
+	case SourceProcess, SourceRole:
+		limit = c.timeout + 5*time.Second
+	case SourceEnvironment, SourceFile, SourceSSO, SourceLogin, SourceWebIdentity, SourceContainer:
+	}
+	within, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	value, err := provider.Retrieve(within)
+	if err == nil && (value.AccessKeyID == "" || value.SecretAccessKey == "") {
+		err = errors.New("empty")
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return aws.Credentials{}, ctx.Err()
+		}
+		return aws.Credentials{}, c.failed(err, within.Err() != nil)
+	}
+	c.Source.Key, c.Source.Temporary = lastFour(value.AccessKeyID), value.SessionToken != ""
+	if value.CanExpire {
+		c.Source.Expires = value.Expires
+	}
+	return value, nil
+}
+
+// failed names what went wrong. The SDK's text is dropped wherever it may
+// quote what a process printed.
+func (c *Credentials) failed(err error, late bool) error {
+	e := &CredentialsError{Kind: c.Source.Kind, File: c.Source.File, Profile: c.Source.Profile}
+	var process *processcreds.ProviderError
+	var api smithy.APIError
+	switch {
+	case errors.As(err, &process):
+		e.Problem, e.Code, e.Timeout = processProblem(process)
+		if e.Problem == ProcessHung {
+			e.Timeout = c.timeout
+		}
+		return e
+	case errors.As(err, &api):
+		e.Problem, e.Code, e.cause = SourceFailed, api.ErrorCode(), err
+	case late:
+		e.Problem, e.Code, e.cause = SourceFailed, "timeout", err
+	default:
+		e.Problem, e.Code, e.cause = SourceFailed, "unreachable", err
+	}
+	switch c.Source.Kind {
+	case SourceInstance:
+		e.Problem, e.Code = NoCredentials, ""
+		e.Places = strings.Join([]string{"AWS_ACCESS_KEY_ID",
+			sharedPath("AWS_SHARED_CREDENTIALS_FILE", config.DefaultSharedCredentialsFilename()),
+			sharedPath("AWS_CONFIG_FILE", config.DefaultSharedConfigFilename())}, ", ")
+	case SourceSSO, SourceLogin:
+		if e.Code != "timeout" {
+			e.Problem = LoginExpired
+		}
+	case SourceEnvironment, SourceFile, SourceProcess, SourceWebIdentity, SourceRole, SourceContainer:
+	}
+	return e
+}

@@ -1,0 +1,253 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+)
+
+const (
+	testID     = "AKIATESTTESTTESTWXYZ"
+	testSecret = "SeCrEtSeCrEtSeCrEtSeCrEtSeCrEt/+canaryXY"
+)
+
+// bare gives a test an environment without credentials and a home of its own.
+func bare(t *testing.T) (home string) {
+	t.Helper()
+	for _, kv := range os.Environ() {
+		if name, _, _ := strings.Cut(kv, "="); strings.HasPrefix(name, "AWS_") || name == "CREDENTIALS_DIRECTORY" {
+			t.Setenv(name, "")
+			os.Unsetenv(name)
+		}
+	}
+	home = t.TempDir()
+	t.Setenv("HOME", home)
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", filepath.Join(home, "credentials"))
+	t.Setenv("AWS_CONFIG_FILE", filepath.Join(home, "config"))
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	return home
+}
+
+func write(t *testing.T, path, text string, mode os.FileMode) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), mode); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, mode); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// retrieve goes the whole way that client.Load goes.
+func retrieve(t *testing.T, profile string, timeout time.Duration) (*Credentials, error) {
+	t.Helper()
+	c, err := FindCredentials(profile, timeout)
+	if err != nil {
+		return nil, err
+	}
+	options, err := c.Options(t.Context())
+	if err != nil {
+		return c, err
+	}
+	cfg, err := config.LoadDefaultConfig(t.Context(), options...)
+	if err != nil {
+		return c, err
+	}
+	_, err = c.Retrieve(t.Context(), cfg.Credentials)
+	return c, err
+}
+
+func keys(profile string) string {
+	return "[" + profile + "]\naws_access_key_id = " + testID + "\naws_secret_access_key = " + testSecret + "\n"
+}
+
+func TestProblemsOfCredentialsAreNamedBeforeAnythingIsSent(t *testing.T) {
+	for _, c := range []struct {
+		name, profile, credentials, config string
+		mode                               os.FileMode
+		env                                map[string]string
+		want                               Problem
+		check                              func(*CredentialsError) bool
+	}{
+		{name: "none", want: NoCredentials, check: func(e *CredentialsError) bool { return strings.Contains(e.Places, "credentials") }},
+		{name: "id without secret", env: map[string]string{"AWS_ACCESS_KEY_ID": testID}, want: HalfPair,
+			check: func(e *CredentialsError) bool { return e.Missing == "AWS_SECRET_ACCESS_KEY" }},
+		{name: "secret without id", env: map[string]string{"AWS_SECRET_ACCESS_KEY": testSecret}, credentials: keys("default"), want: HalfPair,
+			check: func(e *CredentialsError) bool { return e.Missing == "AWS_ACCESS_KEY_ID" }},
+		{name: "readable by the group", credentials: keys("default"), mode: 0o640, want: LooseFile,
+			check: func(e *CredentialsError) bool { return e.Mode == "0640" }},
+		{name: "readable by others", credentials: keys("default"), mode: 0o604, want: LooseFile},
+		{name: "keys in a readable config file", config: keys("default"), mode: 0o644, want: LooseFile},
+		{name: "unknown profile", profile: "vm-02", credentials: keys("default"), want: UnknownProfile},
+		{name: "unknown profile by environment", env: map[string]string{"AWS_PROFILE": "vm-02"}, credentials: keys("default"), want: UnknownProfile},
+		{name: "unknown source profile", profile: "p", config: "[profile p]\nrole_arn = arn:aws:iam::111122223333:role/r\nsource_profile = gone\n", want: UnknownProfile},
+		{name: "broken header", credentials: "# mine\n[default\naws_access_key_id = x\n", want: BrokenFile,
+			check: func(e *CredentialsError) bool { return e.Line == 2 }},
+		{name: "a line that is no line", credentials: keys("default") + testSecret[:9] + "\n", want: BrokenFile,
+			check: func(e *CredentialsError) bool { return e.Line == 4 && !strings.Contains(e.Error(), testSecret[:9]) }},
+		{name: "byte order mark", credentials: "\ufeff" + keys("default"), want: BrokenFile,
+			check: func(e *CredentialsError) bool { return e.Line == 1 }},
+		{name: "half a profile", credentials: "[default]\naws_access_key_id = " + testID + "\n", want: HalfProfile},
+		{name: "a role that wants a person", profile: "p", config: "[profile p]\nrole_arn = arn:aws:iam::111122223333:role/r\nsource_profile = q\nmfa_serial = m\n[profile q]\ncredential_process = true\n", want: BadProfile},
+		{name: "process that fails", config: "[default]\ncredential_process = sh -c 'echo " + testSecret + " >&2; echo " + testSecret + "; exit 7'\n", want: ProcessFailed,
+			check: func(e *CredentialsError) bool { return e.Code == "7" }},
+		{name: "process that is not there", config: "[default]\ncredential_process = /nonexistent/signer\n", want: ProcessFailed,
+			check: func(e *CredentialsError) bool { return e.Code == "127" }},
+		{name: "process that hangs", config: "[default]\ncredential_process = sleep 600\n", want: ProcessHung},
+		{name: "process whose child hangs", config: "[default]\ncredential_process = sh -c 'sleep 600 | cat'\n", want: ProcessHung},
+		{name: "process that leaves a child with the pipe", config: "[default]\ncredential_process = sh -c 'sleep 5 & exit 0'\n", want: ProcessHung},
+		{name: "process that prints rubbish", config: "[default]\ncredential_process = echo " + testSecret + "\n", want: ProcessRubbish},
+		{name: "process of another version", config: "[default]\ncredential_process = echo '{\"Version\":2}'\n", want: ProcessRubbish},
+		{name: "process without a secret", config: "[default]\ncredential_process = echo '{\"Version\":1,\"AccessKeyId\":\"" + testID + "\"}'\n", want: ProcessRubbish},
+		{name: "process below a role", profile: "p", config: "[profile p]\nrole_arn = arn:aws:iam::111122223333:role/r\nsource_profile = q\nregion = eu-west-1\n[profile q]\ncredential_process = echo " + testSecret + "\n", want: ProcessRubbish},
+		{name: "web identity without its token", env: map[string]string{"AWS_WEB_IDENTITY_TOKEN_FILE": "/nonexistent/token", "AWS_ROLE_ARN": "arn:aws:iam::111122223333:role/r", "AWS_REGION": "eu-west-1"}, want: SourceFailed},
+		{name: "a login that never was", config: "[default]\nsso_start_url = https://example.awsapps.com/start\nsso_region = eu-west-1\nsso_account_id = 111122223333\nsso_role_name = r\n", want: LoginExpired},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			home := bare(t)
+			if c.mode == 0 {
+				c.mode = 0o600
+			}
+			if c.credentials != "" {
+				write(t, filepath.Join(home, "credentials"), c.credentials, c.mode)
+			}
+			if c.config != "" {
+				write(t, filepath.Join(home, "config"), c.config, c.mode)
+			}
+			for k, v := range c.env {
+				t.Setenv(k, v)
+			}
+			_, err := retrieve(t, c.profile, 300*time.Millisecond)
+			var e *CredentialsError
+			if !errors.As(err, &e) || e.Problem != c.want {
+				t.Fatalf("got %v, want the problem %s", err, c.want)
+			}
+			if c.check != nil && !c.check(e) {
+				t.Errorf("wrong particulars: %+v", e)
+			}
+			for _, text := range append([]string{e.Error()}, values(e.Args())...) {
+				if strings.Contains(text, testSecret) || strings.Contains(text, testID) {
+					t.Errorf("the error tells a secret: %s", text)
+				}
+			}
+		})
+	}
+}
+
+func values(m map[string]string) (all []string) {
+	for _, v := range m {
+		all = append(all, v)
+	}
+	return all
+}
+
+func TestTheSourceIsNamedAndFourCharactersOfTheKey(t *testing.T) {
+	answer := `{"Version":1,"AccessKeyId":"ASIA0000000000005678","SecretAccessKey":"` + testSecret + `","SessionToken":"t","Expiration":"2100-01-01T00:00:00Z"}`
+	for _, c := range []struct {
+		name, profile, credentials, config string
+		env                                map[string]string
+		want                               Source
+		trap                               Problem
+	}{
+		{name: "aws configure", credentials: keys("default"), config: "[default]\nregion = eu-west-1\n",
+			want: Source{Kind: SourceFile, File: "credentials", Profile: "default", Key: "WXYZ"}},
+		{name: "named profile", profile: "vm-01", credentials: keys("default") + keys("vm-01"),
+			want: Source{Kind: SourceFile, File: "credentials", Profile: "vm-01", Key: "WXYZ"}},
+		{name: "environment", env: map[string]string{"AWS_ACCESS_KEY_ID": "AKIA0000000000001234", "AWS_SECRET_ACCESS_KEY": testSecret},
+			want: Source{Kind: SourceEnvironment, Key: "1234"}},
+		{name: "environment beats default", env: map[string]string{"AWS_ACCESS_KEY_ID": "AKIA0000000000001234", "AWS_SECRET_ACCESS_KEY": testSecret},
+			credentials: keys("default"), want: Source{Kind: SourceEnvironment, Key: "1234"}, trap: EnvironmentWins},
+		{name: "environment beats AWS_PROFILE", env: map[string]string{"AWS_ACCESS_KEY_ID": "AKIA0000000000001234", "AWS_SECRET_ACCESS_KEY": testSecret, "AWS_PROFILE": "x"},
+			credentials: keys("x"), want: Source{Kind: SourceEnvironment, Key: "1234"}, trap: EnvironmentWins},
+		{name: "a named profile beats the environment", profile: "vm-01", env: map[string]string{"AWS_ACCESS_KEY_ID": "AKIA0000000000001234", "AWS_SECRET_ACCESS_KEY": testSecret},
+			credentials: keys("vm-01"), want: Source{Kind: SourceFile, File: "credentials", Profile: "vm-01", Key: "WXYZ"}, trap: ProfileWins},
+		{name: "process", profile: "p", config: "[profile p]\ncredential_process = echo '" + answer + "'\n",
+			want: Source{Kind: SourceProcess, File: "config", Profile: "p", Key: "5678", Temporary: true, Expires: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)}},
+		{name: "process in a shell", profile: "p", config: "[profile p]\ncredential_process = printf '%s' '" + answer + "' | cat\n",
+			want: Source{Kind: SourceProcess, File: "config", Profile: "p", Key: "5678", Temporary: true, Expires: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			home := bare(t)
+			if c.credentials != "" {
+				write(t, filepath.Join(home, "credentials"), c.credentials, 0o600)
+			}
+			if c.config != "" {
+				write(t, filepath.Join(home, "config"), c.config, 0o600)
+			}
+			for k, v := range c.env {
+				t.Setenv(k, v)
+			}
+			found, err := retrieve(t, c.profile, 5*time.Second)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.want.File != "" {
+				c.want.File = filepath.Join(home, c.want.File)
+			}
+			if found.Source != c.want {
+				t.Errorf("got %+v, want %+v", found.Source, c.want)
+			}
+			var trap Problem
+			if len(found.Traps) > 0 {
+				trap = found.Traps[0].Problem
+			}
+			if trap != c.trap {
+				t.Errorf("trap %q, want %q", trap, c.trap)
+			}
+		})
+	}
+}
+
+func TestFilesHandedOverBySystemdAreExempt(t *testing.T) {
+	home := bare(t)
+	write(t, filepath.Join(home, "credentials"), keys("default"), 0o640)
+	t.Setenv("CREDENTIALS_DIRECTORY", home)
+	if _, err := retrieve(t, "", time.Second); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("CREDENTIALS_DIRECTORY", filepath.Join(home, "elsewhere"))
+	var e *CredentialsError
+	if _, err := retrieve(t, "", time.Second); !errors.As(err, &e) || e.Problem != LooseFile {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestACancelledRetrieveIsNoFaultOfTheCredentials(t *testing.T) {
+	home := bare(t)
+	write(t, filepath.Join(home, "config"), "[default]\ncredential_process = sleep 600\n", 0o600)
+	c, err := FindCredentials("", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	options, err := c.Options(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := config.LoadDefaultConfig(t.Context(), options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := c.Retrieve(ctx, cfg.Credentials); !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func FuzzParseShared(f *testing.F) {
+	f.Add([]byte(keys("default")))
+	f.Add([]byte("[profile a b] # c\ns3 =\n  max = 3\n; x\n[x]#y\nk: v"))
+	f.Add([]byte("[]\n"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		sections, line := parseShared(data)
+		if (sections == nil) != (line > 0) {
+			t.Fatalf("either sections or a line: %v, %d", sections, line)
+		}
+	})
+}
