@@ -63,6 +63,10 @@ type Statement struct {
 	// parser did not understand a part of the statement: whoever judges must
 	// answer "undecided" for it. Always nil after a strict parse.
 	Unclear *Error
+	// UnclearConditions is set beside Unclear where only the Condition wasn't
+	// understood: the statement then applies to no more than its principals,
+	// actions and resources say.
+	UnclearConditions bool
 }
 
 // PrincipalKind says how a principal is named in a statement.
