@@ -1,0 +1,142 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"buzon/agent/internal/config"
+	"buzon/agent/internal/locale"
+)
+
+func newConfig(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "config",
+		Short: a.words.Text("cli.config-short"),
+		Args:  subcommandOnly,
+		RunE:  showHelp,
+	}
+	cmd.AddCommand(newConfigInit(a), newConfigValidate(a), newConfigShow(a))
+	return cmd
+}
+
+func newConfigInit(a *app) *cobra.Command {
+	var path string
+	cmd := &cobra.Command{
+		Use:   "init",
+		Short: a.words.Text("cli.config-init-short"),
+		Long:  a.words.Text("cli.config-init-long"),
+		Args:  noArgs,
+		RunE:  func(*cobra.Command, []string) error { return runConfigInit(a, path) },
+	}
+	cmd.Flags().StringVar(&path, "config", "", a.words.Text("cli.flag-config-init"))
+	return cmd
+}
+
+// runConfigInit writes a commented starting configuration; a file that is there
+// is never replaced.
+func runConfigInit(a *app, path string) error {
+	if path == "-" {
+		_, err := fmt.Fprint(a.stdout, a.words.Text("cli.config-start"))
+		return err
+	}
+	if path == "" {
+		paths := config.SearchPath(a.getenv)
+		path = paths[len(paths)-1]
+		if os.Geteuid() == 0 {
+			path = paths[0]
+		}
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return fail(badInput, err)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return usage("cli.config-exists", "path", path)
+	}
+	if err != nil {
+		return fail(badInput, err)
+	}
+	_, err = f.WriteString(a.words.Text("cli.config-start"))
+	if err := errors.Join(err, f.Close()); err != nil {
+		return errors.Join(err, os.Remove(path))
+	}
+	_, err = fmt.Fprintln(a.stdout, a.words.Text("cli.config-written", "path", path))
+	return err
+}
+
+func newConfigValidate(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "validate",
+		Short: a.words.Text("cli.config-validate-short"),
+		Args:  noArgs,
+	}
+	f := a.addConfigFlags(cmd, false)
+	cmd.RunE = func(*cobra.Command, []string) error {
+		c, err := f.load(a, "bucket")
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(a.stdout, a.words.Text("cli.config-valid", "path", c.File))
+		return err
+	}
+	return cmd
+}
+
+func newConfigShow(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "show",
+		Short: a.words.Text("cli.config-show-short"),
+		Long:  a.words.Text("cli.config-show-long"),
+		Args:  noArgs,
+	}
+	f := a.addConfigFlags(cmd, true)
+	cmd.RunE = func(*cobra.Command, []string) error {
+		c, err := f.load(a)
+		if err != nil {
+			return err
+		}
+		return showConfig(a, c)
+	}
+	return cmd
+}
+
+// showConfig prints the effective configuration as YAML, each value with a
+// comment that says where it came from.
+func showConfig(a *app, c *config.Config) error {
+	lines := c.Lines()
+	width := 0
+	for _, l := range lines {
+		if n := utf8.RuneCountInString(l.Text); l.Key != "" && n <= 60 {
+			width = max(width, n)
+		}
+	}
+	for _, l := range lines {
+		var err error
+		if l.Key == "" {
+			_, err = fmt.Fprintln(a.stdout, l.Text)
+		} else {
+			_, err = fmt.Fprintf(a.stdout, "%-*s  # %s\n", width, l.Text, origin(a.words, l.Origin))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func origin(words *locale.Printer, o config.Origin) string {
+	switch o.Kind {
+	case config.FromFile, config.FromFlag:
+		return o.Place()
+	case config.FromExpect:
+		return words.Text("cli.origin-expect")
+	case config.FromDefault:
+	}
+	return words.Text("cli.origin-default")
+}

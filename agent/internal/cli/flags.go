@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"buzon/agent/internal/config"
+)
+
+// configFlags are --config and the flags that are laid over the file. A command
+// adds them to its own and calls load.
+type configFlags struct {
+	cmd  *cobra.Command
+	path string
+}
+
+// flagMeanings are the ids of what the overlaid flags mean, in their order.
+var flagMeanings = []struct{ flag, meaning string }{
+	{"bucket", "cli.flag-bucket"},
+	{"prefix", "cli.flag-prefix"},
+	{"region", "cli.flag-region"},
+	{"endpoint", "cli.flag-endpoint"},
+	{"state", "cli.flag-state"},
+	{"profile", "cli.flag-profile"},
+}
+
+// addConfigFlags adds --config and, with overlay, --bucket --prefix --region
+// --endpoint --state --profile.
+func (a *app) addConfigFlags(cmd *cobra.Command, overlay bool) *configFlags {
+	f := &configFlags{cmd: cmd}
+	cmd.Flags().StringVar(&f.path, "config", "", a.words.Text("cli.flag-config"))
+	if overlay {
+		for _, m := range flagMeanings {
+			cmd.Flags().String(m.flag, "", a.words.Text(m.meaning))
+		}
+	}
+	return f
+}
+
+// load reads the configuration that the flags name; its error ends the command
+// with code 2. need are the keys without which the command can't begin.
+func (f *configFlags) load(a *app, need ...string) (*config.Config, error) {
+	over := map[string]string{}
+	for flag, key := range config.FlagKeys {
+		if given := f.cmd.Flags().Lookup(flag); given != nil && given.Changed {
+			over[key] = given.Value.String()
+		}
+	}
+	c, err := config.Load(config.Request{Path: f.path, Flags: over, Getenv: a.getenv})
+	if err != nil {
+		return nil, fail(badInput, err)
+	}
+	if err := c.Need(need...); err != nil {
+		return nil, fail(badInput, err)
+	}
+	return c, nil
+}

@@ -1,0 +1,152 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"buzon/agent/internal/locale"
+)
+
+// help writes what a command does, its subcommands, its flags and, for agent
+// itself, the exit codes.
+func (a *app) help(cmd *cobra.Command) {
+	w := a.stdout
+	text := cmd.Long
+	if text == "" {
+		text = cmd.Short
+	}
+	fmt.Fprintf(w, "%s\n\n%s\n  %s\n", text, a.words.Text("cli.help-usage"), useLine(a.words, cmd))
+	if rows := commandRows(cmd); len(rows) > 0 {
+		fmt.Fprintf(w, "\n%s\n", a.words.Text("cli.help-commands"))
+		writeRows(w, rows)
+	}
+	if rows := flagRows(a.words, cmd.NonInheritedFlags()); len(rows) > 0 && cmd.HasParent() {
+		fmt.Fprintf(w, "\n%s\n", a.words.Text("cli.help-flags"))
+		writeRows(w, rows)
+	}
+	global := cmd.InheritedFlags()
+	if !cmd.HasParent() {
+		global = cmd.PersistentFlags()
+	}
+	fmt.Fprintf(w, "\n%s\n", a.words.Text("cli.help-global"))
+	writeRows(w, flagRows(a.words, global))
+	if !cmd.HasParent() {
+		fmt.Fprintf(w, "\n%s\n", a.words.Text("cli.help-exits"))
+		writeRows(w, exitRows(a.words))
+		fmt.Fprintf(w, "\n%s\n", a.words.Text("cli.help-more"))
+	}
+}
+
+// useLine is how a command is called.
+func useLine(words *locale.Printer, cmd *cobra.Command) string {
+	line := cmd.CommandPath()
+	if cmd.HasAvailableSubCommands() {
+		return line + " " + words.Text("cli.help-subcommand")
+	}
+	if cmd.HasAvailableLocalFlags() {
+		line += " " + words.Text("cli.help-any-flags")
+	}
+	if _, args, ok := strings.Cut(cmd.Use, " "); ok {
+		line += " " + args
+	}
+	return line
+}
+
+func commandRows(cmd *cobra.Command) [][2]string {
+	var rows [][2]string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() || c.Name() == "help" && !cmd.HasParent() {
+			rows = append(rows, [2]string{c.Name(), c.Short})
+		}
+	}
+	return rows
+}
+
+func exitRows(words *locale.Printer) [][2]string {
+	var rows [][2]string
+	for _, e := range exits {
+		rows = append(rows, [2]string{fmt.Sprint(int(e.code)), words.Text(e.meaning)})
+	}
+	return rows
+}
+
+// flagRows are the flags with their meaning and default, in the order in which
+// they were added or by name, as the set says.
+func flagRows(words *locale.Printer, flags *pflag.FlagSet) [][2]string {
+	var rows [][2]string
+	flags.VisitAll(func(f *pflag.Flag) {
+		if f.Hidden {
+			return
+		}
+		value, meaning := pflag.UnquoteUsage(f)
+		name := "    --" + f.Name
+		if f.Shorthand != "" {
+			name = "-" + f.Shorthand + ", --" + f.Name
+		}
+		if f.Value.Type() != "bool" && value != "" {
+			name += " " + value
+		}
+		if d := f.DefValue; d != "" && d != "false" && d != "[]" && d != "0" && d != "0s" {
+			meaning += " " + words.Text("cli.help-default", "value", d)
+		}
+		rows = append(rows, [2]string{name, meaning})
+	})
+	return rows
+}
+
+// writeRows writes two columns; a second column that is long goes on below
+// itself.
+func writeRows(w io.Writer, rows [][2]string) {
+	const most, width = 30, 100
+	left := 0
+	for _, r := range rows {
+		if n := utf8.RuneCountInString(r[0]); n <= most {
+			left = max(left, n)
+		}
+	}
+	for _, r := range rows {
+		pad := left - utf8.RuneCountInString(r[0])
+		if pad < 0 {
+			fmt.Fprintf(w, "  %s\n%s", r[0], strings.Repeat(" ", left+4))
+		} else {
+			fmt.Fprintf(w, "  %s%s  ", r[0], strings.Repeat(" ", pad))
+		}
+		column := 0
+		for i, word := range strings.Fields(r[1]) {
+			n := utf8.RuneCountInString(word)
+			switch {
+			case i == 0:
+			case left+4+column+1+n > width:
+				fmt.Fprintf(w, "\n%s", strings.Repeat(" ", left+4))
+				column = 0
+			default:
+				fmt.Fprint(w, " ")
+				column++
+			}
+			fmt.Fprint(w, word)
+			column += n
+		}
+		fmt.Fprintln(w)
+	}
+}
+
+// newHelp is `agent help [COMMAND]`.
+func newHelp(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]…",
+		Short: a.words.Text("cli.help-short"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			found, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return subcommandOnly(found, rest)
+			}
+			a.help(found)
+			return nil
+		},
+	}
+}

@@ -1,0 +1,219 @@
+// Package cli is the command line of the agent: flags, wiring, exit codes and
+// the wording of errors.
+//
+// Main runs one command and returns the exit code; it is all that main calls.
+// Each command is one file with a constructor newX(app) that is listed in the
+// table commands below. A constructor adds flags and a RunE, which loads the
+// configuration (configFlags), builds the rooms, calls them, and hands their
+// results to report.
+//
+// There is no logic here: what a file, a policy or an answer means is decided in
+// the rooms. Errors come back as values; tell puts them into words.
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"buzon/agent/internal/config"
+	"buzon/agent/internal/locale"
+)
+
+// commands is the table of subcommands, in the order of the help.
+var commands = []func(*app) *cobra.Command{
+	newConfig,
+	newVersion,
+	newCompletion,
+}
+
+// app is what every command needs of its surroundings.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	getenv         func(string) string
+	words          *locale.Printer
+	log            *slog.Logger // made once, before the command runs
+	flags          globalFlags
+}
+
+// globalFlags are the flags that every command has.
+type globalFlags struct {
+	lang, logLevel, logFormat, color string
+}
+
+// Main runs the command that args name and returns its exit code. env is the
+// environment as of os.Environ.
+func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, env []string) int {
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, getenv: lookup(env)}
+	a.words = locale.Load(locale.Detect(askedLang(args), a.getenv))
+	root := newRoot(a)
+	root.SetArgs(args)
+	root.SetIn(stdin)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return int(done)
+	}
+	var e *exitError
+	if !errors.As(err, &e) {
+		e = &exitError{code: codeOf(err), err: err}
+	}
+	if e.err != nil {
+		a.tell(e.err)
+	}
+	return int(e.code)
+}
+
+// codeOf is the exit code of an error that carries none: a configuration that
+// can't be used is wrong input, and so is anything else that stopped a command
+// before it began.
+func codeOf(err error) code {
+	var faults config.Errors
+	if errors.As(err, &faults) {
+		return badInput
+	}
+	return answerNo
+}
+
+func lookup(env []string) func(string) string {
+	m := make(map[string]string, len(env))
+	for _, kv := range env {
+		if k, v, ok := strings.Cut(kv, "="); ok {
+			m[k] = v
+		}
+	}
+	return func(k string) string { return m[k] }
+}
+
+// askedLang is the value of --lang, looked for before the flags are read, since
+// the help and the errors about flags are in that language too.
+func askedLang(args []string) string {
+	for i, arg := range args {
+		if arg == "--" {
+			break
+		}
+		if v, ok := strings.CutPrefix(arg, "--lang="); ok {
+			return v
+		}
+		if arg == "--lang" && i+1 < len(args) {
+			return args[i+1]
+		}
+	}
+	return ""
+}
+
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "agent",
+		Short:         a.words.Text("cli.agent-short"),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          subcommandOnly,
+		RunE:          showHelp,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return a.prepare(cmd)
+		},
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+	}
+	flags := root.PersistentFlags()
+	flags.StringVar(&a.flags.lang, "lang", "", a.words.Text("cli.flag-lang"))
+	flags.StringVar(&a.flags.logLevel, "log-level", "", a.words.Text("cli.flag-log-level"))
+	flags.StringVar(&a.flags.logFormat, "log-format", "text", a.words.Text("cli.flag-log-format"))
+	flags.StringVar(&a.flags.color, "color", "auto", a.words.Text("cli.flag-color"))
+	flags.BoolP("help", "h", false, a.words.Text("cli.flag-help"))
+	root.SetFlagErrorFunc(flagError)
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { a.help(cmd) })
+	for _, construct := range commands {
+		root.AddCommand(construct(a))
+	}
+	root.SetHelpCommand(newHelp(a))
+	return root
+}
+
+// prepare checks the global flags and makes the logger.
+func (a *app) prepare(cmd *cobra.Command) error {
+	if a.flags.lang != "" && !locale.Known(a.flags.lang) {
+		return usage("cli.bad-choice", "flag", "--lang", "got", a.flags.lang, "choices", locale.Languages[:])
+	}
+	if err := choice("--color", a.flags.color, "auto", "always", "never"); err != nil {
+		return err
+	}
+	if err := choice("--log-format", a.flags.logFormat, "text", "json"); err != nil {
+		return err
+	}
+	log, err := a.newLogger(cmd)
+	a.log = log
+	return err
+}
+
+// choice is a usage error unless got is one of the choices.
+func choice(flag, got string, choices ...string) error {
+	for _, c := range choices {
+		if got == c {
+			return nil
+		}
+	}
+	return usage("cli.bad-choice", "flag", flag, "got", got, "choices", choices)
+}
+
+// showHelp is what a command that only has subcommands does.
+func showHelp(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+
+// subcommandOnly refuses a word that is no subcommand, naming the nearest.
+func subcommandOnly(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, c := range cmd.Commands() {
+		if !c.Hidden {
+			names = append(names, c.Name())
+		}
+	}
+	if near := config.Nearest(args[0], names); near != "" {
+		return usage("cli.unknown-command-near", "command", cmd.CommandPath(), "got", args[0], "near", near)
+	}
+	return usage("cli.unknown-command", "command", cmd.CommandPath(), "got", args[0])
+}
+
+// noArgs refuses every argument.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usage("cli.no-arguments", "command", cmd.CommandPath(), "got", args[0])
+	}
+	return nil
+}
+
+// flagError puts an error about flags into a sentence.
+func flagError(cmd *cobra.Command, err error) error {
+	var (
+		unknown *pflag.NotExistError
+		missing *pflag.ValueRequiredError
+		invalid *pflag.InvalidValueError
+	)
+	switch {
+	case errors.As(err, &unknown):
+		got := "--" + unknown.GetSpecifiedName()
+		if unknown.GetSpecifiedShortnames() != "" {
+			return usage("cli.unknown-flag", "command", cmd.CommandPath(), "got", "-"+unknown.GetSpecifiedName())
+		}
+		var names []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
+		if near := config.Nearest(got, names); near != "" {
+			return usage("cli.unknown-flag-near", "command", cmd.CommandPath(), "got", got, "near", near)
+		}
+		return usage("cli.unknown-flag", "command", cmd.CommandPath(), "got", got)
+	case errors.As(err, &missing):
+		return usage("cli.flag-needs-value", "command", cmd.CommandPath(), "flag", "--"+missing.GetFlag().Name)
+	case errors.As(err, &invalid):
+		return usage("cli.bad-flag", "command", cmd.CommandPath(), "flag", "--"+invalid.GetFlag().Name, "got", invalid.GetValue())
+	}
+	return usage("cli.bad-flags", "command", cmd.CommandPath(), "reason", err)
+}
