@@ -1,0 +1,7 @@
+package s3server
+
+// Names of the room's own that its tests look at.
+var (
+	Combine = combine
+	Encode  = encode
+)
