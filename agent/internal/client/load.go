@@ -1,0 +1,131 @@
+package client
+
+import (
+	"context"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/middleware"
+)
+
+// Addressing is how a bucket stands in a request's URL.
+type Addressing string
+
+// Addressings. Auto is virtual-hosted at AWS, path-style elsewhere.
+const (
+	AddressingAuto    Addressing = "auto"
+	AddressingPath    Addressing = "path"
+	AddressingVirtual Addressing = "virtual"
+)
+
+// Settings say whom to be and where to go. The zero value is the SDK's own
+// default chain at AWS.
+type Settings struct {
+	Profile    string // "" means the SDK's own choice
+	Region     string // "" means the profile's
+	Endpoint   string // of S3; "" means AWS, or AWS_ENDPOINT_URL(_S3)
+	Addressing Addressing
+	Version    string // of the agent, for the user agent
+	// ProcessTimeout bounds a credential_process; 0 is 30 s.
+	ProcessTimeout time.Duration
+	// Secrets is told of every secret that is loaded; nil is allowed.
+	Secrets *Secrets
+}
+
+// AWS is one set of credentials and the clients that use them.
+type AWS struct {
+	Config aws.Config
+	S3     *s3.Client
+	// STS is nil where S3 has an endpoint of its own and STS has none: then
+	// nothing may go to AWS.
+	STS *sts.Client
+	// Source is where the credentials came from.
+	Source Source
+	// Traps are what the operator should know about the source.
+	Traps []*CredentialsError
+	// Endpoint is S3's custom endpoint, "" at AWS. STSEndpoint likewise.
+	Endpoint, STSEndpoint string
+	// Custom is true for a store that is not AWS's own.
+	Custom bool
+}
+
+// IAM is the client of the identity service, for the judging side.
+func (a *AWS) IAM() *iam.Client { return iam.NewFromConfig(a.Config) }
+
+// Load finds credentials, fetches them once, and builds the clients. It sends
+// nothing to S3. The error is a *CredentialsError, the context's own, or a
+// wrapped one of the SDK's.
+func Load(ctx context.Context, s Settings) (*AWS, error) {
+	found, err := FindCredentials(s.Profile, s.ProcessTimeout)
+	if err != nil {
+		return nil, err
+	}
+	options, err := found.Options(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if s.Region != "" {
+		options = append(options, config.WithRegion(s.Region))
+	}
+	options = append(options,
+		// Every signing path must agree about the time, so that a wrong clock
+		// is seen and not worked around in one of them.
+		config.WithDisableClockSkewCorrection(aws.Bool(true)),
+		config.WithAPIOptions([]func(*middleware.Stack) error{awsmiddleware.AddUserAgentKeyValue("buzon", s.version())}),
+	)
+	cfg, err := config.LoadDefaultConfig(ctx, options...)
+	if err != nil {
+		return nil, &CredentialsError{Problem: BadProfile, Profile: found.Source.Profile, File: found.Source.File, cause: err}
+	}
+	value, err := found.Retrieve(ctx, cfg.Credentials)
+	if err != nil {
+		return nil, err
+	}
+	s.Secrets.Hide(value.SecretAccessKey, value.SessionToken)
+	if cfg.Region == "" {
+		return nil, &CredentialsError{Problem: NoRegion, Profile: found.Source.Profile, Kind: found.Source.Kind}
+	}
+	a := &AWS{Config: cfg, Source: found.Source, Traps: found.Traps}
+	a.S3 = s3.NewFromConfig(cfg, func(o *s3.Options) {
+		if s.Endpoint != "" {
+			o.BaseEndpoint = aws.String(s.Endpoint)
+		}
+		a.Endpoint = aws.ToString(o.BaseEndpoint)
+		a.Custom = a.Endpoint != "" && !amazon(a.Endpoint)
+		o.UsePathStyle = s.Addressing == AddressingPath || s.Addressing != AddressingVirtual && a.Custom
+	})
+	client := sts.NewFromConfig(cfg)
+	a.STSEndpoint = aws.ToString(client.Options().BaseEndpoint)
+	if a.Endpoint == "" || a.STSEndpoint != "" {
+		a.STS = client
+	}
+	return a, nil
+}
+
+func (s Settings) version() string {
+	if s.Version == "" {
+		return "devel"
+	}
+	return s.Version
+}
+
+// amazon tells whether an endpoint is AWS's own, such as a VPC endpoint.
+func amazon(endpoint string) bool {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return false
+	}
+	for _, domain := range []string{".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".api.aws"} {
+		if strings.HasSuffix(u.Hostname(), domain) {
+			return true
+		}
+	}
+	return false
+}
