@@ -4,6 +4,9 @@ go 1.26.0
 
 toolchain go1.26.8
 
+// The CDK command line brings Go templates that are no packages.
+ignore ./infra/node_modules
+
 require (
 	github.com/aws/aws-cdk-go/awscdk/v2 v2.270.0
 	github.com/aws/aws-sdk-go-v2 v1.48.0

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// auditorPath is the IAM path of the auditor's policy and role: not the
+// uploaders', whom the guard would let do nothing here.
+const auditorPath = "/buzon-audit/"
+
+// What `agent audit-policy` asks about the account and the bucket. All of it
+// reads rules; none of it reads data or changes anything.
+var (
+	// Of the account: IAM's documents, and access points, which have no list for
+	// one bucket.
+	auditAccount = []string{
+		"iam:GenerateCredentialReport", "iam:GetCredentialReport",
+		"iam:GetAccessKeyLastUsed", "iam:GetAccountAuthorizationDetails", "iam:GetGroup", "iam:GetGroupPolicy",
+		"iam:GetLoginProfile", "iam:GetPolicy", "iam:GetPolicyVersion", "iam:GetRole", "iam:GetRolePolicy",
+		"iam:GetUser", "iam:GetUserPolicy", "iam:ListAccessKeys", "iam:ListAttachedGroupPolicies",
+		"iam:ListAttachedRolePolicies", "iam:ListAttachedUserPolicies", "iam:ListGroupPolicies",
+		"iam:ListGroupsForUser", "iam:ListRolePolicies", "iam:ListRoles", "iam:ListServiceSpecificCredentials",
+		"iam:ListSigningCertificates", "iam:ListSSHPublicKeys", "iam:ListUserPolicies", "iam:ListUserTags",
+		"iam:ListUsers", "iam:SimulatePrincipalPolicy",
+		"s3:GetAccessPoint", "s3:GetAccessPointPolicy", "s3:GetAccessGrantsInstance", "s3:GetAccountPublicAccessBlock",
+		"s3:ListAccessGrants", "s3:ListAccessGrantsLocations", "s3:ListAccessPoints",
+		"s3:ListAccessPointsForObjectLambda", "s3:ListMultiRegionAccessPoints", "s3:GetMultiRegionAccessPointPolicy",
+	}
+	// Of the bucket.
+	auditBucket = []string{
+		"s3:GetBucketAcl", "s3:GetBucketLocation", "s3:GetBucketObjectLockConfiguration", "s3:GetBucketOwnershipControls",
+		"s3:GetBucketPolicy", "s3:GetBucketPolicyStatus", "s3:GetBucketPublicAccessBlock", "s3:GetBucketVersioning",
+		"s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration", "s3:GetReplicationConfiguration",
+	}
+	// Of its key.
+	auditKey = []string{"kms:DescribeKey", "kms:GetKeyPolicy", "kms:ListGrants"}
+)
+
+// newAuditor makes the policy with which a reviewer runs `agent audit-policy`
+// live, and a role that holds it where the settings name who may assume it.
+func newAuditor(stack awscdk.Stack, bucket awss3.Bucket, s *Settings) {
+	allow := func(sid string, actions []string, resource string) awsiam.PolicyStatement {
+		return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Sid: jsii.String(sid), Actions: jsii.Strings(actions...), Resources: jsii.Strings(resource),
+		})
+	}
+	statements := []awsiam.PolicyStatement{
+		allow("ReadTheRules", auditAccount, "*"),
+		allow("ReadTheBucketsRules", auditBucket, *bucket.BucketArn()),
+	}
+	if key := bucket.EncryptionKey(); key != nil {
+		statements = append(statements, allow("ReadTheKeysRules", auditKey, *key.KeyArn()))
+	}
+	document := awsiam.NewManagedPolicy(stack, jsii.String("AuditorPolicy"), &awsiam.ManagedPolicyProps{
+		Description: jsii.String("Buzon: lets a reviewer run agent audit-policy, and no more"),
+		Path:        jsii.String(auditorPath), Statements: &statements,
+	})
+	if len(s.Auditors) == 0 {
+		return
+	}
+	var who []awsiam.IPrincipal
+	for _, arn := range s.Auditors {
+		who = append(who, awsiam.NewArnPrincipal(jsii.String(arn)))
+	}
+	awsiam.NewRole(stack, jsii.String("AuditorRole"), &awsiam.RoleProps{
+		Description: jsii.String(fmt.Sprintf("Buzon: reviews the uploaders under %s", s.Path)),
+		Path:        jsii.String(auditorPath),
+		AssumedBy:   awsiam.NewCompositePrincipal(who...), ManagedPolicies: &[]awsiam.IManagedPolicy{document},
+	})
+}

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// newBucket makes the bucket, and with encryption "kms" its key. The bucket's
+// policy is there when it returns: with the statement that nobody speaks to it
+// without TLS 1.2, and retained together with the bucket, for a bucket that
+// outlives its guard would be a trap.
+func newBucket(stack awscdk.Stack, s *Settings) awss3.Bucket {
+	removal := awscdk.RemovalPolicy_RETAIN
+	if !s.Retain {
+		removal = awscdk.RemovalPolicy_DESTROY
+	}
+	props := &awss3.BucketProps{
+		BlockPublicAccess:      awss3.BlockPublicAccess_BLOCK_ALL(),
+		ObjectOwnership:        awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED,
+		EnforceSSL:             jsii.Bool(true),
+		MinimumTLSVersion:      jsii.Number(1.2),
+		BlockedEncryptionTypes: &[]awss3.BlockedEncryptionType{awss3.BlockedEncryptionType_SSE_C()},
+		Versioned:              jsii.Bool(s.Versioning),
+		EventBridgeEnabled:     jsii.Bool(s.EventBridge),
+		LifecycleRules:         lifecycle(s),
+		RemovalPolicy:          removal,
+	}
+	switch {
+	case s.AccountRegional:
+		props.BucketNamespace = awss3.BucketNamespace_ACCOUNT_REGIONAL
+		props.BucketNamePrefix = jsii.String(s.BucketName)
+	case s.BucketName != "":
+		props.BucketName = jsii.String(s.BucketName)
+	}
+	switch s.Encryption {
+	case EncryptionS3:
+		props.Encryption = awss3.BucketEncryption_S3_MANAGED
+	case EncryptionKMS:
+		props.Encryption = awss3.BucketEncryption_KMS
+		props.EncryptionKey = awskms.NewKey(stack, jsii.String("Key"), &awskms.KeyProps{
+			Description:       jsii.String("Buzon: encrypts the bucket " + s.StackName),
+			EnableKeyRotation: jsii.Bool(true),
+			RemovalPolicy:     removal,
+		})
+		// With a Bucket Key the encryption context is the bucket, and the policy of
+		// an uploader could no longer be held to its prefix (S3 User Guide, "Reducing
+		// the cost of SSE-KMS with Amazon S3 Bucket Keys").
+		props.BucketKeyEnabled = jsii.Bool(false)
+	}
+	switch s.ObjectLock {
+	case LockNone:
+	case LockGovernance:
+		props.ObjectLockDefaultRetention = awss3.ObjectLockRetention_Governance(days(s.ObjectLockDays))
+	case LockCompliance:
+		props.ObjectLockDefaultRetention = awss3.ObjectLockRetention_Compliance(days(s.ObjectLockDays))
+	}
+	bucket := awss3.NewBucket(stack, jsii.String("Bucket"), props)
+	bucket.Policy().ApplyRemovalPolicy(removal)
+	return bucket
+}
+
+// lifecycle always clears away the parts of uploads that were never completed:
+// an uploader may not list them, so nobody else would.
+func lifecycle(s *Settings) *[]*awss3.LifecycleRule {
+	rules := []*awss3.LifecycleRule{{
+		Id:                                  jsii.String("AbortIncompleteUploads"),
+		AbortIncompleteMultipartUploadAfter: days(1),
+	}}
+	if s.ExpireDays > 0 {
+		rules = append(rules, &awss3.LifecycleRule{
+			Id: jsii.String("ExpireObjects"), Expiration: days(s.ExpireDays),
+		})
+	}
+	if s.NoncurrentDays > 0 {
+		rule := &awss3.LifecycleRule{
+			Id: jsii.String("ExpireNoncurrentVersions"), NoncurrentVersionExpiration: days(s.NoncurrentDays),
+		}
+		if s.ExpireDays == 0 {
+			rule.ExpiredObjectDeleteMarker = jsii.Bool(true) // S3 takes it only where no expiration in days is set
+		}
+		rules = append(rules, rule)
+	}
+	return &rules
+}
+
+func days(n int) awscdk.Duration { return awscdk.Duration_Days(jsii.Number(n)) }

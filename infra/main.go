@@ -1,0 +1,43 @@
+// Command infra synthesizes Buzón's stack: the bucket whose slot only takes,
+// its guard, and one identity for each uploader.
+//
+// It is the CDK app behind cdk.json, started by scripts/synth, which then lets
+// `agent audit-policy` judge what was synthesized. Settings come from the
+// context (cdk.json, or -c KEY=VALUE) and are checked before anything is made.
+//
+// It makes no access key, takes no secret and reads no account: the templates
+// are the same wherever they are synthesized. That a deployed stack still is
+// what was synthesized is not promised here; `agent audit-policy --compare`
+// looks at that.
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	defer jsii.Close()
+	app := awscdk.NewApp(nil)
+	context, ok := app.Node().GetAllContext(nil).(map[string]any)
+	if !ok {
+		return fmt.Errorf("read the context: the app got none")
+	}
+	settings, err := ParseSettings(context)
+	if err != nil {
+		return err
+	}
+	NewStacks(app, settings)
+	app.Synth(nil)
+	return nil
+}
