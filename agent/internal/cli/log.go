@@ -7,10 +7,12 @@ import (
 
 	"github.com/lmittmann/tint"
 	"github.com/spf13/cobra"
+
+	"buzon/agent/internal/client"
 )
 
-// quietCommands log warnings and worse; a command with the annotation logLevel
-// names its own level.
+// logLevel is the annotation with which a command names its own default level;
+// without it a command logs warnings and worse.
 const logLevel = "log-level"
 
 // newLogger makes the one logger: to standard error, as text or as JSON, times
@@ -36,10 +38,13 @@ func (a *app) newLogger(cmd *cobra.Command) (*slog.Logger, error) {
 		}
 		return at
 	}
+	var handler slog.Handler
 	if a.flags.logFormat == "json" {
-		return slog.New(slog.NewJSONHandler(a.stderr, &slog.HandlerOptions{Level: level, ReplaceAttr: utc})), nil
+		handler = slog.NewJSONHandler(a.stderr, &slog.HandlerOptions{Level: level, ReplaceAttr: utc})
+	} else {
+		handler = tint.NewTextHandler(a.stderr, &tint.Options{
+			Level: level, TimeFormat: time.RFC3339, NoColor: !a.colorful(a.stderr), ReplaceAttr: utc,
+		})
 	}
-	return slog.New(tint.NewTextHandler(a.stderr, &tint.Options{
-		Level: level, TimeFormat: time.RFC3339, NoColor: !a.colorful(a.stderr), ReplaceAttr: utc,
-	})), nil
+	return slog.New(client.NewRedactor(handler, a.secrets)), nil
 }

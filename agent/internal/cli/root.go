@@ -21,6 +21,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"buzon/agent/internal/client"
 	"buzon/agent/internal/config"
 	"buzon/agent/internal/locale"
 )
@@ -38,7 +39,8 @@ type app struct {
 	stdout, stderr io.Writer
 	getenv         func(string) string
 	words          *locale.Printer
-	log            *slog.Logger // made once, before the command runs
+	log            *slog.Logger    // made once, before the command runs
+	secrets        *client.Secrets // what no line of output may hold
 	flags          globalFlags
 }
 
@@ -50,7 +52,7 @@ type globalFlags struct {
 // Main runs the command that args name and returns its exit code. env is the
 // environment as of os.Environ.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, env []string) int {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, getenv: lookup(env)}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, getenv: lookup(env), secrets: &client.Secrets{}}
 	a.words = locale.Load(locale.Detect(askedLang(args), a.getenv))
 	root := newRoot(a)
 	root.SetArgs(args)

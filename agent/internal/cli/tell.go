@@ -26,7 +26,7 @@ func (a *app) tell(err error) {
 		bold, red, plain = "\x1b[1m", "\x1b[31m", "\x1b[0m"
 	}
 	for _, text := range a.sentences(err) {
-		lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
+		lines := strings.Split(strings.TrimRight(a.secrets.Redact(text), "\n"), "\n")
 		fmt.Fprintf(a.stderr, "%sagent:%s %s\n", red, plain, lines[0])
 		for _, line := range lines[1:] {
 			if strings.HasPrefix(line, "  ") {

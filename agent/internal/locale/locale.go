@@ -84,7 +84,7 @@ func Detect(flag string, getenv func(string) string) string {
 		if v == "" {
 			continue
 		}
-		if lang := strings.ToLower(strings.FieldsFunc(v, func(r rune) bool { return strings.ContainsRune("_-.@", r) })[0]); Known(lang) {
+		if lang := strings.ToLower(v[:len(v)-len(strings.TrimLeft(v, letters))]); Known(lang) {
 			return lang
 		}
 		break
@@ -92,11 +92,14 @@ func Detect(flag string, getenv func(string) string) string {
 	return Languages[0]
 }
 
+const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
 // Text is the message of that id with its arguments, given in pairs of name
 // and value as to slog. Numbers, sizes, durations, times and errors are written
 // the way the language does. Control characters in strings are escaped, so that
 // a file's name can't move the cursor; a Raw string is left alone. An unknown
-// id gives the id and its arguments, so that nothing is ever hidden.
+// id gives the id and its arguments, so that nothing is ever hidden. A value with
+// a method TextID() string is written as the text of that id.
 func (p *Printer) Text(id string, args ...any) string {
 	var text string
 	switch t := p.texts[id].(type) {
@@ -185,6 +188,8 @@ func (p *Printer) Value(v any) string {
 		switch v := v.(type) {
 		case Size:
 			return p.Size(int64(v))
+		case interface{ TextID() string }:
+			return p.Text(v.TextID())
 		case time.Duration:
 			return p.Duration(v)
 		case fmt.Stringer:
@@ -209,6 +214,8 @@ func (p *Printer) Value(v any) string {
 		return p.decimal(v, 1)
 	case time.Time:
 		return p.Time(v)
+	case interface{ TextID() string }:
+		return p.Text(v.TextID())
 	case error:
 		return Clean(v.Error())
 	}

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"buzon/agent/internal/cli"
+)
+
+// TestMain makes the test binary be `agent` when a story calls it.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"agent": func() {
+			os.Exit(cli.Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ()))
+		},
+	})
+}
+
+// TestStories runs testdata/script: one user story a file. Each has a home of
+// its own, speaks English unless it says otherwise, and reaches no AWS.
+func TestStories(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "script"),
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			home := filepath.Join(env.WorkDir, "home")
+			if err := os.MkdirAll(home, 0o700); err != nil {
+				return err
+			}
+			env.Vars = append(env.Vars,
+				"HOME="+home,
+				"XDG_CONFIG_HOME=", "XDG_STATE_HOME=",
+				"LANG=C", "LC_ALL=", "LC_MESSAGES=",
+				"TZ=UTC",
+				"AWS_EC2_METADATA_DISABLED=true",
+			)
+			return nil
+		},
+	})
+}
