@@ -141,12 +141,12 @@ var onlyIn = []struct {
 	rooms  []string
 	why    string
 }{
-	{"os/exec", nil, "the agent itself never runs another program (credential_process is the SDK's)"},
+	{"os/exec", []string{"client"}, "the agent itself never runs another program; client only prepares the command of the SDK's credential_process"},
 	{"github.com/aws/aws-sdk-go-v2/service/iam", []string{"client", "judge/sources"}, "every IAM read is in sources"},
 	{"github.com/spf13/", []string{"cli"}, "the command line is known to cli alone"},
 	{"go.etcd.io/bbolt", []string{"send/journal"}, "the journal owns its file"},
 	{"github.com/fsnotify/fsnotify", []string{"send/outbox", "client", "send/gate", "cli"}, "events are a hint, for those who watch a file or folder"},
-	{"github.com/goccy/go-yaml", []string{"config", "judge/audit", "cli"}, "YAML is read where it is configuration or waivers"},
+	{"github.com/goccy/go-yaml", []string{"config", "judge/audit", "judge/sources"}, "YAML is read where it is configuration, waivers or a template"},
 	{"golang.org/x/text", []string{"locale"}, "languages are locale's"},
 }
 

@@ -34,6 +34,7 @@ func TestStories(t *testing.T) {
 			}
 			env.Vars = append(env.Vars,
 				"HOME="+home,
+				"CONFIGURATION_DIRECTORY="+filepath.Join(env.WorkDir, "etc"),
 				"XDG_CONFIG_HOME=", "XDG_STATE_HOME=",
 				"LANG=C", "LC_ALL=", "LC_MESSAGES=",
 				"TZ=UTC",

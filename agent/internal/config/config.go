@@ -20,6 +20,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -215,9 +216,15 @@ var FlagKeys = map[string]string{
 	"profile":  "identity.profile",
 }
 
-// SearchPath is where a configuration is looked for when none is named.
+// SearchPath is where a configuration is looked for when none is named: in
+// /etc/buzon (or where systemd puts it, $CONFIGURATION_DIRECTORY), then in the
+// user's own folder.
 func SearchPath(getenv func(string) string) []string {
-	paths := []string{"/etc/buzon/agent.yaml"}
+	etc := "/etc/buzon"
+	if dir := systemdFolder(getenv("CONFIGURATION_DIRECTORY")); dir != "" {
+		etc = dir
+	}
+	paths := []string{filepath.Join(etc, "agent.yaml")}
 	if dir := getenv("XDG_CONFIG_HOME"); filepath.IsAbs(dir) {
 		return append(paths, filepath.Join(dir, "buzon", "agent.yaml"))
 	}
@@ -225,6 +232,16 @@ func SearchPath(getenv func(string) string) []string {
 		paths = append(paths, filepath.Join(home, ".config", "buzon", "agent.yaml"))
 	}
 	return paths
+}
+
+// systemdFolder is the first of the folders that a unit was given (systemd.exec,
+// "RuntimeDirectory=" and its siblings), or "".
+func systemdFolder(list string) string {
+	first, _, _ := strings.Cut(list, ":")
+	if !filepath.IsAbs(first) {
+		return ""
+	}
+	return first
 }
 
 // Load reads the file, lays the flags over it and fills in the defaults. With
@@ -239,9 +256,6 @@ func Load(r Request) (*Config, error) {
 	paths := []string{r.Path}
 	if r.Path == "" {
 		paths = SearchPath(r.Getenv)
-		if r.Search != nil {
-			paths = r.Search()
-		}
 		c.Searched = paths
 	}
 	for _, path := range paths {
@@ -293,7 +307,9 @@ func (c *Config) defaults(getenv func(string) string) {
 		}
 	}
 	if c.State == "" {
-		if dir := getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		if dir := systemdFolder(getenv("STATE_DIRECTORY")); dir != "" {
+			c.State = dir
+		} else if dir := getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
 			c.State = filepath.Join(dir, "buzon")
 		} else if home := getenv("HOME"); home != "" {
 			c.State = filepath.Join(home, ".local", "state", "buzon")
