@@ -1,0 +1,421 @@
+package journal
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// Pace of the committer. Whoever waits is served at once; what nobody waits for may linger for company.
+const (
+	linger    = 5 * time.Millisecond
+	enough    = 256             // changes that are committed without lingering
+	most      = 4096            // changes in one transaction: bounds its memory
+	retryFull = 2 * time.Second // between two tries while the disk is full
+)
+
+// errTransition is a change that the state machine refuses: a fault of the program, never of the disk.
+type errTransition struct {
+	seq      uint64
+	from, to State
+	why      error
+}
+
+func (e *errTransition) Error() string {
+	if e.why != nil {
+		return fmt.Sprintf("journal: entry %d can't be saved: %v", e.seq, e.why)
+	}
+	return fmt.Sprintf("journal: entry %d can't go from %s to %s", e.seq, e.from, e.to)
+}
+
+// kind is what a change does.
+type kind uint8
+
+const (
+	add    kind = iota // a new entry; entry.Seq is set when it is committed
+	save               // the entry's new record
+	renew              // save, and the identity in the index of paths
+	part               // one part of a multipart upload
+	forget             // the entry goes
+	pardon             // the conflicts of a young journal are meant
+)
+
+// change is one waiting change. The record is encoded by the caller, so that its entry may change again at once.
+type change struct {
+	kind  kind
+	entry *Entry // add only: takes the number
+	seq   uint64
+	to    State
+	rec   []byte
+	path  []byte // key in the index of paths; add, renew, forget
+	id    Identity
+	key   []byte // key in the index of keys; with a proof
+	wipe  bool   // the parts of the entry go
+	imp   []byte // key in the index of imports
+	done  func(error)
+	err   error
+}
+
+// queue is what waits to be committed.
+type queue struct {
+	mu      sync.Mutex
+	waiting []change
+	urgent  bool
+	closed  bool
+	wake    chan struct{}
+	ended   chan struct{}
+	quit    chan struct{}
+}
+
+func (q *queue) start(j *Journal) {
+	q.wake, q.ended, q.quit = make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(q.ended)
+		q.run(j)
+	}()
+}
+
+func (q *queue) stop() {
+	q.mu.Lock()
+	already := q.closed || q.wake == nil
+	q.closed, q.urgent = true, true
+	q.mu.Unlock()
+	if already {
+		return
+	}
+	close(q.quit)
+	q.nudge()
+	<-q.ended
+}
+
+func (q *queue) nudge() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}
+
+// put adds changes to what waits.
+func (q *queue) put(urgent bool, changes ...change) {
+	q.mu.Lock()
+	if q.closed || q.wake == nil {
+		q.mu.Unlock()
+		for i := range changes {
+			changes[i].finish(ErrClosed)
+		}
+		return
+	}
+	first := len(q.waiting) == 0
+	q.waiting = append(q.waiting, changes...)
+	wake := first || (urgent && !q.urgent) || len(q.waiting) >= enough
+	q.urgent = q.urgent || urgent
+	q.mu.Unlock()
+	if wake {
+		q.nudge()
+	}
+}
+
+func (c *change) finish(err error) {
+	if c.done != nil {
+		c.done(err)
+	}
+}
+
+// take returns what waits, at most [most]; into is reused.
+func (q *queue) take(into []change) []change {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := min(len(q.waiting), most)
+	into = append(into[:0], q.waiting[:n]...)
+	rest := copy(q.waiting, q.waiting[n:])
+	clear(q.waiting[rest:])
+	q.waiting = q.waiting[:rest]
+	q.urgent = q.closed || (q.urgent && rest > 0)
+	return into
+}
+
+func (q *queue) look() (n int, urgent, closed bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.waiting), q.urgent, q.closed
+}
+
+// run is the one committing goroutine.
+func (q *queue) run(j *Journal) {
+	var batch []change
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		n, urgent, closed := q.look()
+		switch {
+		case n == 0 && closed:
+			return
+		case n == 0:
+			<-q.wake
+			continue
+		case !urgent && n < enough:
+			timer.Reset(linger)
+			for !urgent && n < enough {
+				select {
+				case <-q.wake:
+					n, urgent, _ = q.look()
+					continue
+				case <-timer.C:
+				}
+				break
+			}
+		}
+		batch = q.take(batch)
+		j.commitBatch(batch)
+		clear(batch)
+	}
+}
+
+// commitBatch commits, and while the disk is full tries again until there is space or the journal closes.
+func (j *Journal) commitBatch(batch []change) {
+	for {
+		err := j.Trouble()
+		if err == nil || isFull(err) {
+			err = j.commit(batch)
+		}
+		if isFull(err) {
+			j.setFull(err)
+			select {
+			case <-time.After(retryFull):
+				continue
+			case <-j.queue.quit:
+				err = ErrFull
+			}
+		} else if err == nil {
+			j.setFull(nil)
+		}
+		for i := range batch {
+			failed := err
+			if failed == nil {
+				failed = batch[i].err
+			}
+			batch[i].finish(failed)
+		}
+		return
+	}
+}
+
+// setFull notes that the disk is full, or has space again, and tells who asked.
+func (j *Journal) setFull(err error) {
+	j.mu.Lock()
+	changed := (j.full == nil) != (err == nil)
+	j.full = err
+	j.mu.Unlock()
+	if changed && j.opts.Trouble != nil {
+		j.opts.Trouble(err)
+	}
+}
+
+// commit writes a batch in one transaction. A change that the state machine refuses gets its own error and leaves
+// no trace; any other error undoes the whole batch.
+func (j *Journal) commit(batch []change) error {
+	j.mu.Lock()
+	next := j.head
+	j.mu.Unlock()
+	j.opts.Point("journal.before-commit")
+	err := j.protect(func() error {
+		return j.db.Update(func(tx *bbolt.Tx) error {
+			w := writer{
+				head: &next, entries: tx.Bucket(entriesBucket), open: tx.Bucket(openBucket), paths: tx.Bucket(pathsBucket),
+				keys: tx.Bucket(keysBucket), parts: tx.Bucket(partsBucket), sent: tx.Bucket(sentBucket),
+				shut: tx.Bucket(shutBucket), imports: tx.Bucket(importsBucket),
+			}
+			w.entries.FillPercent, w.open.FillPercent = 0.7, 0.9 // they grow at their ends; records grow once more
+			for i := range batch {
+				batch[i].err = nil
+				err := w.apply(&batch[i])
+				var refused *errTransition
+				if errors.As(err, &refused) {
+					batch[i].err = err
+				} else if err != nil {
+					return err
+				}
+			}
+			return tx.Bucket(metaBucket).Put(headKey, next.encode())
+		})
+	})
+	if err != nil {
+		if !isFull(err) { // after a failed write or sync nothing is sure: the next start reads what is there
+			j.fail(fmt.Errorf("write journal: %w", err))
+		}
+		return fmt.Errorf("write journal: %w", err)
+	}
+	j.opts.Point("journal.after-commit")
+	j.mu.Lock()
+	next.Created = j.head.Created
+	j.head = next
+	j.mu.Unlock()
+	return nil
+}
+
+// writer applies changes within one transaction.
+type writer struct {
+	head                                                   *ledger
+	entries, open, paths, keys, parts, sent, shut, imports *bbolt.Bucket
+}
+
+func (w *writer) apply(c *change) error {
+	switch c.kind {
+	case add:
+		return w.add(c)
+	case pardon:
+		w.head.Conflicts, w.head.Decided = 0, max(w.head.Decided, GuardFiles)
+		return nil
+	case save, renew, part, forget:
+	}
+	var seq [8]byte
+	binary.BigEndian.PutUint64(seq[:], c.seq)
+	if c.kind == part {
+		return w.parts.Put(append(seq[:], c.path...), c.rec)
+	}
+	old := w.entries.Get(seq[:])
+	var was head
+	if old != nil {
+		var err error
+		if was, err = readHead(old); err != nil {
+			return err
+		}
+	}
+	if old == nil || !allowed(was.state, c.to) {
+		return &errTransition{seq: c.seq, from: was.state, to: c.to}
+	}
+	if c.kind == forget {
+		return w.forget(c, seq[:], was)
+	}
+	is, err := readHead(c.rec)
+	if err != nil {
+		return err
+	}
+	if err := w.entries.Put(seq[:], c.rec); err != nil {
+		return err
+	}
+	return w.index(c, seq[:], was, is)
+}
+
+func (w *writer) add(c *change) error {
+	c.seq = w.head.Next
+	var seq [8]byte
+	binary.BigEndian.PutUint64(seq[:], c.seq)
+	is, err := readHead(c.rec)
+	if err != nil {
+		return err
+	}
+	if err := w.entries.Put(seq[:], c.rec); err != nil {
+		return err
+	}
+	if err := w.index(c, seq[:], head{}, is); err != nil {
+		return err
+	}
+	w.head.Next++
+	if c.entry != nil {
+		c.entry.Seq = c.seq
+	}
+	return nil
+}
+
+// index brings the indexes and counts from an entry's old head to its new one.
+func (w *writer) index(c *change, seq []byte, was, is head) error {
+	if is.state.open() != was.state.open() {
+		if err := member(w.open, seq, is.state.open()); err != nil {
+			return err
+		}
+	}
+	if (is.state == Sent) != (was.state == Sent) {
+		if err := member(w.sent, seq, is.state == Sent); err != nil {
+			return err
+		}
+	}
+	if (is.state == Quarantined) != (was.state == Quarantined) {
+		if err := member(w.shut, seq, is.state == Quarantined); err != nil {
+			return err
+		}
+	}
+	if c.kind == add || c.kind == renew {
+		if c.path != nil {
+			if err := w.paths.Put(c.path, encodeMark(c.seq, c.id)); err != nil {
+				return err
+			}
+		}
+		if err := w.reimport(c, seq); err != nil {
+			return err
+		}
+	}
+	if c.key != nil && was.flags&flagProof == 0 {
+		if err := w.keys.Put(c.key, seq); err != nil {
+			return err
+		}
+	}
+	if c.wipe && was.flags&flagMultipart != 0 {
+		if err := wipeParts(w.parts, seq); err != nil {
+			return err
+		}
+	}
+	w.head.count(was, is)
+	return nil
+}
+
+// reimport keeps the index of imported receipts: an add enters one, a renew (its file was seen) removes it.
+func (w *writer) reimport(c *change, seq []byte) error {
+	if c.imp == nil {
+		return nil
+	}
+	if c.kind == add {
+		return w.imports.Put(c.imp, seq)
+	}
+	return w.imports.Delete(c.imp)
+}
+
+// forget removes an entry and whatever in the indexes is still its own.
+func (w *writer) forget(c *change, seq []byte, was head) error {
+	for _, b := range []*bbolt.Bucket{w.open, w.sent, w.shut} {
+		if err := b.Delete(seq); err != nil {
+			return err
+		}
+	}
+	if mark := w.paths.Get(c.path); c.path != nil && len(mark) >= 8 && string(mark[:8]) == string(seq) {
+		if err := w.paths.Delete(c.path); err != nil {
+			return err
+		}
+	}
+	if c.key != nil && string(w.keys.Get(c.key)) == string(seq) {
+		if err := w.keys.Delete(c.key); err != nil {
+			return err
+		}
+	}
+	if c.imp != nil && string(w.imports.Get(c.imp)) == string(seq) {
+		if err := w.imports.Delete(c.imp); err != nil {
+			return err
+		}
+	}
+	if err := wipeParts(w.parts, seq); err != nil {
+		return err
+	}
+	w.head.count(was, head{})
+	return w.entries.Delete(seq)
+}
+
+func member(b *bbolt.Bucket, seq []byte, in bool) error {
+	if in {
+		return b.Put(seq, nil)
+	}
+	return b.Delete(seq)
+}
+
+func wipeParts(b *bbolt.Bucket, seq []byte) error {
+	c := b.Cursor()
+	for k, _ := c.Seek(seq); len(k) == 12 && string(k[:8]) == string(seq); k, _ = c.Seek(seq) {
+		if err := c.Delete(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

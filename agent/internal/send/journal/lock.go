@@ -1,0 +1,171 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	berrors "go.etcd.io/bbolt/errors"
+	"golang.org/x/sys/unix"
+)
+
+// ErrNone means that there is no journal to read.
+var ErrNone = errors.New("no journal")
+
+// ErrFull means that a change was given up because the disk is full and the journal is closing.
+var ErrFull = errors.New("no space for the journal")
+
+// ErrClosed means that the journal was closed before the change was committed.
+var ErrClosed = errors.New("journal is closed")
+
+// LockedError means that another process holds the state folder.
+type LockedError struct {
+	State string // the folder
+	PID   int    // of the holder; 0 if it can't be read
+}
+
+func (e *LockedError) Error() string {
+	return fmt.Sprintf("state folder %s is held by process %d", e.State, e.PID)
+}
+
+// DamagedError means that the journal can't be trusted. The file is left as it is.
+type DamagedError struct {
+	Path string
+	Err  error
+}
+
+func (e *DamagedError) Error() string { return fmt.Sprintf("journal %s is damaged: %v", e.Path, e.Err) }
+func (e *DamagedError) Unwrap() error { return e.Err }
+
+// NewerError means that a newer program wrote the journal.
+type NewerError struct {
+	Path   string
+	Format uint32 // of the file; this program reads up to [Version]
+	Writer string // the least version of the agent that reads it
+}
+
+func (e *NewerError) Error() string {
+	return fmt.Sprintf("journal %s has format %d, newer than %d", e.Path, e.Format, Version)
+}
+
+// lockFile is the name of the lock inside the state folder. Its text is the holder's process id.
+const lockFile = "lock"
+
+// takeLock locks the state folder, shared for reading. The lock ends with the process, however that ends.
+func takeLock(state string, shared bool, wait time.Duration) (*os.File, error) {
+	flag, how := os.O_RDWR|os.O_CREATE, unix.LOCK_EX
+	if shared {
+		flag, how = os.O_RDONLY, unix.LOCK_SH
+	}
+	f, err := os.OpenFile(filepath.Join(state, lockFile), flag, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("lock state folder: %w", err)
+	}
+	for end := time.Now().Add(wait); ; time.Sleep(20 * time.Millisecond) {
+		err = unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) {
+			_ = f.Close()
+			return nil, fmt.Errorf("lock state folder: %w", err)
+		}
+		if time.Now().After(end) {
+			_ = f.Close() // nothing was written
+			return nil, &LockedError{State: state, PID: Holder(state)}
+		}
+	}
+	if !shared {
+		pid := strconv.Itoa(os.Getpid()) + "\n"
+		if _, err := f.WriteAt([]byte(pid), 0); err == nil {
+			err = f.Truncate(int64(len(pid)))
+			_ = err // the lock holds without the number; only the message of a second process is poorer
+		}
+	}
+	return f, nil
+}
+
+// Holder reads the process id of whoever locked the state folder last; 0 if it can't be read.
+func Holder(state string) int {
+	f, err := os.Open(filepath.Join(state, lockFile))
+	if err != nil {
+		return 0
+	}
+	defer f.Close() //nolint:errcheck // read only
+	text, err := io.ReadAll(io.LimitReader(f, 32))
+	if err != nil {
+		return 0
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return 0
+	}
+	return pid
+}
+
+// protect runs do and turns what a damaged file provokes into an error: bbolt panics on some damage, and a file
+// that was cut short under its map faults.
+func (j *Journal) protect(do func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if caught := recover(); caught != nil {
+			err = &DamagedError{Path: j.path, Err: fmt.Errorf("%v", caught)}
+			j.fail(err)
+		}
+	}()
+	err = do()
+	if damage(err) {
+		err = &DamagedError{Path: j.path, Err: err}
+		j.fail(err)
+	}
+	return err
+}
+
+// damage says that err tells of a file that can't be trusted.
+func damage(err error) bool {
+	var known *DamagedError
+	if errors.As(err, &known) {
+		return false
+	}
+	return errors.Is(err, errRecord) || errors.Is(err, berrors.ErrInvalid) ||
+		errors.Is(err, berrors.ErrChecksum) || errors.Is(err, berrors.ErrVersionMismatch)
+}
+
+// fail keeps the first error after which the journal can't be used.
+func (j *Journal) fail(err error) {
+	if !j.mu.TryLock() { // the caller may hold it
+		return
+	}
+	defer j.mu.Unlock()
+	if j.fatal == nil {
+		j.fatal = err
+	}
+}
+
+// isFull says that err is about space, which may come back.
+func isFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
+}
+
+// SetAside renames a damaged journal so that a new one can be made by import; it returns the new name. It is
+// called only when a person asked for it.
+func SetAside(state string, now time.Time) (string, error) {
+	lock, err := takeLock(state, false, time.Second)
+	if err != nil {
+		return "", err
+	}
+	defer lock.Close() //nolint:errcheck // only a lock
+	from := filepath.Join(state, File)
+	to := from + ".damaged-" + now.UTC().Format("20060102T150405Z")
+	if err := os.Rename(from, to); err != nil {
+		return "", fmt.Errorf("set journal aside: %w", err)
+	}
+	return to, syncFolder(state)
+}

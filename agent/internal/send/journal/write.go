@@ -1,0 +1,214 @@
+package journal
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"buzon/agent/internal/send/receipt"
+)
+
+// Add accepts entries and returns when all of them are durable; each has its Seq then. A file of the same path that
+// was known before keeps its entry, but the path now means the new one.
+func (j *Journal) Add(entries []*Entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	changes := make([]change, len(entries))
+	left := len(entries)
+	ended := make(chan error, 1)
+	var first error
+	done := func(err error) { // always on the committing goroutine, or here before anything is queued
+		if err != nil && first == nil {
+			first = err
+		}
+		if left--; left == 0 {
+			ended <- first
+		}
+	}
+	for i, e := range entries {
+		c, err := j.prepare(add, e)
+		if err != nil {
+			return err
+		}
+		c.entry, c.done = e, done
+		changes[i] = c
+	}
+	j.queue.put(true, changes...)
+	return <-ended
+}
+
+// Save makes e's new state durable and returns then.
+func (j *Journal) Save(e *Entry) error { return j.wait(save, e) }
+
+// Renew is Save for an entry whose Identity or Path was changed: the same version under another inode, a file that
+// changed before it was sent, or an imported receipt whose file was seen.
+func (j *Journal) Renew(e *Entry) error { return j.wait(renew, e) }
+
+func (j *Journal) wait(k kind, e *Entry) error {
+	c, err := j.prepare(k, e)
+	if err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	c.done = func(err error) { ended <- err }
+	j.queue.put(true, c)
+	return <-ended
+}
+
+// SaveSoon is Save without waiting: done is called from the committing goroutine and must not block. Where somebody
+// waits for it, urgent lets it leave at once; else it may linger some milliseconds for company.
+func (j *Journal) SaveSoon(e *Entry, urgent bool, done func(error)) {
+	c, err := j.prepare(save, e)
+	if err != nil {
+		done(err)
+		return
+	}
+	c.done = done
+	j.queue.put(urgent, c)
+}
+
+// Change is one of the changes of [Journal.SaveAll].
+type Change struct {
+	Entry *Entry
+	Done  func(error) // from the committing goroutine; must not block
+}
+
+// SaveAll is SaveSoon, urgently, for several entries that leave together.
+func (j *Journal) SaveAll(list []Change) {
+	changes := make([]change, 0, len(list))
+	for _, l := range list {
+		c, err := j.prepare(save, l.Entry)
+		if err != nil {
+			l.Done(err)
+			continue
+		}
+		c.done = l.Done
+		changes = append(changes, c)
+	}
+	j.queue.put(true, changes...)
+}
+
+// SavePart makes one confirmed part of e's multipart upload durable.
+func (j *Journal) SavePart(e *Entry, p Part) error {
+	ended := make(chan error, 1)
+	j.queue.put(true, change{
+		kind: part, seq: e.Seq, path: binary.BigEndian.AppendUint32(nil, uint32(p.Number)),
+		rec: encodePart(nil, p), done: func(err error) { ended <- err },
+	})
+	return <-ended
+}
+
+// Forget removes an entry: its file is gone or has changed before it was sent, or its receipt is past its time.
+func (j *Journal) Forget(e *Entry) error {
+	c := change{kind: forget, seq: e.Seq, to: none, path: pathKey(e.Route, e.Path)}
+	if e.Proof != nil {
+		bucket := j.RouteOf(e.Route).Bucket
+		c.key = keyKey(bucket, e.Key)
+		if e.Route == Imported {
+			c.path, c.imp = nil, importKey(importedBucket(e), e)
+			c.key = keyKey(importedBucket(e), e.Key)
+		}
+	}
+	ended := make(chan error, 1)
+	c.done = func(err error) { ended <- err }
+	j.queue.put(true, c)
+	return <-ended
+}
+
+// prepare encodes e and names its places in the indexes.
+func (j *Journal) prepare(k kind, e *Entry) (change, error) {
+	if err := e.fault(); err != nil {
+		return change{}, &errTransition{seq: e.Seq, to: e.State, why: err}
+	}
+	c := change{kind: k, seq: e.Seq, to: e.State, id: e.Identity, wipe: e.Multipart == nil && k != add}
+	c.rec = e.encode(make([]byte, 0, headLen+len(e.Path)+len(e.Key)+128))
+	if k != save {
+		c.path = pathKey(e.Route, e.Path)
+	}
+	if e.Proof != nil {
+		c.key = keyKey(j.RouteOf(e.Route).Bucket, e.Key)
+	}
+	if k == add && !allowed(none, e.State) {
+		return change{}, &errTransition{from: none, to: e.State}
+	}
+	return c, nil
+}
+
+// Import adds the receipt of a file that this journal does not know. It is found again by [Journal.Adopt] when the
+// file is seen; until then its path is absolute. A receipt whose key is known already is passed over: false.
+func (j *Journal) Import(list []*receipt.Receipt) (added int, err error) {
+	changes := make([]change, 0, len(list))
+	seen := map[string]bool{}
+	var first error
+	ended := make(chan struct{})
+	left := 0
+	done := func(err error) {
+		if err != nil && first == nil {
+			first = err
+		}
+		if left--; left == 0 {
+			close(ended)
+		}
+	}
+	for _, r := range list {
+		key := keyKey(r.Bucket, r.Key)
+		known, err := j.keyKnown(key)
+		if err != nil {
+			return 0, err
+		}
+		if known || seen[string(key)] {
+			continue
+		}
+		seen[string(key)] = true
+		sum, _ := receipt.ParseCRC(r.CRC64NVME)
+		// The bucket stands before the path until the file is seen: a route needs an outbox, and there is none.
+		e := &Entry{
+			State: Settled, Route: Imported, Path: r.Bucket + "\x00" + r.SourcePath, Added: j.opts.Now().UnixNano(),
+			Key: r.Key, Attempts: 1, Identity: Identity{Size: r.Size, Sec: r.MTime.Unix(), Nsec: int32(r.MTime.Nanosecond())},
+			Proof: &Proof{
+				CRC64: sum, SHA256: r.SHA256, ETag: r.ETag, VersionID: r.VersionID, Evidence: r.Evidence, Echoed: r.Echoed,
+				SentAt: r.SentAt.UnixNano(), RequestID: r.RequestID,
+			},
+		}
+		c, err := j.prepare(add, e)
+		if err != nil {
+			return 0, err
+		}
+		c.path, c.key, c.imp, c.done = nil, key, importKey(r.Bucket, e), done
+		changes = append(changes, c)
+	}
+	if len(changes) == 0 {
+		return 0, nil
+	}
+	left = len(changes)
+	j.queue.put(true, changes...)
+	<-ended
+	if first != nil {
+		return 0, fmt.Errorf("import receipts: %w", first)
+	}
+	return len(changes), nil
+}
+
+// Pardon says that the conflicts of a young journal are no sign of a lost memory: receipts were imported, or a
+// person said so.
+func (j *Journal) Pardon() error {
+	ended := make(chan error, 1)
+	j.queue.put(true, change{kind: pardon, done: func(err error) { ended <- err }})
+	return <-ended
+}
+
+// Adopt gives an imported receipt its file: route, path and identity are now those of e, which [Journal.Imported]
+// found.
+func (j *Journal) Adopt(e *Entry, route RouteID, path string, id Identity) error {
+	imp := importKey(importedBucket(e), e)
+	e.Route, e.Path, e.Identity = route, path, id
+	c, err := j.prepare(renew, e)
+	if err != nil {
+		return err
+	}
+	c.imp = imp
+	ended := make(chan error, 1)
+	c.done = func(err error) { ended <- err }
+	j.queue.put(true, c)
+	return <-ended
+}
