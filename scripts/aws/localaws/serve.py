@@ -1,0 +1,77 @@
+"""Starts MiniStack 1.5.33 with what Buzon's guard needs and it lacks.
+
+MiniStack compares policy variables as plain text, so that ${aws:username} in
+the guard would refuse every upload, and it doesn't set the two condition keys
+by which a bucket becomes append-only. Both are supplied here. This proves the
+documents and their wiring; that AWS itself substitutes variables so is taken
+from the IAM User Guide ("IAM policy elements: Variables and tags").
+
+It also keeps the server off port 443, which it would take beside its own.
+"""
+
+import dataclasses
+import re
+import sys
+
+from ministack import app
+from ministack.core import iam_actions, iam_evaluator
+
+VARIABLE = re.compile(r"\$\{([^}]*)\}")
+LITERALS = {"*": "[*]", "?": "[?]", "$": "$"}
+
+
+def substitute(node, ctx):
+    """A part of a statement with the variables in its texts filled in."""
+    if isinstance(node, dict):
+        return {key: substitute(value, ctx) for key, value in node.items()}
+    if isinstance(node, list):
+        return [substitute(value, ctx) for value in node]
+    if not isinstance(node, str):
+        return node
+
+    def one(match):
+        text = match.group(1)
+        if text in LITERALS:
+            return LITERALS[text]
+        name, _, default = text.partition(",")
+        value = iam_evaluator._resolve_condition_key(name.strip(), ctx)
+        if value is not None:
+            return str(value)
+        # Without value or default the text stays, and matches no real key.
+        return default.strip().strip("'") if default else match.group(0)
+
+    return VARIABLE.sub(one, node)
+
+
+def with_variables(first_match):
+    def wrapped(ctx, statements, effect):
+        return first_match(ctx, [
+            dataclasses.replace(
+                s,
+                resources=substitute(s.resources, ctx),
+                not_resources=substitute(s.not_resources, ctx),
+                conditions=substitute(s.conditions, ctx),
+            ) for s in statements
+        ], effect)
+    return wrapped
+
+
+def with_append_only_keys(s3_service_context):
+    def wrapped(action, query_params, path="", headers=None):
+        ctx = dict(s3_service_context(action, query_params, path, headers))
+        if action == "s3:PutObject":
+            query = query_params or {}
+            header = {name.lower(): value for name, value in (headers or {}).items()}
+            if "if-none-match" in header:
+                ctx["s3:if-none-match"] = header["if-none-match"]
+            creates = "uploads" not in query and "partNumber" not in query
+            ctx["s3:ObjectCreationOperation"] = "true" if creates else "false"
+        return ctx
+    return wrapped
+
+
+iam_evaluator._first_match = with_variables(iam_evaluator._first_match)
+iam_actions.s3_service_context = with_append_only_keys(iam_actions.s3_service_context)
+app._port_is_bindable = lambda host, port: False
+
+sys.exit(app.main())
