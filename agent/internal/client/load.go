@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -42,7 +43,9 @@ type Settings struct {
 // AWS is one set of credentials and the clients that use them.
 type AWS struct {
 	Config aws.Config
-	S3     *s3.Client
+	// Transport carries plain requests over the same connections as the clients'.
+	Transport http.RoundTripper
+	S3        *s3.Client
 	// STS is nil where S3 has an endpoint of its own and STS has none: then
 	// nothing may go to AWS.
 	STS *sts.Client
@@ -54,6 +57,8 @@ type AWS struct {
 	Endpoint, STSEndpoint string
 	// Custom is true for a store that is not AWS's own.
 	Custom bool
+
+	keyID string
 }
 
 // IAM is the client of the identity service, for the judging side.
@@ -75,6 +80,7 @@ func Load(ctx context.Context, s Settings) (*AWS, error) {
 		options = append(options, config.WithRegion(s.Region))
 	}
 	options = append(options,
+		config.WithHTTPClient(newHTTPClient()),
 		// Every signing path must agree about the time, so that a wrong clock
 		// is seen and not worked around in one of them.
 		config.WithDisableClockSkewCorrection(aws.Bool(true)),
@@ -92,8 +98,13 @@ func Load(ctx context.Context, s Settings) (*AWS, error) {
 	if cfg.Region == "" {
 		return nil, &CredentialsError{Problem: NoRegion, Profile: found.Source.Profile, Kind: found.Source.Kind}
 	}
-	a := &AWS{Config: cfg, Source: found.Source, Traps: found.Traps}
+	transport := share(&cfg)
+	cfg.Credentials = marked{cfg.Credentials, found}
+	a := &AWS{Config: cfg, Transport: transport, Source: found.Source, Traps: found.Traps, keyID: value.AccessKeyID}
 	a.S3 = s3.NewFromConfig(cfg, func(o *s3.Options) {
+		// Attempts are counted on the wire and are durable before they leave, so the SDK must not add its own.
+		// Calls that only read may be given Patient.
+		o.Retryer = aws.NopRetryer{}
 		if s.Endpoint != "" {
 			o.BaseEndpoint = aws.String(s.Endpoint)
 		}
@@ -129,3 +140,7 @@ func amazon(endpoint string) bool {
 	}
 	return false
 }
+
+// KeyID is the id of the key in use, for telling keys apart in memory; it is
+// never shown whole.
+func (a *AWS) KeyID() string { return a.keyID }

@@ -105,6 +105,7 @@ type Server struct {
 	CAFile string
 
 	opts    Options
+	clock   bool // of its own
 	keys    map[string]Identity
 	closed  chan struct{}
 	once    sync.Once
@@ -133,10 +134,11 @@ func New(o Options) *Server {
 	if o.MinPart == 0 {
 		o.MinPart = 5 << 20
 	}
-	if o.Now == nil {
+	clock := o.Now != nil
+	if !clock {
 		o.Now = time.Now
 	}
-	s := &Server{opts: o, closed: make(chan struct{}), keys: map[string]Identity{}}
+	s := &Server{clock: clock, opts: o, closed: make(chan struct{}), keys: map[string]Identity{}}
 	for _, id := range o.Identities {
 		s.keys[id.AccessKey] = id
 	}
@@ -312,8 +314,10 @@ func (s *Server) write(w http.ResponseWriter, c *Call, a *answer, f Fault) {
 	h := w.Header()
 	id := s.nextID.Add(1)
 	h["X-Amz-Request-Id"] = []string{"REQ" + strconv.FormatInt(id, 16)}
-	if f.Name == SkewedDate {
-		h.Set("Date", s.opts.Now().Add(f.Wait).UTC().Format(http.TimeFormat))
+	if now := s.opts.Now(); f.Name == SkewedDate {
+		h.Set("Date", now.Add(f.Wait).UTC().Format(http.TimeFormat))
+	} else if s.clock {
+		h.Set("Date", now.UTC().Format(http.TimeFormat))
 	}
 	for k, v := range a.header {
 		h[http.CanonicalHeaderKey(k)] = []string{v}

@@ -1,0 +1,215 @@
+package client
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+// Class is what an error asks for. The set is closed.
+type Class int
+
+const (
+	// Unknown is anything that has no meaning here; trying again is a guess.
+	Unknown Class = iota
+	// Transient may pass by itself: 5xx, RequestTimeout, a broken connection, no name, no route.
+	Transient
+	// Throttled is Transient, and asks all senders to slow down.
+	Throttled
+	// Credential is a fault of the key, its session or the clock: nothing else can be sent either.
+	Credential
+	// AccessDenied is a policy's answer; the gate finds out whether it means the key or the file.
+	AccessDenied
+	// Exists is 412: an object stands at the key; whose, is not told.
+	Exists
+	// Raced is 409: a delete won against the conditional write; a multipart upload begins again.
+	Raced
+	// NoUpload means that the multipart upload can't be finished any more: it is unknown, or does not hold
+	// the parts that it should. The file begins again.
+	NoUpload
+	// Corrupt means that other bytes arrived than were sent; nothing was stored.
+	Corrupt
+	// Bucket is a fault of bucket, Region or store: no file can be sent.
+	Bucket
+	// File is a fault of this one file, its key or its metadata.
+	File
+	// Canceled means that the caller gave up.
+	Canceled
+)
+
+// String names the class for logs.
+func (c Class) String() string {
+	return [...]string{"unknown", "transient", "throttled", "credential", "access-denied", "exists", "raced",
+		"no-upload", "corrupt", "bucket", "file", "canceled"}[c]
+}
+
+// Fault is what is known of an error of a call to AWS.
+type Fault struct {
+	Class      Class
+	Code       string // S3's or STS's error code, or a short word for what broke below HTTP: "reset", "dns", "tls", …
+	Message    string // S3's own words, to be shown and never to be decided by
+	Status     int    // of HTTP; 0 without an answer
+	RequestID  string
+	RetryAfter time.Duration // what the answer asks for; 0 if nothing
+	Region     string        // the bucket's true Region, where the answer names it
+	Date       time.Time     // the answer's clock; zero if it had none
+}
+
+// classes of error codes (S3 API Reference, "Error responses"; STS API Reference, "Common errors").
+var classes = map[string]Class{
+	"InternalError": Transient, "RequestTimeout": Transient, "RequestTimeoutException": Transient, "IncompleteBody": Transient,
+	"OperationAborted": Transient, "TemporaryRedirect": Transient, "InternalFailure": Transient, "BadGateway": Transient,
+
+	"SlowDown": Throttled, "ServiceUnavailable": Throttled, "Throttling": Throttled, "ThrottlingException": Throttled,
+	"RequestLimitExceeded": Throttled, "TooManyRequests": Throttled, "TooManyRequestsException": Throttled,
+	"RequestThrottled": Throttled, "RequestThrottledException": Throttled, "BandwidthLimitExceeded": Throttled, "Busy": Throttled,
+
+	"InvalidAccessKeyId": Credential, "SignatureDoesNotMatch": Credential, "ExpiredToken": Credential, "InvalidToken": Credential,
+	"TokenRefreshRequired": Credential, "RequestTimeTooSkewed": Credential, "RequestExpired": Credential,
+	"AccountProblem": Credential, "AllAccessDisabled": Credential, "NotSignedUp": Credential, "InvalidPayer": Credential,
+	"InvalidClientTokenId": Credential, "UnrecognizedClientException": Credential, "ExpiredTokenException": Credential,
+	"MissingAuthenticationToken": Credential, "MissingSecurityHeader": Credential, "InvalidSecurity": Credential,
+	"RegionDisabledException": Credential, "AuthFailure": Credential, "OptInRequired": Credential,
+
+	"AccessDenied": AccessDenied, "AccessDeniedException": AccessDenied, "Forbidden": AccessDenied,
+
+	"PreconditionFailed":         Exists,
+	"ConditionalRequestConflict": Raced,
+
+	"NoSuchUpload": NoUpload, "InvalidPart": NoUpload, "InvalidPartOrder": NoUpload, "EntityTooSmall": NoUpload,
+
+	"BadDigest": Corrupt, "XAmzContentSHA256Mismatch": Corrupt, "XAmzContentChecksumMismatch": Corrupt,
+
+	"NoSuchBucket": Bucket, "PermanentRedirect": Bucket, "AuthorizationHeaderMalformed": Bucket,
+	"IllegalLocationConstraintException": Bucket, "InvalidBucketName": Bucket, "MethodNotAllowed": Bucket,
+	"NotImplemented": Bucket, "AccessControlListNotSupported": Bucket, "InvalidBucketState": Bucket,
+	"InvalidStorageClass": Bucket, "QuotaExceeded": Bucket, "XMinioStorageFull": Bucket,
+
+	"EntityTooLarge": File, "KeyTooLongError": File, "MetadataTooLarge": File, "InvalidArgument": File, "InvalidRequest": File,
+	"InvalidURI": File, "InvalidTag": File, "InvalidDigest": File, "MissingContentLength": File, "NoSuchKey": File,
+	"RequestHeaderSectionTooLarge": File, "XMinioInvalidObjectName": File,
+}
+
+// byStatus is for answers whose code is unknown or missing, as of HEAD and of proxies.
+func byStatus(status int) Class {
+	switch {
+	case status == http.StatusTooManyRequests, status == http.StatusServiceUnavailable:
+		return Throttled
+	case status == http.StatusNotImplemented:
+		return Bucket
+	case status >= 500, status == http.StatusRequestTimeout, status == http.StatusTemporaryRedirect:
+		return Transient
+	case status == http.StatusForbidden:
+		return AccessDenied
+	case status == http.StatusPreconditionFailed:
+		return Exists
+	case status == http.StatusConflict:
+		return Raced
+	case status == http.StatusMovedPermanently, status == http.StatusPermanentRedirect:
+		return Bucket
+	case status == http.StatusRequestEntityTooLarge, status == http.StatusRequestHeaderFieldsTooLarge, status == http.StatusRequestURITooLong:
+		return File
+	}
+	return Unknown
+}
+
+// Classify says what an error of the SDK, of the credential chain or of the connection means. Of a nil error
+// the class is Unknown; a deadline is Transient, for only the caller knows whose it was.
+func Classify(err error) Fault {
+	var f Fault
+	var answered *smithyhttp.ResponseError
+	if errors.As(err, &answered) {
+		f.fromResponse(answered.HTTPResponse())
+	}
+	var credentials *CredentialsError
+	var api smithy.APIError
+	switch {
+	case err == nil:
+	case errors.Is(err, context.Canceled):
+		f.Class, f.Code = Canceled, "canceled"
+	case errors.As(err, &credentials):
+		f.Class, f.Code = Credential, string(credentials.Problem)
+	case errors.As(err, &api):
+		f.Code, f.Message = api.ErrorCode(), api.ErrorMessage()
+		class, known := classes[f.Code]
+		switch {
+		case known:
+			f.Class = class
+		case strings.HasPrefix(f.Code, "KMS."): // the bucket's key: disabled, deleted, not granted
+			f.Class = Bucket
+		default:
+			f.Class = byStatus(f.Status)
+		}
+	case f.Status != 0:
+		f.Class = byStatus(f.Status)
+	default:
+		f.Class, f.Code = belowHTTP(err)
+	}
+	return f
+}
+
+func (f *Fault) fromResponse(r *smithyhttp.Response) {
+	if r == nil || r.Response == nil {
+		return
+	}
+	f.Status = r.StatusCode
+	f.RequestID = r.Header.Get("X-Amz-Request-Id")
+	if f.RequestID == "" {
+		f.RequestID = r.Header.Get("X-Amzn-Requestid")
+	}
+	f.Region = r.Header.Get("X-Amz-Bucket-Region")
+	f.Date, _ = http.ParseTime(r.Header.Get("Date")) // zero if it can't be read
+	after := r.Header.Get("Retry-After")
+	if seconds, err := strconv.Atoi(after); err == nil && seconds > 0 {
+		f.RetryAfter = time.Duration(seconds) * time.Second
+	} else if at, err := http.ParseTime(after); err == nil {
+		if from := f.Date; !from.IsZero() && at.After(from) {
+			f.RetryAfter = at.Sub(from)
+		}
+	}
+}
+
+// belowHTTP names what broke where no answer came.
+func belowHTTP(err error) (Class, string) {
+	var dns *net.DNSError
+	var authority x509.UnknownAuthorityError
+	var host x509.HostnameError
+	var certificate x509.CertificateInvalidError
+	var verification *tls.CertificateVerificationError
+	var record tls.RecordHeaderError
+	var alert tls.AlertError
+	var timeout net.Error
+	switch {
+	case errors.As(err, &dns):
+		return Transient, "dns"
+	case errors.As(err, &authority), errors.As(err, &host), errors.As(err, &certificate), errors.As(err, &verification),
+		errors.As(err, &record), errors.As(err, &alert):
+		return Transient, "tls"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return Transient, "refused"
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return Transient, "reset"
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return Transient, "timeout"
+	}
+	var operation *net.OpError
+	var sending *smithyhttp.RequestSendError
+	if errors.As(err, &operation) || errors.As(err, &sending) {
+		return Transient, "network"
+	}
+	if strings.Contains(err.Error(), "http: server closed idle connection") || strings.Contains(err.Error(), "transport connection broken") {
+		return Transient, "reset" // net/http has no value for these two
+	}
+	return Unknown, ""
+}

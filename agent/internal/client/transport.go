@@ -1,0 +1,95 @@
+package client
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+const (
+	// idle is how many connections to one host stay open between requests: as many as may run at once, or
+	// each file would pay for a handshake.
+	idle = 512
+	// stall is how long a peer may take no byte of a body before the connection counts as broken.
+	stall = 45 * time.Second
+	// answer is how long a whole request may wait for the first byte of its answer.
+	answer = 90 * time.Second
+	// pageOut is the size of a connection's write buffer: headers and a small body leave in one system call.
+	pageOut = 32 << 10
+)
+
+// newHTTPClient is what LoadDefaultConfig may still add a CA bundle to: it refuses a plain http.Client when
+// AWS_CA_BUNDLE is set. Proxies come from HTTPS_PROXY, HTTP_PROXY and NO_PROXY.
+func newHTTPClient() *awshttp.BuildableClient {
+	return awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+		t.MaxIdleConns, t.MaxIdleConnsPerHost, t.MaxConnsPerHost = 0, idle, 0
+		t.ForceAttemptHTTP2 = false // S3 speaks HTTP/1.1, and one connection a transfer is what is wanted
+		t.TLSClientConfig.NextProtos = []string{"http/1.1"}
+		t.DisableCompression = true
+		t.WriteBufferSize = pageOut
+		t.ResponseHeaderTimeout = answer
+		dial := t.DialContext
+		t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+			c, err := dial(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return &watched{Conn: c}, nil
+		}
+	})
+}
+
+// share freezes the configuration's client into one transport, so that every service client and the plain
+// requests of the uploader use the same connections. Redirects are answers, not orders.
+func share(cfg *aws.Config) http.RoundTripper {
+	b, ok := cfg.HTTPClient.(*awshttp.BuildableClient)
+	if !ok {
+		b = newHTTPClient()
+	}
+	t := b.GetTransport()
+	cfg.HTTPClient = &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return t
+}
+
+// watched breaks a write that makes no progress: a peer that stops reading would hold a transfer for ever.
+type watched struct {
+	net.Conn
+	until time.Time
+}
+
+func (w *watched) Write(p []byte) (int, error) {
+	// One deadline serves many writes; it is only moved when a third of it is used up.
+	if now := time.Now(); w.until.Sub(now) < stall*2/3 {
+		w.until = now.Add(stall)
+		if err := w.SetWriteDeadline(w.until); err != nil {
+			return 0, err
+		}
+	}
+	return w.Conn.Write(p)
+}
+
+// marked names the credentials when they can't be fetched in the middle of a request, where the SDK gives
+// plain errors.
+type marked struct {
+	aws.CredentialsProvider
+	found *Credentials
+}
+
+func (m marked) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	value, err := m.CredentialsProvider.Retrieve(ctx)
+	if err != nil && ctx.Err() == nil {
+		err = m.found.failed(err, false)
+	}
+	return value, err
+}
+
+// Patient lets one call of AWS.S3 be tried again by the SDK, up to five times: for calls that only read.
+func Patient(o *s3.Options) {
+	o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = 5 })
+}
