@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+)
+
+// revoke deletes one key of an uploader, all its keys, or those of every
+// uploader. It goes on past a fault and gives them all at the end.
+func (k *keys) revoke(ctx context.Context, name, id string, all bool) error {
+	switch {
+	case all && name != "":
+		return usageError{"either a name or --all, not both"}
+	case !all && name == "":
+		return usageError{"which uploader's?  scripts/revoke-key NAME, or  scripts/revoke-key --all"}
+	case !all:
+		return k.revokeOne(ctx, name, id)
+	}
+	names, err := k.users(ctx)
+	if err != nil {
+		return err
+	}
+	if len(names) == 0 {
+		k.say("There is no uploader under %s.", k.path)
+	}
+	var errs []error
+	for _, name := range names {
+		errs = append(errs, k.revokeOne(ctx, name, ""))
+	}
+	return errors.Join(errs...)
+}
+
+// revokeOne deletes the key with that id, or with "" all keys of the uploader.
+func (k *keys) revokeOne(ctx context.Context, name, id string) error {
+	have, err := k.keysOf(ctx, name)
+	if err != nil {
+		return err
+	}
+	if len(have) == 0 {
+		k.say("%s has no keys.", name)
+		return nil
+	}
+	if id != "" {
+		have = slices.DeleteFunc(have, func(key types.AccessKeyMetadata) bool { return aws.ToString(key.AccessKeyId) != id })
+		if len(have) == 0 {
+			return fmt.Errorf("%s has no key %s", name, id)
+		}
+	}
+	var errs []error
+	for _, key := range have {
+		errs = append(errs, k.delete(ctx, name, aws.ToString(key.AccessKeyId)))
+	}
+	return errors.Join(errs...)
+}
+
+// users gives the names of the users under the path itself, not in paths below.
+func (k *keys) users(ctx context.Context) ([]string, error) {
+	var names []string
+	pages := iam.NewListUsersPaginator(k.iam, &iam.ListUsersInput{PathPrefix: &k.path})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("list the users under %s: %w", k.path, err)
+		}
+		for _, user := range page.Users {
+			if aws.ToString(user.Path) == k.path {
+				names = append(names, aws.ToString(user.UserName))
+			}
+		}
+	}
+	return names, nil
+}
