@@ -139,7 +139,7 @@ func sectionName(text string) (string, bool) {
 // loose tells whether group or others may read or write the file. Files that
 // systemd hands over (LoadCredential) are exempt: their folder is closed.
 func (f *sharedFile) loose() bool {
-	if !f.exists || f.mode&0o066 == 0 {
+	if !f.exists || !f.mode.IsRegular() || f.mode&0o066 == 0 {
 		return false
 	}
 	if dir := os.Getenv("CREDENTIALS_DIRECTORY"); dir != "" {
@@ -161,4 +161,13 @@ func gives(values map[string]string) bool {
 		}
 	}
 	return false
+}
+
+// SharedFiles are the two files that `aws configure` writes, wherever the
+// environment says they are; whether they exist is not asked.
+func SharedFiles() []string {
+	return []string{
+		sharedPath("AWS_SHARED_CREDENTIALS_FILE", config.DefaultSharedCredentialsFilename()),
+		sharedPath("AWS_CONFIG_FILE", config.DefaultSharedConfigFilename()),
+	}
 }

@@ -45,6 +45,8 @@ type AWS struct {
 	Config aws.Config
 	// Transport carries plain requests over the same connections as the clients'.
 	Transport http.RoundTripper
+	// UserAgent is what plain requests call themselves.
+	UserAgent string
 	S3        *s3.Client
 	// STS is nil where S3 has an endpoint of its own and STS has none: then
 	// nothing may go to AWS.
@@ -100,7 +102,7 @@ func Load(ctx context.Context, s Settings) (*AWS, error) {
 	}
 	transport := share(&cfg)
 	cfg.Credentials = marked{cfg.Credentials, found}
-	a := &AWS{Config: cfg, Transport: transport, Source: found.Source, Traps: found.Traps, keyID: value.AccessKeyID}
+	a := &AWS{Config: cfg, Transport: transport, UserAgent: "buzon/" + s.version(), Source: found.Source, Traps: found.Traps, keyID: value.AccessKeyID}
 	a.S3 = s3.NewFromConfig(cfg, func(o *s3.Options) {
 		// Attempts are counted on the wire and are durable before they leave, so the SDK must not add its own.
 		// Calls that only read may be given Patient.

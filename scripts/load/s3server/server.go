@@ -272,9 +272,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	body, late := s.take(c, r)
-	if a == nil {
-		a = late
-	}
 	if r.Context().Err() != nil { // the client broke off
 		return
 	}
@@ -289,6 +286,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if a == nil {
 		a = s.permit(c)
+	}
+	if a == nil { // S3 says "you may not" before it says that a checksum is wrong
+		a = late
 	}
 	if a == nil {
 		a = s.answer(c, body)

@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"buzon/agent/internal/client"
+	"buzon/agent/internal/config"
+	"buzon/agent/internal/report"
+	"buzon/agent/internal/send/gate"
+)
+
+// checkOptions are the flags of check.
+type checkOptions struct {
+	config             *configFlags
+	format             string
+	noCanary, noProbes bool
+}
+
+func newCheck(a *app) *cobra.Command {
+	var o checkOptions
+	cmd := &cobra.Command{
+		Use:   "check",
+		Short: a.words.Text("cli.check-short"),
+		Long:  a.words.Text("cli.check-long"),
+		Args:  noArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return runCheck(cmd.Context(), a, o) },
+	}
+	o.config = a.addConfigFlags(cmd, true)
+	cmd.Flags().StringVar(&o.format, "format", "text", a.words.Text("cli.check-format"))
+	cmd.Flags().BoolVar(&o.noCanary, "no-canary", false, a.words.Text("cli.check-no-canary"))
+	cmd.Flags().BoolVar(&o.noProbes, "no-probes", false, a.words.Text("cli.check-no-probes"))
+	return cmd
+}
+
+// runCheck makes the checks of the gate and shows them.
+func runCheck(ctx context.Context, a *app, o checkOptions) error {
+	if err := choice("--format", o.format, "text", "json"); err != nil {
+		return err
+	}
+	c, err := o.config.load(a, "bucket")
+	if err != nil {
+		return err
+	}
+	c.Identity.Canary = c.Identity.Canary && !o.noCanary
+	c.Identity.Probes = c.Identity.Probes && !o.noProbes
+	r := a.newGate(c).Pass(ctx, gate.Full)
+	if o.format == "json" {
+		err = report.CheckJSON(a.stdout, a.words, r, Version())
+	} else {
+		err = report.Check(a.stdout, a.words, r, a.colorful(a.stdout))
+	}
+	if err != nil {
+		return err
+	}
+	return exit(gateCode(r))
+}
+
+// gateCode is the exit code of a pass through the gate.
+func gateCode(r gate.Report) code {
+	switch {
+	case r.Passed:
+		return done
+	case r.Misconfigured:
+		return badInput
+	default:
+		return notPassed
+	}
+}
+
+// clientSettings are whom the configuration says to be, and where to go.
+func (a *app) clientSettings(c *config.Config) client.Settings {
+	return client.Settings{
+		Profile: c.Identity.Profile, Region: c.Region, Endpoint: c.Endpoint, Addressing: client.Addressing(c.Addressing),
+		Version: Version(), Secrets: a.secrets,
+	}
+}
+
+// newGate is the gate that the configuration asks for.
+func (a *app) newGate(c *config.Config) *gate.Gate {
+	return gate.New(gate.Settings{
+		Bucket: c.Bucket, Prefix: c.Prefix, Owner: c.BucketOwner,
+		Expect: c.Identity.Expect, Method: gate.Method(c.Identity.Method),
+		WarnOverpowered: c.Identity.Overpowered == config.OverpoweredWarn,
+		Replace:         c.OnConflict == config.ConflictReplace,
+		Canary:          c.Identity.Canary, Probes: c.Identity.Probes,
+		Recheck: c.Identity.Recheck,
+	}, a.clientSettings(c), a.log)
+}

@@ -1,0 +1,264 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"buzon/agent/internal/locale"
+	"buzon/agent/internal/send/gate"
+)
+
+// marks are how a check's end is shown.
+var marks = map[gate.Status]struct{ mark, color string }{
+	gate.OK:       {"✓", "\x1b[32m"},
+	gate.Failed:   {"✗", "\x1b[31m"},
+	gate.Warning:  {"!", "\x1b[33m"},
+	gate.Unproven: {"–", "\x1b[2m"},
+}
+
+// Check writes a pass through the gate as text: a line for each check, with
+// what was asked and answered; under it what to do, where something is to be
+// done.
+func Check(w io.Writer, p *locale.Printer, r gate.Report, color bool) error {
+	paint := func(code, s string) string {
+		if !color {
+			return s
+		}
+		return code + s + "\x1b[0m"
+	}
+	width := 0
+	for _, c := range r.Checks {
+		width = max(width, utf8.RuneCountInString(checkName(p, c)))
+	}
+	var b strings.Builder
+	for _, c := range r.Checks {
+		m := marks[c.Status]
+		name := checkName(p, c)
+		lines := strings.Split(sentence(p, r, c), "\n")
+		fmt.Fprintf(&b, "%s %s%s  %s", paint(m.color, m.mark), name, strings.Repeat(" ", width-utf8.RuneCountInString(name)), lines[0])
+		if exchange := exchange(c); exchange != "" {
+			b.WriteString(" " + paint("\x1b[2m", "["+locale.Clean(exchange)+"]"))
+		}
+		b.WriteByte('\n')
+		for _, line := range lines[1:] {
+			b.WriteString(strings.Repeat(" ", width+4))
+			if strings.HasPrefix(line, "  ") {
+				line = paint("\x1b[1m", line)
+			}
+			b.WriteString(line + "\n")
+		}
+	}
+	b.WriteByte('\n')
+	for _, s := range conclusion(p, r) {
+		b.WriteString(s + "\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// conclusion is what follows from all checks.
+func conclusion(p *locale.Printer, r gate.Report) []string {
+	var all []string
+	if len(r.Overpowered) > 0 {
+		all = append(all, p.Text("check.overpowered", "permissions", r.Overpowered))
+	}
+	switch {
+	case !r.Passed:
+		all = append(all, p.Text("check.not-passed"))
+	case warned(r):
+		all = append(all, p.Text("check.passed-warned"))
+	default:
+		all = append(all, p.Text("check.passed"))
+	}
+	if r.Passed && probed(r) {
+		all = append(all, p.Text("check.samples", "who", auditFlag(r), "bucket", r.Bucket, "prefix", r.Prefix))
+	}
+	return all
+}
+
+func warned(r gate.Report) bool {
+	for _, c := range r.Checks {
+		if c.Status == gate.Warning {
+			return true
+		}
+	}
+	return false
+}
+
+func probed(r gate.Report) bool {
+	for _, c := range r.Checks {
+		if c.Outcome == gate.ProbeRefused {
+			return true
+		}
+	}
+	return false
+}
+
+// Refusal is what run and upload say when the gate is not passed: that nothing
+// was sent, then every check that failed with what to type.
+func Refusal(p *locale.Printer, r gate.Report) string {
+	all := []string{p.Text("check.refusal")}
+	said := map[string]bool{}
+	for _, c := range r.Checks {
+		if s := sentence(p, r, c); c.Status == gate.Failed && !said[s] {
+			said[s] = true
+			all = append(all, s)
+		}
+	}
+	return strings.Join(append(all, p.Text("check.look")), "\n")
+}
+
+// CheckWarnings are the sentences of a passed report that still matter.
+func CheckWarnings(p *locale.Printer, r gate.Report) []string {
+	var all []string
+	for _, c := range r.Checks {
+		if c.Status == gate.Warning {
+			all = append(all, sentence(p, r, c))
+		}
+	}
+	return all
+}
+
+func checkName(p *locale.Printer, c gate.Check) string {
+	switch c.ID {
+	case gate.CheckSource, gate.CheckTrap, gate.CheckEndpoint, gate.CheckIdentity, gate.CheckClock, gate.CheckExpected,
+		gate.CheckBucket, gate.CheckStore, gate.CheckCanary, gate.CheckConflict, gate.CheckProbes:
+		return p.Text("check.name-" + string(c.ID))
+	}
+	return p.Text("check.name-probe")
+}
+
+// exchange is the question and its answer, in the protocol's words.
+func exchange(c gate.Check) string {
+	switch {
+	case c.Asked == "" || c.Answered == "":
+		return c.Asked + c.Answered
+	default:
+		return c.Asked + " → " + c.Answered
+	}
+}
+
+// placeholders are the arguments that a check may lack.
+var placeholders = []string{"path", "profile", "key", "code", "places", "kind", "line", "mode", "variable", "missing", "timeout",
+	"answer", "region", "right", "bucket", "prefix", "owner", "offset", "arn", "account", "wanted", "expect", "expectable",
+	"endpoint", "sts", "store", "permission", "what", "address"}
+
+// sentence is a check in words.
+func sentence(p *locale.Printer, r gate.Report, c gate.Check) string {
+	args := append(make([]any, 0, 2*(len(c.Args)+len(placeholders)+1)), "who", auditFlag(r))
+	for name, value := range c.Args {
+		if value == "" {
+			value = "–"
+		}
+		args = append(args, name, value)
+	}
+	for _, name := range placeholders {
+		args = append(args, name, "–") // the first of a name wins
+	}
+	text := p.Text(string(c.Outcome), args...)
+	if until, err := time.Parse(time.RFC3339, c.Args["expires"]); err == nil {
+		text += " " + p.Text("check.expires", "expires", until)
+	}
+	return text
+}
+
+// auditFlag is how audit-policy is told of this key's principal.
+func auditFlag(r gate.Report) string {
+	if r.Identity != nil {
+		fields := strings.SplitN(r.Identity.ARN, ":", 6)
+		resource := fields[len(fields)-1]
+		parts := strings.Split(resource, "/")
+		switch {
+		case strings.HasPrefix(resource, "user/"):
+			return "--user " + parts[len(parts)-1]
+		case strings.HasPrefix(resource, "assumed-role/"):
+			return "--role " + parts[1]
+		}
+	}
+	return "--user NAME"
+}
+
+// checkJSON is buzon/check/v1.
+type checkJSON struct {
+	Schema      string          `json:"schema"`
+	Generated   string          `json:"generated"`
+	Tool        checkTool       `json:"tool"`
+	Passed      bool            `json:"passed"`
+	Depth       string          `json:"depth"`
+	Target      checkTarget     `json:"target"`
+	Credentials *checkSource    `json:"credentials"`
+	Identity    *checkIdentity  `json:"identity"`
+	Overpowered []string        `json:"overpowered"`
+	Checks      []checkJSONLine `json:"checks"`
+}
+
+type checkTool struct {
+	Version string `json:"version"`
+}
+
+type checkTarget struct {
+	Bucket   string `json:"bucket"`
+	Prefix   string `json:"prefix"`
+	Region   string `json:"region"`
+	Endpoint string `json:"endpoint,omitempty"`
+}
+
+type checkSource struct {
+	Kind      string `json:"kind"`
+	File      string `json:"file,omitempty"`
+	Profile   string `json:"profile,omitempty"`
+	Key       string `json:"key"` // the last four characters of its id
+	Temporary bool   `json:"temporary"`
+	Expires   string `json:"expires,omitempty"`
+}
+
+type checkIdentity struct {
+	Account string `json:"account"`
+	ARN     string `json:"arn"`
+	UserID  string `json:"user_id"`
+}
+
+type checkJSONLine struct {
+	ID         string            `json:"id"`
+	Status     string            `json:"status"`
+	Outcome    string            `json:"outcome"`
+	Asked      string            `json:"asked,omitempty"`
+	Answered   string            `json:"answered,omitempty"`
+	Permission string            `json:"permission,omitempty"`
+	Args       map[string]string `json:"args,omitempty"`
+	Message    string            `json:"message"`
+}
+
+// CheckJSON writes a pass through the gate as buzon/check/v1. Its messages are
+// in the language of the printer; all else is the same in both.
+func CheckJSON(w io.Writer, p *locale.Printer, r gate.Report, version string) error {
+	out := checkJSON{
+		Schema: "buzon/check/v1", Generated: r.Time.UTC().Format(time.RFC3339), Tool: checkTool{version},
+		Passed: r.Passed, Depth: string(r.Depth),
+		Target:      checkTarget{r.Bucket, r.Prefix, r.Region, r.Endpoint},
+		Overpowered: r.Overpowered,
+	}
+	if out.Overpowered == nil {
+		out.Overpowered = []string{}
+	}
+	if s := r.Source; s.Kind != "" {
+		out.Credentials = &checkSource{Kind: string(s.Kind), File: s.File, Profile: s.Profile, Key: s.Key, Temporary: s.Temporary}
+		if !s.Expires.IsZero() {
+			out.Credentials.Expires = s.Expires.UTC().Format(time.RFC3339)
+		}
+	}
+	if who := r.Identity; who != nil {
+		out.Identity = &checkIdentity{who.Account, who.ARN, who.UserID}
+	}
+	for _, c := range r.Checks {
+		out.Checks = append(out.Checks, checkJSONLine{string(c.ID), string(c.Status), string(c.Outcome), c.Asked, c.Answered, c.Permission, c.Args, sentence(p, r, c)})
+	}
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(out)
+}

@@ -1,0 +1,186 @@
+package gate
+
+import (
+	"time"
+
+	"buzon/agent/internal/client"
+)
+
+// Status is how one check ended.
+type Status string
+
+// The ends of a check; a report is passed when none is Failed.
+const (
+	OK       Status = "ok"       // ✓
+	Failed   Status = "failed"   // ✗
+	Warning  Status = "warning"  // !
+	Unproven Status = "unproven" // –
+)
+
+// ID names a check; ids are stable, monitoring may rely on them.
+type ID string
+
+// The checks, in the order in which they are made. Probes have ids of their
+// own, see Probes.
+const (
+	CheckSource   ID = "credentials"
+	CheckTrap     ID = "environment"
+	CheckEndpoint ID = "endpoint"
+	CheckIdentity ID = "identity"
+	CheckClock    ID = "clock"
+	CheckExpected ID = "expected"
+	CheckBucket   ID = "bucket"
+	CheckStore    ID = "store"
+	CheckCanary   ID = "canary"
+	CheckConflict ID = "conflict"
+	CheckProbes   ID = "probes"
+)
+
+// Outcome is the id of the sentence that says how a check ended.
+type Outcome string
+
+// Outcomes. Beside these there are "gate.source-" and a client.SourceKind for
+// credentials that were found, and "credentials." and a client.Problem for
+// those that were not.
+const (
+	EndpointAWS    Outcome = "gate.endpoint-aws"
+	EndpointCustom Outcome = "gate.endpoint-custom"
+
+	IdentityKnown   Outcome = "gate.identity"
+	IdentityHidden  Outcome = "gate.identity-hidden"   // list-buckets: valid, nobody said who
+	IdentityUnseen  Outcome = "gate.identity-unseen"   // expect is set and nobody said who
+	IdentityExcused Outcome = "gate.identity-accepted" // the same, and method: list-buckets is written
+	KeyUnknown      Outcome = "gate.key-unknown"       // never seen valid
+	KeyRevoked      Outcome = "gate.key-revoked"       // was valid in this process
+	WrongSecret     Outcome = "gate.wrong-secret"      //
+	TokenExpired    Outcome = "gate.token-expired"     //
+	TokenBad        Outcome = "gate.token-bad"         //
+	ClockRefused    Outcome = "gate.clock-refused"     // RequestTimeTooSkewed
+	RegionDisabled  Outcome = "gate.region-disabled"   //
+	AccountClosed   Outcome = "gate.account-closed"    //
+	Unreachable     Outcome = "gate.unreachable"       //
+	StoreBusy       Outcome = "gate.store-busy"        // 5xx, throttled
+	Unexpected      Outcome = "gate.unexpected"        // an answer that nothing here knows
+	IdentityRefused Outcome = "gate.identity-refused"  // STS answered AccessDenied
+
+	ClockRight   Outcome = "gate.clock"
+	ClockOff     Outcome = "gate.clock-off"   // over 5 minutes
+	ClockWrong   Outcome = "gate.clock-wrong" // over 15 minutes
+	ClockUnknown Outcome = "gate.clock-unknown"
+
+	ExpectMet     Outcome = "gate.expect-met"
+	ExpectAbsent  Outcome = "gate.expect-absent"
+	ExpectNeeded  Outcome = "gate.expect-needed" // the packaged service demands it
+	RootRefused   Outcome = "gate.root"
+	WrongAccount  Outcome = "gate.wrong-account"
+	WrongIdentity Outcome = "gate.wrong-identity"
+	NotAsked      Outcome = "gate.not-asked" // something before it failed
+
+	BucketFound  Outcome = "gate.bucket"
+	BucketSilent Outcome = "gate.bucket-silent" // it is there, its Region was not told
+	NoBucket     Outcome = "gate.no-bucket"
+	WrongRegion  Outcome = "gate.wrong-region"
+	OtherOwner   Outcome = "gate.other-owner"
+	BadBucket    Outcome = "gate.bad-bucket" // the name is none
+
+	StoreFit         Outcome = "gate.store"
+	StoreNoChecksum  Outcome = "gate.store-no-checksum"
+	StoreNoCondition Outcome = "gate.store-no-condition"
+
+	CanaryMade        Outcome = "gate.canary-made"
+	CanaryStands      Outcome = "gate.canary-stands"
+	CanaryOff         Outcome = "gate.canary-off"
+	CannotWrite       Outcome = "gate.cannot-write"
+	CannotWriteOrElse Outcome = "gate.cannot-write-or-owner"
+	KMSRefused        Outcome = "gate.kms"
+
+	ConflictOK     Outcome = "gate.conflict"
+	ConflictDenied Outcome = "gate.conflict-denied"
+
+	ProbesOff        Outcome = "gate.probes-off"
+	ProbeRefused     Outcome = "gate.probe-refused"
+	ProbeAllowed     Outcome = "gate.probe-allowed"
+	BesideRefused    Outcome = "gate.beside-refused" // of a PUT outside the prefix
+	BesideAllowed    Outcome = "gate.beside-allowed"
+	ProbeMarker      Outcome = "gate.probe-marker" // allowed, and a delete marker was made
+	ProbeNotProven   Outcome = "gate.probe-not-proven"
+	ProbeUnsupported Outcome = "gate.probe-unsupported"
+	ProbeUnanswered  Outcome = "gate.probe-unanswered"
+	ProbeNoBeside    Outcome = "gate.probe-no-beside"
+	ProbeACLsOff     Outcome = "gate.probe-acls-off"
+)
+
+// Check is one question of the gate and its answer.
+type Check struct {
+	ID      ID
+	Status  Status
+	Outcome Outcome
+	// Asked and Answered are what went over the wire, in the protocol's words.
+	Asked    string
+	Answered string
+	// Args are the named arguments of the outcome's sentence.
+	Args map[string]string
+	// Permission is the one that the key has too many, where there is one.
+	Permission string
+}
+
+// Identity is who STS says that the key is.
+type Identity struct {
+	Account string
+	ARN     string
+	UserID  string
+}
+
+// Report is what the gate found, in the order in which it asked.
+type Report struct {
+	Time     time.Time
+	Depth    Depth
+	Bucket   string
+	Prefix   string
+	Region   string
+	Endpoint string
+	Source   client.Source
+	// Identity is nil where nobody said who the key is.
+	Identity *Identity
+	Checks   []Check
+	// Passed is true when nothing failed: files may be sent.
+	Passed bool
+	// Misconfigured is true when what failed can only be mended in the
+	// configuration (exit code 2 instead of 3).
+	Misconfigured bool
+	// Overpowered are the permissions that the key has and should not.
+	Overpowered []string
+}
+
+// First is the first check that failed, or nil.
+func (r *Report) First() *Check {
+	for i := range r.Checks {
+		if r.Checks[i].Status == Failed {
+			return &r.Checks[i]
+		}
+	}
+	return nil
+}
+
+func (r *Report) add(c Check) {
+	r.Checks = append(r.Checks, c)
+}
+
+// close computes what follows from the checks.
+func (r *Report) close() {
+	r.Passed = true
+	failed, misconfigured := 0, 0
+	for _, c := range r.Checks {
+		if c.Status == Failed {
+			failed++
+			r.Passed = false
+			if c.Outcome == ConflictDenied || c.Outcome == BadBucket {
+				misconfigured++
+			}
+		}
+		if c.Permission != "" {
+			r.Overpowered = append(r.Overpowered, c.Permission)
+		}
+	}
+	r.Misconfigured = misconfigured > 0
+}
