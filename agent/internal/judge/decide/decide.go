@@ -11,7 +11,7 @@ type Request struct {
 	Action   string // "s3:PutObject"
 	Resource string // an ARN, or "*" for a call that names no resource
 	// Bucket is the ARN of the bucket behind a request through an access
-	// point, "" where it isn't known.
+	// point, or of the object in it; "" where it isn't known.
 	Bucket string
 	// ResourceAccount owns the resource; "" means: as the ARN or the set tells.
 	ResourceAccount string

@@ -36,8 +36,9 @@ func (e *Evaluator) request(req Request) *request {
 			r.account = parts[4]
 		}
 		if rest, ok := strings.CutPrefix(parts[5], "accesspoint/"); ok && parts[2] == "s3" {
-			r.point, r.bucketARN, r.underlying = true, req.Bucket, req.Bucket
-			if _, key, ok := strings.Cut(rest, "/object/"); ok && req.Bucket != "" {
+			r.point, r.underlying = true, req.Bucket
+			r.bucketARN, _, _ = strings.Cut(req.Bucket, "/")
+			if _, key, ok := strings.Cut(rest, "/object/"); ok && req.Bucket != "" && r.bucketARN == req.Bucket {
 				r.underlying = req.Bucket + "/" + key
 			}
 			r.bucketAccount = e.owner(r.bucketARN)
