@@ -1,0 +1,53 @@
+package sources
+
+// UsageError is a selection that can't be read as it was given.
+type UsageError struct {
+	Code Usage
+	Got  string
+}
+
+// Usage is what is wrong with a selection.
+type Usage string
+
+// The faults of selections.
+const (
+	UsagePrincipal Usage = "bad-principal" // not an ARN of a principal
+	UsageAccount   Usage = "bad-account"   // not twelve digits
+	UsageNoBucket  Usage = "no-bucket"     // neither given nor in the source
+	UsageNoPrefix  Usage = "no-prefix"     // neither given nor in the source
+	UsagePrefix    Usage = "bad-prefix"    // would mean something else in a policy
+	UsageNobody    Usage = "nobody"        // the sources hold no principal
+)
+
+func (e *UsageError) Error() string { return "sources: " + string(e.Code) + " " + e.Got }
+
+// Message names the sentence of the error.
+func (e *UsageError) Message() (string, []any) {
+	return "sources." + string(e.Code), []any{"got", e.Got}
+}
+
+// NobodyError is a user, role or bucket that AWS doesn't know.
+type NobodyError struct{ Kind, Name string }
+
+func (e *NobodyError) Error() string { return "sources: no " + e.Kind + " " + e.Name }
+
+// Message names the sentence of the error.
+func (e *NobodyError) Message() (string, []any) {
+	return "sources.no-such-" + e.Kind, []any{"name", e.Name}
+}
+
+// ReadError is a live read that failed in a way that makes all others
+// pointless.
+type ReadError struct {
+	What string
+	err  error
+}
+
+func (e *ReadError) Error() string { return "sources: read " + e.What + ": " + e.err.Error() }
+
+func (e *ReadError) Unwrap() error { return e.err }
+
+// Message names the sentence of the error.
+func (e *ReadError) Message() (string, []any) {
+	return "sources.read-failed", []any{"what", e.What, "why", e.err.Error()}
+}

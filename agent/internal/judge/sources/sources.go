@@ -1,0 +1,292 @@
+// Package sources finds principals and the policy documents that bear on them:
+// in loose files, in synthesized CloudFormation templates, in an account's
+// authorization details, and in live IAM, S3 and KMS. Every read of IAM that the
+// agent makes is made here.
+//
+// Load gives one Subject for each principal that the selection picks: its
+// documents as a policy.Set, and beside them what could add rights but was not
+// given (assumptions) or could not be read (gaps). It judges nothing, and it
+// does not promise that a document is good for anything: only that no document
+// it was told of is left out in silence. A malformed file is a policy.Errors
+// with its places; nothing is returned beside it.
+package sources
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"buzon/agent/internal/client"
+	"buzon/agent/policy"
+)
+
+// Selection says what to read and whom to pick from it.
+type Selection struct {
+	// Bucket and Prefix are what the principals are held to; Prefix may hold
+	// {name}. Either may be empty where a template's outputs name them.
+	Bucket, Prefix string
+	BucketAccount  string // "" is the principal's own
+	Region         string // of the bucket; "" where it isn't known
+
+	// Path picks principals in sources that hold many: those whose path begins
+	// with it. "/" picks all.
+	Path string
+
+	Principals []string   // ARNs to whom the loose documents belong
+	Documents  []Document // loose documents
+	Templates  []string   // files
+	Exports    []string   // files
+	Users      []string   // live, by name or ARN
+	Roles      []string   // live, by name or ARN
+	All        bool       // live, whoever is under Path
+}
+
+// Live reports whether the selection needs AWS.
+func (s Selection) Live() bool { return s.All || len(s.Users) > 0 || len(s.Roles) > 0 }
+
+// Empty reports whether the selection names no source at all.
+func (s Selection) Empty() bool {
+	return !s.Live() && len(s.Documents) == 0 && len(s.Templates) == 0 && len(s.Exports) == 0
+}
+
+// Document is one loose document.
+type Document struct {
+	Kind  policy.Kind
+	Level string // of an SCP
+	File  string
+}
+
+// Access is how the outside is reached.
+type Access struct {
+	// ReadFile reads a file; of the name "-" standard input, once.
+	ReadFile func(name string) ([]byte, error)
+	// AWS is nil unless Selection.Live.
+	AWS *client.AWS
+	// Progress, if set, is called as live reads go on.
+	Progress func(Progress)
+}
+
+// Progress tells how far the live reads are.
+type Progress struct {
+	Principal string
+	Done, All int
+}
+
+// Found is what Load returns.
+type Found struct {
+	Subjects  []Subject
+	NotJudged int // principals that Path left out
+	// Texts holds the files that were read, by the name they were given, to show
+	// lines of them.
+	Texts map[string][]byte
+}
+
+// Subject is one principal with all that was read about it.
+type Subject struct {
+	Set         policy.Set
+	Prefix      string // {name} replaced; "" where it isn't known
+	Assumptions []Assumption
+	Gaps        []Gap
+	Versioning  Versioning
+	Credentials *Credentials // nil where they were not read
+	// When says under which outcome of a template's conditions these are the
+	// documents: "${Stage} = prod", "${Stage} ≠ prod".
+	When []string
+}
+
+// Topic is something that can add rights to a principal.
+type Topic string
+
+// The topics of assumptions.
+const (
+	TopicPrincipal      Topic = "principal"
+	TopicUserPolicies   Topic = "user-policies"
+	TopicGroupPolicies  Topic = "group-policies"
+	TopicBucketPolicy   Topic = "bucket-policy"
+	TopicAccessPoint    Topic = "access-point"
+	TopicAccessGrants   Topic = "access-grants"
+	TopicRoleTrust      Topic = "role-trust"
+	TopicOtherResources Topic = "other-resources"
+	TopicACL            Topic = "acl"
+	TopicVersioning     Topic = "versioning"
+	TopicCredentials    Topic = "credentials"
+)
+
+// Why says why a topic was not read.
+type Why string
+
+// The reasons of assumptions.
+const (
+	NotGiven Why = "not given"
+	NotRead  Why = "not read"
+	Outside  Why = "outside the template"
+)
+
+// Assumption is something that could add rights and was not read.
+type Assumption struct {
+	What Topic
+	Why  Why
+}
+
+// GapReason says why a document that should be judged could not be.
+type GapReason string
+
+// The reasons of gaps.
+const (
+	// GapDenied: the reader lacks a permission.
+	GapDenied GapReason = "not-permitted"
+	// GapFailed: the read failed in another way, again and again.
+	GapFailed GapReason = "not-readable"
+	// GapUnknownPolicy: a managed policy whose document is nowhere to be had.
+	GapUnknownPolicy GapReason = "policy-unknown"
+	// GapUnresolved: a part of a template whose value synthesis can't know.
+	GapUnresolved GapReason = "template-unresolved"
+	// GapNotModelled: a way to rights that this judge does not follow to its end.
+	GapNotModelled GapReason = "not-modelled"
+	// GapTruncated: the export holds only a part of the account.
+	GapTruncated GapReason = "truncated"
+	// GapMalformed: what AWS gave is not a policy document.
+	GapMalformed GapReason = "malformed"
+)
+
+// Gap is something that must be read for a verdict and could not be.
+type Gap struct {
+	Reason     GapReason
+	What       string // an ARN, a name, an expression
+	Permission string // the missing one, if that is why
+	Source     int    // index in the set's sources, or -1
+	Pos        policy.Position
+}
+
+// Versioning is what is known of a bucket's versioning.
+type Versioning uint8
+
+// The states of versioning.
+const (
+	VersioningUnknown Versioning = iota
+	VersioningOff
+	VersioningOn
+)
+
+// Credentials are a user's, as far as the audit looks at them.
+type Credentials struct {
+	Keys     []Key
+	Password bool
+	// Others counts credentials besides access keys and password, by kind:
+	// "certificate", "ssh-key", "service-credential".
+	Others map[string]int
+}
+
+// Key is one access key; its id is not kept whole.
+type Key struct {
+	ID      string // the last four characters
+	Active  bool
+	Created time.Time
+}
+
+// Load reads everything that the selection names.
+func Load(ctx context.Context, sel Selection, access Access) (*Found, error) {
+	l := &loader{sel: sel, access: access, texts: map[string][]byte{}}
+	if l.sel.Path == "" {
+		l.sel.Path = "/buzon/"
+	}
+	return l.load(ctx)
+}
+
+type loader struct {
+	sel       Selection
+	access    Access
+	texts     map[string][]byte
+	notJudged int
+}
+
+func (l *loader) load(ctx context.Context) (*Found, error) {
+	loose, err := l.readLoose()
+	if err != nil {
+		return nil, err
+	}
+	var subjects []Subject
+	if own := loose.subjects(l.sel); own != nil {
+		subjects = append(subjects, own...)
+	}
+	for _, file := range l.sel.Templates {
+		more, err := l.readTemplate(file)
+		if err != nil {
+			return nil, err
+		}
+		subjects = append(subjects, loose.join(more)...)
+	}
+	for _, file := range l.sel.Exports {
+		more, err := l.readExport(file)
+		if err != nil {
+			return nil, err
+		}
+		subjects = append(subjects, loose.join(more)...)
+	}
+	if l.sel.Live() {
+		more, err := l.readLive(ctx)
+		if err != nil {
+			return nil, err
+		}
+		subjects = append(subjects, loose.join(more)...)
+	}
+	if len(subjects) == 0 && l.notJudged == 0 {
+		return nil, &UsageError{Code: UsageNobody}
+	}
+	for i := range subjects {
+		if err := l.aim(&subjects[i]); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortStableFunc(subjects, func(a, b Subject) int { return strings.Compare(a.Set.Subject.ARN, b.Set.Subject.ARN) })
+	return &Found{Subjects: subjects, NotJudged: l.notJudged, Texts: l.texts}, nil
+}
+
+// aim fills in what the subject is held to where its source did not say, and
+// puts its name into the prefix.
+func (l *loader) aim(s *Subject) error {
+	if l.sel.Bucket != "" {
+		s.Set.Bucket = l.sel.Bucket
+	}
+	if l.sel.BucketAccount != "" {
+		s.Set.BucketAccount = l.sel.BucketAccount
+	}
+	if l.sel.Prefix != "" {
+		s.Prefix = l.sel.Prefix
+	}
+	s.Prefix = strings.ReplaceAll(s.Prefix, "{name}", s.Set.Subject.Name)
+	if s.Set.Bucket == "" {
+		return &UsageError{Code: UsageNoBucket}
+	}
+	if s.Prefix == "" {
+		return &UsageError{Code: UsageNoPrefix}
+	}
+	if !strings.HasSuffix(s.Prefix, "/") || strings.ContainsAny(s.Prefix, "*?$") {
+		return &UsageError{Code: UsagePrefix, Got: s.Show(s.Prefix)}
+	}
+	return nil
+}
+
+// picks reports whether a principal of that path is to be judged, and counts it
+// where it is not.
+func (l *loader) picks(path string) bool {
+	if strings.HasPrefix(path, l.sel.Path) {
+		return true
+	}
+	l.notJudged++
+	return false
+}
+
+func (l *loader) read(file string) ([]byte, error) {
+	if text, ok := l.texts[file]; ok && file == "-" {
+		return text, nil
+	}
+	text, err := l.access.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", file, err)
+	}
+	l.texts[file] = text
+	return text, nil
+}
