@@ -118,6 +118,7 @@ type Server struct {
 	nth     map[string]int64
 	buckets map[string]*bucket
 	uploads map[string]*upload
+	idle    map[net.Conn]bool
 }
 
 // New makes a server that does not listen yet.
@@ -138,7 +139,7 @@ func New(o Options) *Server {
 	if !clock {
 		o.Now = time.Now
 	}
-	s := &Server{clock: clock, opts: o, closed: make(chan struct{}), keys: map[string]Identity{}}
+	s := &Server{clock: clock, opts: o, closed: make(chan struct{}), keys: map[string]Identity{}, idle: map[net.Conn]bool{}}
 	for _, id := range o.Identities {
 		s.keys[id.AccessKey] = id
 	}
@@ -177,11 +178,16 @@ func (s *Server) ListenWith(address string, handler http.Handler) error {
 		return err
 	}
 	s.http = &http.Server{Handler: handler, ErrorLog: log.New(io.Discard, "", 0), ReadHeaderTimeout: time.Minute,
-		ConnState: func(_ net.Conn, c http.ConnState) {
-			if c == http.StateNew {
-				s.mu.Lock()
+		ConnState: func(c net.Conn, state http.ConnState) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			switch state {
+			case http.StateNew:
 				s.stats.Connections++
-				s.mu.Unlock()
+			case http.StateIdle:
+				s.idle[c] = true
+			case http.StateActive, http.StateHijacked, http.StateClosed:
+				delete(s.idle, c)
 			}
 		}}
 	s.URL = "http://" + l.Addr().String()
@@ -351,3 +357,14 @@ func (s *Server) write(w http.ResponseWriter, c *Call, a *answer, f Fault) {
 }
 
 var zero = []string{"0"}
+
+// BreakIdle closes the connections that wait for a request, as a server does that is tired of waiting.
+func (s *Server) BreakIdle() {
+	s.mu.Lock()
+	idle := s.idle
+	s.idle = map[net.Conn]bool{}
+	s.mu.Unlock()
+	for c := range idle {
+		_ = c.Close()
+	}
+}

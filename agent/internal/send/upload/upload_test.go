@@ -1,0 +1,503 @@
+package upload
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/time/rate"
+	"pgregory.net/rapid"
+
+	"buzon/agent/internal/client"
+	"buzon/scripts/load/s3server"
+)
+
+// only is a fault for calls of one operation, from the first-th on, n times.
+func only(op s3server.Op, n int, f s3server.Fault) func(*s3server.Call) s3server.Fault {
+	var mu sync.Mutex
+	return func(c *s3server.Call) s3server.Fault {
+		mu.Lock()
+		defer mu.Unlock()
+		if c.Op != op || n == 0 {
+			return s3server.Fault{}
+		}
+		n--
+		return f
+	}
+}
+
+// verbs refuses what an uploader may never ask: HEAD, GET, LIST, ListParts.
+func verbs(t *testing.T, s *s3server.Server) {
+	t.Cleanup(func() {
+		for op := range s.Stats().Ops {
+			switch op {
+			case s3server.PutObject, s3server.CreateMultipartUpload, s3server.UploadPart, s3server.CompleteMultipartUpload, s3server.AbortMultipartUpload:
+			default:
+				t.Errorf("the uploader sent %s", op)
+			}
+		}
+	})
+}
+
+func connect(t *testing.T, s *s3server.Server) *client.AWS {
+	t.Helper()
+	for _, pair := range s.Environ(s3server.Uploader) {
+		name, value, _ := strings.Cut(pair, "=")
+		t.Setenv(name, value)
+	}
+	a, err := client.Load(t.Context(), client.Settings{Version: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func data(n int) []byte {
+	b := make([]byte, n)
+	r := rand.NewChaCha8([32]byte{byte(n)})
+	_, _ = r.Read(b)
+	return b
+}
+
+// memory is a ledger.
+type memory struct {
+	mu         sync.Mutex
+	resume     Multipart
+	completing bool
+	fail       error
+}
+
+func (m *memory) Created(id string, size int64) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.resume = Multipart{UploadID: id, PartSize: size}
+	return m.fail
+}
+func (m *memory) PartDone(p Part) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.resume.Parts = append(m.resume.Parts, p)
+	return m.fail
+}
+func (m *memory) Completing() error { m.completing = true; return m.fail }
+
+const inbox = "inbox"
+
+func job(key string, content []byte) Job {
+	return Job{Bucket: inbox, Key: key, Owner: "111122223333", File: bytes.NewReader(content), Size: int64(len(content)),
+		ContentType: "text/plain", Metadata: map[string]string{"source-path": "a b/c.txt"}, Unchanged: func() error { return nil }}
+}
+
+var sizes = []int{0, 1, 4096, small - 1, small, small + 1, 1 << 20, 3<<20 + 17}
+
+func TestEverySizeArrivesWholeWithItsChecksum(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		s := s3server.Start(t, s3server.Options{Verify: true, TLS: secure, Buckets: []s3server.Bucket{{Name: inbox, Versioned: true}}})
+		verbs(t, s)
+		u := New(connect(t, s), Options{})
+		for _, n := range sizes {
+			content := data(n)
+			key := "uploads/vm-01/ä b+c~'!/" + strings.Repeat("x", n%7) + ".txt"
+			s.Remove(inbox, key)
+			result, err := u.Send(t.Context(), job(key, content), nil)
+			if err != nil {
+				t.Fatal(n, err)
+			}
+			o, ok := s.Object(inbox, key)
+			if !ok || !bytes.Equal(o.Body, content) || o.CRC64 != result.CRC64 || o.VersionID != result.VersionID || o.ETag != result.ETag || !result.Echoed || result.RequestID == "" {
+				t.Errorf("%d bytes, tls %v: %+v, object %v %d %x %s", n, secure, result, ok, len(o.Body), o.CRC64, o.VersionID)
+			}
+			if o.Header.Get("Content-Type") != "text/plain" || o.Header.Get("X-Amz-Meta-Source-Path") != "a b/c.txt" {
+				t.Error(o.Header)
+			}
+			_, err = u.Send(t.Context(), job(key, content), nil)
+			var e *Error
+			if !errors.As(err, &e) || e.Fault.Class != client.Exists || e.Sent != Whole || !e.Answered {
+				t.Errorf("a second time: %v", err)
+			}
+		}
+	}
+}
+
+func TestOverPlainHTTPToAnotherMachineTheBodyIsSigned(t *testing.T) {
+	s := s3server.Start(t, s3server.Options{Verify: true})
+	u := New(connect(t, s), Options{Threshold: 6 * mebi, PartSize: minPart})
+	r := u.remote.Load()
+	target, err := r.target(t.Context(), inbox)
+	if err != nil || target.signed {
+		t.Fatal(target, err)
+	}
+	far := *target
+	far.signed = true
+	r.targets.Store(inbox, &far)
+	for _, n := range append(sizes, 11<<20) {
+		content := data(n)
+		key := "k" + strings.Repeat("x", n%7)
+		s.Remove(inbox, key)
+		if _, err := u.Send(t.Context(), job(key, content), &memory{}); err != nil {
+			t.Fatal(n, err)
+		}
+		if o, ok := s.Object(inbox, key); !ok || !bytes.Equal(o.Body, content) {
+			t.Error(n, ok)
+		}
+	}
+}
+
+func TestAFileThatChangesIsNeverStored(t *testing.T) {
+	s := s3server.Start(t, s3server.Options{})
+	u := New(connect(t, s), Options{Threshold: 4 * mebi, PartSize: minPart})
+	for _, n := range []int{0, 100, 1 << 20, 3 << 20, 12 << 20} {
+		j := job("k", data(n))
+		looks := 0
+		j.Unchanged = func() error {
+			if looks++; n > 4*mebi && looks < 4 {
+				return nil // multipart: only the look before Complete sees it
+			}
+			return errors.New("newer")
+		}
+		_, err := u.Send(t.Context(), j, &memory{})
+		var e *Error
+		if !errors.Is(err, ErrChanged) || !errors.As(err, &e) || e.Sent != No {
+			t.Errorf("%d: %v", n, err)
+		}
+		j = job("k", data(n))
+		j.Size += 10 // it became shorter
+		if _, err := u.Send(t.Context(), j, &memory{}); !errors.Is(err, ErrChanged) {
+			t.Errorf("%d: %v", n, err)
+		}
+	}
+	if got := s.Versions(inbox); len(got) != 0 {
+		t.Error("stored:", got)
+	}
+	if up := s.Uploads(); len(up) != 0 {
+		t.Error("not aborted:", up)
+	}
+}
+
+func TestSentSaysWhetherTheServerMayHaveAll(t *testing.T) {
+	for _, c := range []struct {
+		fault    s3server.Fault
+		class    client.Class
+		sent     BodySent
+		answered bool
+		stored   bool
+	}{
+		{s3server.Fault{Name: s3server.SlowDown}, client.Throttled, Whole, true, false},
+		{s3server.Fault{Name: s3server.SlowDown, Early: true}, client.Throttled, No, true, false},
+		{s3server.Fault{Name: s3server.Internal}, client.Transient, Whole, true, false},
+		{s3server.Fault{Name: s3server.DoneThen500}, client.Transient, Whole, true, true},
+		{s3server.Fault{Name: s3server.ResetBefore}, client.Transient, No, false, false},
+		{s3server.Fault{Name: s3server.ResetInside, Bytes: 1 << 20}, client.Transient, No, false, false},
+		{s3server.Fault{Name: s3server.ResetAfter}, client.Transient, Maybe, false, false},
+		{s3server.Fault{Name: s3server.LostAnswer}, client.Transient, Maybe, false, true},
+		{s3server.Fault{Name: s3server.Timeout}, client.Transient, Maybe, false, false},
+		{s3server.Fault{Name: s3server.Hang}, client.Transient, Maybe, false, true},
+		{s3server.Fault{Name: s3server.Digest}, client.Corrupt, Whole, true, false},
+		{s3server.Fault{Name: s3server.WrongChecksum}, client.Corrupt, Whole, true, true},
+		{s3server.Fault{Name: s3server.BadGateway}, client.Transient, Whole, true, false},
+	} {
+		t.Run(string(c.fault.Name), func(t *testing.T) {
+			s := s3server.Start(t, s3server.Options{Fault: func(*s3server.Call) s3server.Fault { return c.fault }})
+			u := New(connect(t, s), Options{})
+			for _, n := range []int{0, 10, 24 << 20} { // the last is more than fits into the sockets' buffers
+				limit := 10 * time.Second
+				if c.fault.Name == s3server.Timeout || c.fault.Name == s3server.Hang {
+					n, limit = min(n, 1<<20), 500*time.Millisecond
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), limit)
+				key := "k" + strings.Repeat("x", n%7)
+				_, err := u.Send(ctx, job(key, data(n)), nil)
+				cancel()
+				var e *Error
+				if !errors.As(err, &e) {
+					t.Fatal(n, err)
+				}
+				if e.Fault.Class != c.class || e.Answered != c.answered {
+					t.Errorf("%d: %v %+v", n, err, e)
+				}
+				_, stored := s.Object(inbox, key)
+				if stored != c.stored {
+					t.Errorf("%d: stored %v", n, stored)
+				}
+				if stored && e.Sent == No {
+					t.Errorf("%d: it says that nothing was sent, and it was stored", n)
+				}
+				if n > 20<<20 && e.Sent != c.sent || n <= 20<<20 && c.sent != No && e.Sent != c.sent {
+					t.Errorf("%d: sent %v, want %v", n, e.Sent, c.sent)
+				}
+			}
+		})
+	}
+}
+
+func TestNobodyThereIsNotSent(t *testing.T) {
+	s := s3server.Start(t, s3server.Options{})
+	u := New(connect(t, s), Options{})
+	s.Close()
+	for _, n := range []int{0, 10, 1 << 20} {
+		var e *Error
+		if _, err := u.Send(t.Context(), job("k", data(n)), nil); !errors.As(err, &e) || e.Sent != No || e.Answered || e.Fault.Class != client.Transient {
+			t.Errorf("%d: %v", n, err)
+		}
+	}
+}
+
+func TestAConnectionThatWentStaleCostsNoAttempt(t *testing.T) {
+	s := s3server.Start(t, s3server.Options{})
+	u := New(connect(t, s), Options{})
+	for i, n := range []int{10, 10, 1 << 20, 0} {
+		if _, err := u.Send(t.Context(), job("k"+strings.Repeat("x", i), data(n)), nil); err != nil {
+			t.Errorf("%d: %v", i, err)
+		}
+		s.BreakIdle()
+	}
+}
+
+func TestMultipartArrivesWholeAndIsCheckedAsAWhole(t *testing.T) {
+	s := s3server.Start(t, s3server.Options{Verify: true, Buckets: []s3server.Bucket{{Name: inbox, Versioned: true}}})
+	verbs(t, s)
+	u := New(connect(t, s), Options{Threshold: mebi, PartSize: minPart, Memory: 1 << 20})
+	for _, n := range []int{mebi + 1, 5 * mebi, 17*mebi + 3, 40 * mebi} {
+		content := data(n)
+		key := "big " + strings.Repeat("x", n%5) + ".bin"
+		s.Remove(inbox, key)
+		m := &memory{}
+		result, err := u.Send(t.Context(), job(key, content), m)
+		if err != nil {
+			t.Fatal(n, err)
+		}
+		o, ok := s.Object(inbox, key)
+		if !ok || !bytes.Equal(o.Body, content) || o.CRC64 != checksum(content) || result.CRC64 != o.CRC64 || !result.Echoed || result.VersionID != o.VersionID || result.RequestID == "" {
+			t.Errorf("%d: %+v", n, result)
+		}
+		if !m.completing || len(m.resume.Parts) != o.Parts || o.Header.Get("X-Amz-Meta-Source-Path") != "a b/c.txt" {
+			t.Errorf("%+v %v", m.completing, o.Header)
+		}
+		_, err = u.Send(t.Context(), job(key, content), &memory{})
+		var e *Error
+		if !errors.As(err, &e) || e.Fault.Class != client.Exists || e.Phase != PhaseComplete || e.Sent != Whole {
+			t.Errorf("a second time: %v", err)
+		}
+	}
+	if len(s.Uploads()) != 0 {
+		t.Error("left over:", s.Uploads())
+	}
+}
+
+func TestMultipartGoesOnFromThePartsInTheJournal(t *testing.T) {
+	content := data(23 * mebi)
+	fault := only(s3server.UploadPart, 1, s3server.Fault{Name: s3server.Internal})
+	s := s3server.Start(t, s3server.Options{Fault: func(c *s3server.Call) s3server.Fault {
+		if c.Query.Get("partNumber") == "4" {
+			return fault(c)
+		}
+		return s3server.Fault{}
+	}})
+	u := New(connect(t, s), Options{Threshold: mebi, PartSize: minPart, Parts: 1})
+	m := &memory{}
+	_, err := u.Send(t.Context(), job("k", content), m)
+	var e *Error
+	if !errors.As(err, &e) || e.Phase != PhasePart || e.Sent != No || e.Fault.Class != client.Transient || len(m.resume.Parts) != 3 {
+		t.Fatal(err, len(m.resume.Parts))
+	}
+	j := job("k", content)
+	resume := m.resume
+	j.Resume = &resume
+	s.ResetStats()
+	if _, err := u.Send(t.Context(), j, m); err != nil {
+		t.Fatal(err)
+	}
+	if n := s.Stats().Ops[s3server.UploadPart]; n != 2 {
+		t.Errorf("%d parts were sent again, 2 were missing", n)
+	}
+	if o, _ := s.Object(inbox, "k"); !bytes.Equal(o.Body, content) {
+		t.Error("other bytes")
+	}
+}
+
+func TestAnUnansweredCompleteIsRepeatedWithTheSameParts(t *testing.T) {
+	for _, repeat := range []struct {
+		answer s3server.Repeat
+		class  client.Class // Unknown: it succeeds
+	}{{s3server.RepeatSucceeds, client.Unknown}, {s3server.RepeatNoSuchUpload, client.NoUpload}, {s3server.RepeatExists, client.Exists}} {
+		s := s3server.Start(t, s3server.Options{Repeat: repeat.answer, Fault: only(s3server.CompleteMultipartUpload, 1, s3server.Fault{Name: s3server.LostAnswer})})
+		u := New(connect(t, s), Options{Threshold: mebi, PartSize: minPart})
+		m := &memory{}
+		j := job("k", data(8*mebi))
+		_, err := u.Send(t.Context(), j, m)
+		var e *Error
+		if !errors.As(err, &e) || e.Sent != Maybe || e.Answered || e.Phase != PhaseComplete {
+			t.Fatal(err)
+		}
+		resume := m.resume
+		j.Resume = &resume
+		_, err = u.Send(t.Context(), j, m)
+		if repeat.class == client.Unknown {
+			if err != nil {
+				t.Error(err)
+			}
+		} else if !errors.As(err, &e) || e.Fault.Class != repeat.class || e.Sent != Whole {
+			t.Error(err)
+		}
+	}
+}
+
+func TestAnErrorInsideA200IsAnError(t *testing.T) {
+	s := s3server.Start(t, s3server.Options{Fault: only(s3server.CompleteMultipartUpload, 1, s3server.Fault{Name: s3server.ErrorInside})})
+	u := New(connect(t, s), Options{Threshold: mebi, PartSize: minPart})
+	_, err := u.Send(t.Context(), job("k", data(8*mebi)), &memory{})
+	var e *Error
+	if !errors.As(err, &e) || e.Fault.Class != client.Transient || e.Fault.Code != "InternalError" || !e.Answered {
+		t.Error(err)
+	}
+	if n := s.Stats().Ops[s3server.CompleteMultipartUpload]; n != 1 {
+		t.Errorf("%d requests; the SDK repeated it", n)
+	}
+}
+
+func TestFaultsOfAMultipartUploadHaveTheirClass(t *testing.T) {
+	for _, c := range []struct {
+		op    s3server.Op
+		name  s3server.Name
+		class client.Class
+		phase Phase
+		gone  bool // the upload was aborted
+	}{
+		{s3server.CreateMultipartUpload, s3server.SlowDown, client.Throttled, PhaseCreate, true},
+		{s3server.UploadPart, s3server.LostUpload, client.NoUpload, PhasePart, false},
+		{s3server.CompleteMultipartUpload, s3server.LostUpload, client.NoUpload, PhaseComplete, false},
+		{s3server.CompleteMultipartUpload, s3server.Conflict, client.Raced, PhaseComplete, true},
+		{s3server.CompleteMultipartUpload, s3server.Exists, client.Exists, PhaseComplete, true},
+		{s3server.CompleteMultipartUpload, s3server.WrongChecksum, client.Corrupt, PhaseComplete, true},
+		{s3server.UploadPart, s3server.WrongChecksum, client.Corrupt, PhasePart, false},
+	} {
+		s := s3server.Start(t, s3server.Options{Fault: only(c.op, 9, s3server.Fault{Name: c.name})})
+		u := New(connect(t, s), Options{Threshold: mebi, PartSize: minPart})
+		_, err := u.Send(t.Context(), job("k", data(8*mebi)), &memory{})
+		var e *Error
+		if !errors.As(err, &e) || e.Fault.Class != c.class || e.Phase != c.phase {
+			t.Errorf("%s %s: %v", c.op, c.name, err)
+		}
+		if len(s.Uploads()) == 0 != c.gone {
+			t.Errorf("%s %s: uploads %v", c.op, c.name, s.Uploads())
+		}
+	}
+}
+
+func TestARefusedAbortIsTolerated(t *testing.T) {
+	s := s3server.Start(t, s3server.Options{Allow: s3server.WriteOnly(inbox, "p/")})
+	s.Put(inbox, "p/k", []byte("theirs"))
+	u := New(connect(t, s), Options{Threshold: mebi, PartSize: minPart})
+	_, err := u.Send(t.Context(), job("p/k", data(8*mebi)), &memory{})
+	var e *Error
+	if !errors.As(err, &e) || e.Fault.Class != client.Exists {
+		t.Error(err)
+	}
+}
+
+func TestAJournalThatCannotWriteEndsTheAttempt(t *testing.T) {
+	s := s3server.Start(t, s3server.Options{})
+	u := New(connect(t, s), Options{Threshold: mebi, PartSize: minPart})
+	full := errors.New("disk full")
+	_, err := u.Send(t.Context(), job("k", data(8*mebi)), &memory{fail: full})
+	var e *Error
+	if !errors.Is(err, full) || !errors.As(err, &e) || e.Phase != PhaseLedger || e.Sent != No {
+		t.Error(err)
+	}
+}
+
+func TestPartSizesKeepToTenThousandParts(t *testing.T) {
+	u := New(&client.AWS{}, Options{})
+	rapid.Check(t, func(t *rapid.T) {
+		size := rapid.Int64Range(defaultThreshold+1, MaxSize).Draw(t, "size")
+		part := u.PartSize(size)
+		if part < minPart || part > maxPart || (size+part-1)/part > maxParts {
+			t.Fatal(size, part)
+		}
+	})
+	if u.PartSize(defaultThreshold) != 0 || u.PartSize(156*1024*mebi) != defaultPart {
+		t.Error(u.PartSize(defaultThreshold), u.PartSize(156*1024*mebi))
+	}
+}
+
+func TestCombineIsTheChecksumOfBothRuns(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := rapid.SliceOf(rapid.Byte()).Draw(t, "a"), rapid.SliceOf(rapid.Byte()).Draw(t, "b")
+		if combine(checksum(a), checksum(b), int64(len(b))) != checksum(append(a, b...)) {
+			t.Fatal("differs")
+		}
+	})
+	if checksum([]byte("123456789")) != 0xAE8B14860A799888 || encode(checksum([]byte("hello"))) != "M3eFcAZSQlc=" {
+		t.Error("not CRC-64/NVME")
+	}
+}
+
+func TestALimiterHoldsTheRate(t *testing.T) {
+	s := s3server.Start(t, s3server.Options{})
+	u := New(connect(t, s), Options{Limiter: rate.NewLimiter(1<<20, 64<<10)})
+	begun := time.Now()
+	var counted int64
+	j := job("k", data(512<<10))
+	j.Progress = func(n int64) { counted += n }
+	if _, err := u.Send(t.Context(), j, nil); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(begun); took < 350*time.Millisecond {
+		t.Errorf("512 KiB at 1 MiB/s took %v", took)
+	}
+	if counted != 512<<10 {
+		t.Error(counted)
+	}
+}
+
+func TestAnUnreadableFileIsTheFilesFault(t *testing.T) {
+	s := s3server.Start(t, s3server.Options{})
+	u := New(connect(t, s), Options{})
+	path := filepath.Join(t.TempDir(), "f")
+	if err := os.WriteFile(path, data(1<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = f.Close()
+	for _, n := range []int64{10, 1 << 20} {
+		j := job("k", nil)
+		j.File, j.Size = f, n
+		var e *Error
+		if _, err := u.Send(t.Context(), j, nil); !errors.As(err, &e) || e.Fault.Class != client.File || e.Fault.Code != "unreadable" || e.Sent != No {
+			t.Errorf("%d: %v", n, err)
+		}
+	}
+}
+
+func TestManyFilesShareTheirConnections(t *testing.T) {
+	s := s3server.Start(t, s3server.Options{Keep: s3server.KeepNothing})
+	u := New(connect(t, s), Options{})
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 50 {
+				if _, err := u.Send(t.Context(), job("k", data(1000)), nil); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if st := s.Stats(); st.Connections > 2*8 || // net/http may dial one too many while another gets free
+		st.Requests != 400 {
+		t.Errorf("%d connections for %d requests of 8 senders", st.Connections, st.Requests)
+	}
+}
+
+var _ io.ReaderAt = inMemory(nil)
