@@ -77,14 +77,19 @@ func (a *app) clientSettings(c *config.Config) client.Settings {
 	}
 }
 
-// newGate is the gate that the configuration asks for.
-func (a *app) newGate(c *config.Config) *gate.Gate {
-	return gate.New(gate.Settings{
+// gateSettings are what the configuration holds credentials to.
+func gateSettings(c *config.Config) gate.Settings {
+	return gate.Settings{
 		Bucket: c.Bucket, Prefix: c.Prefix, Owner: c.BucketOwner,
 		Expect: c.Identity.Expect, Method: gate.Method(c.Identity.Method),
 		WarnOverpowered: c.Identity.Overpowered == config.OverpoweredWarn,
 		Replace:         c.OnConflict == config.ConflictReplace,
 		Canary:          c.Identity.Canary, Probes: c.Identity.Probes,
 		Recheck: c.Identity.Recheck,
-	}, a.clientSettings(c), a.log)
+	}
+}
+
+// newGate is the gate that the configuration asks for.
+func (a *app) newGate(c *config.Config) *gate.Gate {
+	return gate.New(gateSettings(c), a.clientSettings(c), a.log)
 }

@@ -28,6 +28,7 @@ import (
 
 // commands is the table of subcommands, in the order of the help.
 var commands = []func(*app) *cobra.Command{
+	newAuditPolicy,
 	newCheck,
 	newConfig,
 	newVersion,

@@ -1,0 +1,204 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"buzon/agent/internal/client"
+	"buzon/agent/internal/judge/audit"
+	"buzon/agent/internal/judge/sources"
+	"buzon/agent/internal/report"
+	"buzon/agent/policy"
+)
+
+// auditOptions are the flags of audit-policy.
+type auditOptions struct {
+	config  *configFlags
+	sources sources.Selection
+	loose   map[policy.Kind]*[]string
+	allow   []string
+	strict  bool
+	format  string
+	output  string
+}
+
+// looseFlags are the flags that name one document each.
+var looseFlags = []struct {
+	flag string
+	kind policy.Kind
+}{
+	{"identity-policy", policy.UserInline},
+	{"group-policy", policy.GroupInline},
+	{"boundary", policy.Boundary},
+	{"session-policy", policy.Session},
+	{"bucket-policy", policy.BucketPolicy},
+	{"rcp", policy.RCP},
+	{"scp", policy.SCP},
+}
+
+func newAuditPolicy(a *app) *cobra.Command {
+	o := &auditOptions{loose: map[policy.Kind]*[]string{}}
+	cmd := &cobra.Command{
+		Use:     "audit-policy",
+		Short:   a.words.Text("audit.short"),
+		Long:    a.words.Text("audit.long"),
+		Example: a.words.Text("audit.examples"),
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return runAuditPolicy(cmd.Context(), a, o)
+		},
+	}
+	o.config = a.addConfigFlags(cmd, true)
+	f, s := cmd.Flags(), &o.sources
+	f.StringArrayVar(&s.Users, "user", nil, a.words.Text("audit.flag-user"))
+	f.StringArrayVar(&s.Roles, "role", nil, a.words.Text("audit.flag-role"))
+	f.BoolVar(&s.All, "all", false, a.words.Text("audit.flag-all"))
+	f.StringArrayVar(&s.Templates, "template", nil, a.words.Text("audit.flag-template"))
+	f.StringArrayVar(&s.Exports, "authorization-details", nil, a.words.Text("audit.flag-authorization-details"))
+	for _, l := range looseFlags {
+		o.loose[l.kind] = f.StringArray(l.flag, nil, a.words.Text("audit.flag-"+l.flag))
+	}
+	f.StringArrayVar(&s.Principals, "principal", nil, a.words.Text("audit.flag-principal"))
+	f.StringVar(&s.BucketAccount, "bucket-account", "", a.words.Text("audit.flag-bucket-account"))
+	f.StringVar(&s.Path, "path", "/buzon/", a.words.Text("audit.flag-path"))
+	f.StringArrayVar(&o.allow, "allow", nil, a.words.Text("audit.flag-allow"))
+	f.BoolVar(&o.strict, "strict", false, a.words.Text("audit.flag-strict"))
+	f.StringVar(&o.format, "format", "text", a.words.Text("audit.flag-format"))
+	f.StringVarP(&o.output, "output", "o", "", a.words.Text("audit.flag-output"))
+	return cmd
+}
+
+func runAuditPolicy(ctx context.Context, a *app, o *auditOptions) error {
+	if err := choice("--format", o.format, "text", "json"); err != nil {
+		return err
+	}
+	if !strings.HasPrefix(o.sources.Path, "/") || !strings.HasSuffix(o.sources.Path, "/") {
+		return usage("audit.bad-path", "got", o.sources.Path)
+	}
+	for _, l := range looseFlags {
+		for _, given := range *o.loose[l.kind] {
+			d := sources.Document{Kind: l.kind, File: given}
+			if level, file, ok := strings.Cut(given, "="); ok && l.kind == policy.SCP {
+				d.Level, d.File = level, file
+			}
+			o.sources.Documents = append(o.sources.Documents, d)
+		}
+	}
+	if o.sources.Empty() && len(o.sources.Principals) == 0 {
+		return usage("audit.no-source")
+	}
+	if err := o.sources.Check(); err != nil {
+		return fail(badInput, err)
+	}
+	if err := audit.CheckAllow(o.allow); err != nil {
+		return fail(badInput, err)
+	}
+	access, err := o.target(ctx, a)
+	if err != nil {
+		return err
+	}
+	found, err := sources.Load(ctx, o.sources, access)
+	if err != nil {
+		return a.sourcesError(err)
+	}
+	result := audit.Judge(ctx, found, audit.Options{Allow: o.allow, Strict: o.strict, Version: Version()})
+	if err := o.write(a, result, found); err != nil {
+		return err
+	}
+	var codes []code
+	if result.No(o.strict) {
+		codes = append(codes, answerNo)
+	}
+	if result.Open() {
+		codes = append(codes, undecided)
+	}
+	return exit(worst(codes...))
+}
+
+// target takes bucket, prefix and Region from flags and configuration, and
+// connects to AWS where a source is live.
+func (o *auditOptions) target(ctx context.Context, a *app) (sources.Access, error) {
+	access := sources.Access{ReadFile: a.readFile}
+	c, err := o.config.load(a)
+	if err != nil {
+		return access, err
+	}
+	s := &o.sources
+	s.Bucket, s.Prefix, s.Region = c.Bucket, c.Prefix, c.Region
+	if !s.Live() {
+		return access, nil
+	}
+	access.AWS, err = client.Load(ctx, a.clientSettings(c))
+	if err != nil {
+		return access, fail(notPassed, err)
+	}
+	if terminal(a.stderr) {
+		access.Progress = func(p sources.Progress) {
+			fmt.Fprintf(a.stderr, "\r\x1b[K%s", a.words.Text("audit.reading", "principal", p.Principal, "done", p.Done, "all", p.All))
+		}
+	}
+	return access, nil
+}
+
+// readFile reads a file, or standard input for "-".
+func (a *app) readFile(name string) ([]byte, error) {
+	if name == "-" {
+		return io.ReadAll(io.LimitReader(a.stdin, policy.MaxFile+1))
+	}
+	return os.ReadFile(name) //nolint:gosec // the operator names it
+}
+
+// sourcesError gives an error of the sources its exit code and words.
+func (a *app) sourcesError(err error) error {
+	var faults policy.Errors
+	if errors.As(err, &faults) {
+		var all []error
+		for _, e := range faults {
+			all = append(all, sentence("audit.fault", "place", report.Place(e.File, e.Pos), "fault", report.Fault(a.words, e)))
+		}
+		return fail(badInput, errors.Join(all...))
+	}
+	var use *sources.UsageError
+	var nobody *sources.NobodyError
+	var lost *sources.ReadError
+	switch {
+	case errors.As(err, &use), errors.As(err, &nobody):
+		return fail(badInput, err)
+	case errors.As(err, &lost):
+		if client.Classify(err).Class == client.Credential {
+			return fail(notPassed, err)
+		}
+		return fail(undecided, err)
+	}
+	return fail(badInput, err)
+}
+
+// write prints the result to standard output or to a file.
+func (o *auditOptions) write(a *app, result *audit.Report, found *sources.Found) error {
+	if o.output == "" {
+		return o.print(a, a.stdout, result, found, a.colorful(a.stdout))
+	}
+	f, err := os.Create(o.output)
+	if err != nil {
+		return fail(badInput, err)
+	}
+	w := bufio.NewWriter(f)
+	if err := errors.Join(o.print(a, w, result, found, false), w.Flush(), f.Close()); err != nil {
+		return fail(badInput, fmt.Errorf("write %s: %w", o.output, err))
+	}
+	return nil
+}
+
+func (o *auditOptions) print(a *app, w io.Writer, result *audit.Report, found *sources.Found, color bool) error {
+	if o.format == "json" {
+		return report.AuditJSON(w, a.words, result)
+	}
+	return report.Audit(w, a.words, result, found.Texts, color)
+}

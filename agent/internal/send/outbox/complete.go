@@ -1,0 +1,245 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"time"
+)
+
+// How tells by what it is known that nobody is writing a file.
+type How string
+
+// The ways to see a writer, in the order in which they are asked.
+const (
+	ByEvent How = "event" // it was closed after writing, and is as it was then
+	ByLease How = "lease" // the system grants a read lease only where nobody writes
+	ByProc  How = "proc"  // no process has it open for writing
+	ByQuiet How = "quiet" // nothing can tell: it rests for Quiet alone
+)
+
+// State is whether a file is complete.
+type State struct {
+	Ready  bool
+	Wait   time.Duration // until it is worth asking again; 0 with Ready
+	Writer bool          // somebody has it open for writing
+	How    How           // by what it was decided
+}
+
+// The quiet time grows by itself with every gibibyte, since whoever writes more
+// may pause longer, up to twelve times.
+const (
+	quietStep = 1 << 30
+	quietMost = 12
+)
+
+// Complete tells whether a file, as it was just seen, is whole: unchanged for the
+// quiet time, and without a writer where the system lets us ask. A rename into
+// place, where its event was seen, stands for the quiet time.
+func (o *Outbox) Complete(f File, now time.Time) State {
+	quiet := o.quietFor(f.Size, o.opts.Quiet)
+	renamed := o.closes.renamed(f)
+	if o.opts.Once || renamed {
+		quiet = 0
+	}
+	if rest := since(o.restless(f, now), now); rest < quiet {
+		return State{Wait: quiet - rest, How: ByQuiet}
+	}
+	writer, how := o.writer(f)
+	if writer {
+		return State{Wait: max(quiet, time.Second), Writer: true, How: how}
+	}
+	if how == ByQuiet && !o.opts.Once {
+		// Nothing can tell: the default doubles, and a rename only shortens.
+		if o.opts.Quiet == 0 {
+			quiet = 2 * o.quietFor(f.Size, 0)
+		}
+		if renamed {
+			quiet = o.quietFor(f.Size, o.opts.Quiet) / 5
+		}
+		if rest := since(o.restless(f, now), now); rest < quiet {
+			return State{Wait: quiet - rest, How: how}
+		}
+	}
+	o.closes.forget(f)
+	return State{Ready: true, How: how}
+}
+
+func (o *Outbox) quietFor(size int64, quiet time.Duration) time.Duration {
+	if quiet == 0 {
+		quiet = DefaultQuiet
+	}
+	return quiet * time.Duration(min(1+size/quietStep, quietMost))
+}
+
+// restless is when a file last changed. The change time can't be set by a
+// program as the modification time can; one that lies in the future, because the
+// clock was put back or is another host's, counts from when it was first seen.
+func (o *Outbox) restless(f File, now time.Time) time.Time {
+	at := f.Changed
+	if at.IsZero() {
+		at = f.ModTime
+	}
+	if at.After(now.Add(time.Second)) {
+		return o.closes.firstSeen(f, now)
+	}
+	return at
+}
+
+// HasWriter reports whether somebody has the file open for writing, and by what
+// that is known; ByQuiet means that nothing can tell.
+func (o *Outbox) HasWriter(f File) (bool, How) { return o.writer(f) }
+
+func (o *Outbox) writer(f File) (bool, How) {
+	closed := o.closes.closed(f)
+	switch o.lease(f) {
+	case yes:
+		return true, ByLease
+	case no:
+		if closed {
+			return false, ByEvent
+		}
+		return false, ByLease
+	case unknown:
+	}
+	if closed {
+		return false, ByEvent
+	}
+	switch o.writers.proc(f) {
+	case yes:
+		return true, ByProc
+	case no:
+		return false, ByProc
+	case unknown:
+	}
+	return false, ByQuiet
+}
+
+// lease asks for a read lease on the file.
+func (o *Outbox) lease(f File) answer {
+	file, now, err := o.OpenFile(f.Rel)
+	if err != nil {
+		return unknown
+	}
+	got := unknown
+	if now.Dev == f.Dev && now.Inode == f.Inode {
+		got = readLease(file)
+	}
+	if err := file.Close(); err != nil {
+		return unknown
+	}
+	return got
+}
+
+// Detection tells, for `agent check`, by what a writer would be seen in this
+// outbox: by the first regular file found in it, or by rights alone where it is
+// empty.
+func (o *Outbox) Detection(ctx context.Context) (How, error) {
+	enough := errors.New("enough")
+	how := ByQuiet
+	seen := 0
+	err := o.Walk(ctx, func(f File) error {
+		seen++
+		if o.lease(f) != unknown {
+			how = ByLease
+		} else if o.writers.proc(f) != unknown {
+			how = ByProc
+		}
+		if how != ByQuiet || seen == 8 {
+			return enough
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, enough) {
+		return ByQuiet, err
+	}
+	if seen == 0 {
+		how = o.expected()
+	}
+	return how, nil
+}
+
+// expected is Detection's answer for an empty outbox.
+func (o *Outbox) expected() How {
+	info, err := os.Stat(o.path)
+	if err == nil && mayLease(info) {
+		return ByLease
+	}
+	if o.writers.proc(File{Dev: 1, Inode: 1}) != unknown {
+		return ByProc
+	}
+	return ByQuiet
+}
+
+// answer is what the system says about a writer.
+type answer int
+
+const (
+	unknown answer = iota
+	yes
+	no
+)
+
+// mostClosed bounds what is remembered of files that are not complete yet.
+const mostClosed = 1 << 16
+
+// closes remembers what events told about files until they are complete: that
+// one was closed after writing, or renamed into place, and how it looked then.
+type closes struct {
+	mu   sync.Mutex
+	seen map[string]event
+}
+
+type event struct {
+	file    File
+	closed  bool
+	renamed bool
+	first   time.Time // when a file with a future time was first seen so
+}
+
+func (c *closes) put(f File, e event) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.seen == nil || len(c.seen) >= mostClosed {
+		c.seen = map[string]event{} // forgetting only makes files wait longer
+	}
+	e.file = f
+	c.seen[f.Rel] = e
+}
+
+func (c *closes) get(f File) (event, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, ok := c.seen[f.Rel]
+	return e, ok && same(f, e.file) == nil
+}
+
+func (c *closes) closed(f File) bool {
+	e, ok := c.get(f)
+	return ok && (e.closed || e.renamed)
+}
+
+func (c *closes) renamed(f File) bool {
+	e, ok := c.get(f)
+	return ok && e.renamed
+}
+
+func (c *closes) forget(f File) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.seen, f.Rel)
+}
+
+func (c *closes) firstSeen(f File, now time.Time) time.Time {
+	e, ok := c.get(f)
+	if !ok {
+		e = event{}
+	}
+	if !e.first.IsZero() {
+		return e.first
+	}
+	e.first = now
+	c.put(f, e)
+	return now
+}
