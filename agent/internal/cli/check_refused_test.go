@@ -80,10 +80,6 @@ var refused = []struct {
 	{name: "root", want: "gate.root", host: func(h *host) {
 		h.is(s3server.Identity{ARN: "arn:aws:iam::111122223333:root", UserID: "111122223333", AccessKey: "AKIAROOT000000000001", Secret: "root-secret"})
 	}},
-	{name: "root is refused even where it is expected", want: "gate.root", host: func(h *host) {
-		h.settings("identity:\n  expect: arn:aws:iam::111122223333:root\n")
-		h.is(s3server.Identity{ARN: "arn:aws:iam::111122223333:root", UserID: "111122223333", AccessKey: "AKIAROOT000000000001", Secret: "root-secret"})
-	}},
 	{name: "wrong account", want: "gate.wrong-account", host: func(h *host) {
 		h.is(s3server.Identity{ARN: "arn:aws:iam::999988887777:user/buzon/vm-01", AccessKey: "AKIAOTHER00000000001", Secret: "other-secret"})
 	}, also: `999988887777.*111122223333`},

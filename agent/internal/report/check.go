@@ -143,7 +143,7 @@ func exchange(c gate.Check) string {
 }
 
 // placeholders are the arguments that a check may lack.
-var placeholders = []string{"path", "profile", "key", "code", "places", "kind", "line", "mode", "variable", "missing", "timeout",
+var placeholders = []string{"path", "profile", "key", "old", "code", "places", "kind", "line", "mode", "variable", "missing", "timeout",
 	"answer", "region", "right", "bucket", "prefix", "owner", "offset", "arn", "account", "wanted", "expect", "expectable",
 	"endpoint", "sts", "store", "permission", "what", "address"}
 

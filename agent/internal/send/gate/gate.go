@@ -7,8 +7,8 @@
 //	if report.Passed { upload with g.AWS() }
 //
 // A Report holds every question with its answer; report makes sentences of
-// it. Watch repeats the checks while files are sent, and when the credentials
-// change; Mended waits until they pass.
+// it. Watch says when to pass again: now and then, and when the credentials
+// change. After each pass AWS may be another client.
 //
 // It does not promise that a key can do nothing else: its probes are samples,
 // the proof is the audit of the policies. It never deletes the canary, and
@@ -83,6 +83,7 @@ type Gate struct {
 	current *client.AWS
 	key     string    // of current
 	probed  time.Time // when the probes last passed with key
+	waiting bool      // a newer key is not yet known, the old one goes on
 }
 
 // New makes a gate; nothing is asked yet.
@@ -137,7 +138,11 @@ func (g *Gate) Pass(ctx context.Context, depth Depth) Report {
 	p.probeNow = g.settings.Probes && (depth == Full || !p.seen || time.Since(probed) >= probesEvery)
 	p.run(ctx)
 	r.close()
-	if r.Passed {
+	waiting := last != nil && !p.seen && p.notYetKnown() && g.oldGoesOn(ctx, last, &r)
+	g.mu.Lock()
+	g.waiting = waiting
+	g.mu.Unlock()
+	if r.Passed && !waiting {
 		g.mu.Lock()
 		g.current, g.key = found, key
 		if p.probeNow {
@@ -146,6 +151,27 @@ func (g *Gate) Pass(ctx context.Context, depth Depth) Report {
 		g.mu.Unlock()
 	}
 	return r
+}
+
+// oldGoesOn turns the report of a key that is not yet known into one of the
+// key in use, if that is still what it was.
+func (g *Gate) oldGoesOn(ctx context.Context, last *client.AWS, r *Report) bool {
+	old := Report{Time: r.Time, Depth: r.Depth, Bucket: r.Bucket, Prefix: r.Prefix}
+	p := &pass{Settings: g.settings, aws: last, report: &old, seen: true}
+	p.source()
+	if !p.whoami(ctx) || !p.expected() {
+		return false
+	}
+	old.add(Check{ID: CheckTrap, Status: Warning, Outcome: NewKeyUnknown, Args: map[string]string{"key": r.Source.Key, "old": last.Source.Key}})
+	old.close()
+	*r = old
+	return true
+}
+
+func (g *Gate) waitsForNewKey() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.waiting
 }
 
 // pass is one walk through the checks.

@@ -59,6 +59,12 @@ func (p *pass) whoami(ctx context.Context) bool {
 	}
 }
 
+// notYetKnown tells whether the key failed for this reason alone.
+func (p *pass) notYetKnown() bool {
+	first := p.report.First()
+	return first != nil && first.ID == CheckIdentity && first.Outcome == KeyUnknown
+}
+
 func sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()

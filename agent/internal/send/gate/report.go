@@ -51,6 +51,7 @@ const (
 	IdentityUnseen  Outcome = "gate.identity-unseen"   // expect is set and nobody said who
 	IdentityExcused Outcome = "gate.identity-accepted" // the same, and method: list-buckets is written
 	KeyUnknown      Outcome = "gate.key-unknown"       // never seen valid
+	NewKeyUnknown   Outcome = "gate.new-key-unknown"   // the one before it goes on
 	KeyRevoked      Outcome = "gate.key-revoked"       // was valid in this process
 	WrongSecret     Outcome = "gate.wrong-secret"      //
 	TokenExpired    Outcome = "gate.token-expired"     //

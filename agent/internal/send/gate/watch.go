@@ -17,76 +17,28 @@ import (
 const (
 	pollFiles = 15 * time.Second       // where no event comes, as over NFS
 	settle    = 200 * time.Millisecond // after an event, until the writer is done
-	mendFirst = 2 * time.Second        // between two looks while waiting
-	mendLast  = time.Minute
 )
 
-// Watch repeats the checks until the context ends: every Recheck, and as soon
-// as one of the shared credentials files changes. After each it calls told,
-// one call at a time: with a passed report when the credentials changed (AWS
-// is then already another client) or the recheck passed, with a failed one when
-// sending must stop. New credentials that fail while the old ones are still
-// valid are logged and not told: the old ones go on.
-func (g *Gate) Watch(ctx context.Context, told func(Report)) {
+// Watch says when to pass again, until the context ends: every Recheck, and as
+// soon as one of the shared credentials files changes. It calls due from one
+// goroutine, and waits for it.
+func (g *Gate) Watch(ctx context.Context, due func(Depth)) {
 	changed := watchFiles(ctx, client.SharedFiles())
 	for {
-		recheck := time.NewTimer(jitter(g.settings.Recheck))
-		byChange := false
+		every := g.settings.Recheck
+		if g.waitsForNewKey() {
+			every = min(every, g.settings.NewKey)
+		}
+		recheck := time.NewTimer(jitter(every))
 		select {
 		case <-ctx.Done():
 			recheck.Stop()
 			return
 		case <-changed:
-			byChange = true
 		case <-recheck.C:
 		}
 		recheck.Stop()
-		r := g.Pass(ctx, Quick)
-		if ctx.Err() != nil {
-			return
-		}
-		if !r.Passed && byChange && g.oldGoesOn(ctx) {
-			g.log.Warn("new credentials did not pass, the old ones go on", "outcome", string(r.First().Outcome))
-			continue
-		}
-		told(r)
-	}
-}
-
-// oldGoesOn asks whether the credentials in use are still valid.
-func (g *Gate) oldGoesOn(ctx context.Context) bool {
-	current := g.AWS()
-	if current == nil {
-		return false
-	}
-	p := &pass{Settings: g.settings, aws: current, report: &Report{}, seen: true}
-	return p.whoami(ctx) && p.expected()
-}
-
-// Mended passes the checks again and again until they pass, waiting longer
-// each time but no longer than until a credentials file changes. It gives the
-// passed report, or the last one when the context ends. Each failed report is
-// told first.
-func (g *Gate) Mended(ctx context.Context, depth Depth, told func(Report)) Report {
-	changed := watchFiles(ctx, client.SharedFiles())
-	for wait := mendFirst; ; wait = min(2*wait, mendLast) {
-		r := g.Pass(ctx, depth)
-		if r.Passed || ctx.Err() != nil {
-			return r
-		}
-		if told != nil {
-			told(r)
-		}
-		again := time.NewTimer(jitter(wait))
-		select {
-		case <-ctx.Done():
-			again.Stop()
-			return r
-		case <-changed:
-			wait = mendFirst
-		case <-again.C:
-		}
-		again.Stop()
+		due(Quick)
 	}
 }
 
