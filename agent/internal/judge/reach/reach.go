@@ -216,3 +216,6 @@ type Stops struct {
 	Denies []policy.Reference // Deny statements that match it
 	Layers []policy.Kind      // layers that don't allow it: boundary, session, scp …
 }
+
+// DefaultBudget is what a zero Budget means.
+var DefaultBudget = Budget{States: 20_000, Boxes: 50_000}

@@ -1,0 +1,120 @@
+// Package audit holds principals to the contract of an uploader: s3:PutObject
+// on every key under its prefix, and nothing else.
+//
+//	report := audit.Judge(ctx, found, audit.Options{})
+//
+// Judge asks every rule of the table Rules about every principal, in that order,
+// and collects all findings; it never stops at the first. A finding comes with a
+// witness: one request that the documents allow, replayed through decide before
+// it is shown. A witness that decide refuses is a fault of this program: it is
+// reported as an open question, and never swallowed.
+//
+// It judges the documents that it is given. What was not read stands in the
+// report as an assumption, what could not be read makes a principal undecided.
+// It decides nothing about exit codes, and makes no sentences.
+package audit
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"buzon/agent/internal/judge/catalogue"
+	"buzon/agent/internal/judge/reach"
+	"buzon/agent/internal/judge/sources"
+)
+
+// Options say how to judge.
+type Options struct {
+	// Allow are actions that a principal may hold besides its contract: names,
+	// or patterns such as "kms:*". See CheckAllow.
+	Allow []string
+	// Strict makes assumptions open questions.
+	Strict bool
+	// Now is the time of the audit; zero is the present.
+	Now time.Time
+	// Version of the agent, for the report.
+	Version string
+	// Budget of each question; zero is reach's own.
+	Budget reach.Budget
+}
+
+// Judge judges every subject. Where ctx ends, the principals that were not
+// reached are undecided.
+func Judge(ctx context.Context, found *sources.Found, opts Options) *Report {
+	if opts.Now.IsZero() {
+		opts.Now = time.Now()
+	}
+	report := &Report{
+		Schema: Schema, Generated: opts.Now.UTC().Truncate(time.Second), NotJudged: found.NotJudged,
+		Tool:       Tool{Version: opts.Version, Catalogue: catalogue.Version()},
+		Principals: make([]Principal, 0, len(found.Subjects)),
+	}
+	judge := newJudge(opts)
+	for i := range found.Subjects {
+		s := &found.Subjects[i]
+		if ctx.Err() != nil {
+			report.Principals = append(report.Principals, canceled(s))
+			continue
+		}
+		report.Principals = append(report.Principals, judge.subject(s))
+	}
+	report.conclude()
+	return report
+}
+
+// judge is what the subjects of one report share.
+type judge struct {
+	opts    Options
+	space   *reach.Space
+	allowed map[string]bool
+}
+
+func newJudge(opts Options) *judge {
+	return &judge{opts: opts, space: reach.NewSpace(), allowed: allowedActions(opts.Allow)}
+}
+
+// subject judges one principal.
+func (j *judge) subject(s *sources.Subject) Principal {
+	q := newInquiry(j, s)
+	for _, rule := range Rules {
+		q.rule = rule
+		rule.ask(q)
+	}
+	return q.result()
+}
+
+func canceled(s *sources.Subject) Principal {
+	p := newPrincipal(s)
+	p.Undecided = append(p.Undecided, Undecided{Reason: ReasonCanceled, Source: -1})
+	p.Verdict = p.conclude()
+	return p
+}
+
+// show writes a text of the subject's documents with its symbols by name.
+func showAll(s *sources.Subject, texts []string) []string {
+	out := make([]string, len(texts))
+	for i, t := range texts {
+		out[i] = s.Show(t)
+	}
+	return out
+}
+
+func showContext(s *sources.Subject, context map[string][]string) map[string][]string {
+	out := make(map[string][]string, len(context))
+	for k, v := range context {
+		if len(v) > 0 {
+			out[k] = showAll(s, v)
+		}
+	}
+	return out
+}
+
+// sortFindings puts findings into the order of the rules, and of their actions.
+func sortFindings(findings []Finding) {
+	order := map[RuleID]int{}
+	for i, r := range Rules {
+		order[r.ID] = i
+	}
+	slices.SortStableFunc(findings, func(a, b Finding) int { return order[a.Rule] - order[b.Rule] })
+}

@@ -1,0 +1,43 @@
+package audit
+
+import (
+	"buzon/agent/internal/judge/reach"
+	"buzon/agent/policy"
+)
+
+// askCannotWrite: the principal must be able to write every key under its prefix
+// with the requests that the agent sends, in one environment. Only a part of the
+// prefix is a violation of its own: the policy says something else than it seems
+// to.
+func askCannotWrite(q *inquiry) {
+	c := q.engine.Covers(q.object(""), reach.AgentCalls())
+	q.doubts(c.Doubts)
+	switch c.Kind {
+	case reach.Full:
+		if len(c.Environment) > 0 {
+			q.out.Environment = showContext(q.s, c.Environment)
+		}
+	case reach.Part, reach.None:
+		f := Finding{Actions: []string{putObject}, Because: q.because(c.Because), Detail: DetailNone}
+		if c.Kind == reach.Part {
+			f.Detail, q.out.part = DetailPart, true
+		}
+		if c.Missing != "" {
+			// The request that should be allowed and isn't.
+			stops := q.engine.Stopped(reach.Witness{Action: putObject, Resource: c.Missing, Context: reach.AgentCalls()[0].Context})
+			f.Missing = q.s.Show(c.Missing)
+			f.Stops = q.stops(stops)
+		}
+		q.find(f)
+	case reach.Open:
+		if len(c.Doubts) == 0 {
+			q.doubts([]reach.Doubt{{Reason: reach.NotModelled, Reference: policy.Reference{Source: -1, Statement: -1}}})
+		}
+	}
+}
+
+// Details of cannot-write.
+const (
+	DetailNone = "none"
+	DetailPart = "part"
+)

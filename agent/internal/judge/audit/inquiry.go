@@ -1,0 +1,278 @@
+package audit
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"buzon/agent/internal/judge/catalogue"
+	"buzon/agent/internal/judge/decide"
+	"buzon/agent/internal/judge/reach"
+	"buzon/agent/internal/judge/sources"
+	"buzon/agent/policy"
+)
+
+// inquiry is the judging of one principal.
+type inquiry struct {
+	judge  *judge
+	s      *sources.Subject
+	engine *reach.Engine
+	rule   Rule
+	out    Principal
+	// objects are the globs of everything that the principal may write.
+	objects []string
+	// reached are the actions for which something outside the contract is
+	// allowed today.
+	reached map[string]bool
+}
+
+func newInquiry(j *judge, s *sources.Subject) *inquiry {
+	q := &inquiry{
+		judge: j, s: s, out: newPrincipal(s), reached: map[string]bool{},
+		engine: reach.New(&s.Set, reach.Options{Budget: j.opts.Budget, Now: j.opts.Now, Space: j.space}),
+	}
+	q.objects = []string{q.object("")}
+	for _, src := range s.Set.Sources {
+		if src.Kind == policy.AccessPoint && src.Bucket != "" && src.Bucket == q.bucketARN() {
+			q.objects = append(q.objects, src.Attached+"/object/"+s.Prefix+"*")
+		}
+	}
+	return q
+}
+
+func newPrincipal(s *sources.Subject) Principal {
+	p := Principal{
+		ARN: s.Show(s.Set.Subject.ARN), Bucket: s.Show(s.Set.Bucket), Prefix: s.Show(s.Prefix), When: s.When,
+		Sources: []Source{}, Grants: []Grant{}, Allowed: []string{}, Assumptions: []Assumption{},
+		Undecided: []Undecided{}, Findings: []Finding{}, subject: s,
+	}
+	for _, src := range s.Set.Sources {
+		p.Sources = append(p.Sources, Source{
+			Kind: src.Kind, Name: s.Show(src.Name), ARN: s.Show(src.ARN), Version: src.Version, SHA256: src.SHA256,
+		})
+	}
+	for _, a := range s.Assumptions {
+		p.Assumptions = append(p.Assumptions, Assumption{What: a.What, Why: a.Why})
+	}
+	for _, g := range s.Gaps {
+		p.Undecided = append(p.Undecided, Undecided{
+			Reason: string(g.Reason), What: s.Show(g.What), Permission: g.Permission, Source: g.Source,
+			Line: g.Pos.Line, Column: g.Pos.Column, ref: policy.Reference{Source: -1, Statement: -1},
+		})
+	}
+	return p
+}
+
+func (q *inquiry) bucketARN() string {
+	partition := q.s.Set.Subject.Partition
+	if partition == "" {
+		partition = "aws"
+	}
+	return "arn:" + partition + ":s3:::" + q.s.Set.Bucket
+}
+
+// object is the glob of all keys under the prefix that begin with start.
+func (q *inquiry) object(start string) string {
+	return q.bucketARN() + "/" + q.s.Prefix + start + "*"
+}
+
+// result closes the inquiry.
+func (q *inquiry) result() Principal {
+	p := &q.out
+	for _, g := range q.engine.Grants() {
+		p.Grants = append(p.Grants, Grant{
+			Action: q.s.Show(g.Action), Resource: q.s.Show(g.Resource), NotAction: g.NotAction, NotResource: g.NotResource,
+			Conditions: q.conditions(g.Conditions),
+		})
+	}
+	if q.judge.opts.Strict {
+		for _, a := range p.Assumptions {
+			p.Undecided = append(p.Undecided, Undecided{
+				Reason: ReasonAssumption, What: string(a.What), Source: -1, ref: policy.Reference{Source: -1, Statement: -1},
+			})
+		}
+	}
+	slices.Sort(p.Allowed)
+	p.Allowed = slices.Compact(p.Allowed)
+	sortFindings(p.Findings)
+	p.Verdict = p.conclude()
+	return *p
+}
+
+func (q *inquiry) conditions(in map[string]map[string][]string) map[string]map[string][]string {
+	out := make(map[string]map[string][]string, len(in))
+	for operator, keys := range in {
+		out[operator] = make(map[string][]string, len(keys))
+		for key, values := range keys {
+			out[operator][key] = showAll(q.s, values)
+		}
+	}
+	return out
+}
+
+// forbidden asks for anything allowed of these actions on these resources, and
+// reports what it finds as a finding of the rule.
+func (q *inquiry) forbidden(actions []string, on reach.Resources) {
+	q.report(q.engine.Find(reach.Question{Actions: actions, Resources: on}))
+}
+
+func (q *inquiry) report(a reach.Answer) {
+	for _, name := range a.Actions {
+		if a.Kind == reach.Found {
+			q.reached[name] = true
+		}
+	}
+	q.doubts(a.Doubts)
+	switch a.Kind {
+	case reach.Nothing:
+	case reach.Unknown:
+		if len(a.Doubts) == 0 {
+			q.doubts([]reach.Doubt{{Reason: reach.NotModelled, Reference: policy.Reference{Source: -1, Statement: -1}}})
+		}
+	case reach.Found:
+		if !q.allows(&q.s.Set, a.Witness) {
+			q.open(Undecided{Reason: ReasonInternal, What: q.s.Show(a.Witness.Action + " " + a.Witness.Resource), Source: -1})
+			return
+		}
+		q.find(Finding{
+			Actions: compress(a.Actions), Witness: q.witness(a.Witness, false), Because: q.because(a.Because),
+		})
+	}
+}
+
+// find adds a finding of the rule that is being asked. Two of one rule (on
+// different resources) become one, with the actions of both.
+func (q *inquiry) find(f Finding) {
+	f.Rule, f.Severity, f.Fix = q.rule.ID, q.rule.Severity, string(q.rule.ID)
+	if f.Actions == nil {
+		f.Actions = []string{}
+	}
+	if f.Because == nil {
+		f.Because = []Because{}
+	}
+	for i := range q.out.Findings {
+		old := &q.out.Findings[i]
+		if old.Rule == f.Rule && old.Detail == f.Detail && old.Witness != nil && f.Witness != nil && old.Witness.Latent == f.Witness.Latent {
+			for _, a := range f.Actions {
+				if !slices.Contains(old.Actions, a) {
+					old.Actions = append(old.Actions, a)
+				}
+			}
+			return
+		}
+	}
+	q.out.Findings = append(q.out.Findings, f)
+}
+
+func (q *inquiry) doubts(doubts []reach.Doubt) {
+	for _, d := range doubts {
+		u := Undecided{Reason: string(d.Reason), Source: -1, ref: d.Reference}
+		if d.Reference.Source >= 0 {
+			b := q.reference(d.Reference)
+			u.Source, u.Statement, u.Line, u.Column = b.Source, b.Statement, b.Line, b.Column
+		}
+		q.open(u)
+	}
+}
+
+// open adds an open question, once.
+func (q *inquiry) open(u Undecided) {
+	if u.Source < 0 {
+		u.ref = policy.Reference{Source: -1, Statement: -1}
+		u.Rule = q.rule.ID
+	}
+	for _, old := range q.out.Undecided {
+		if old == u {
+			return
+		}
+	}
+	q.out.Undecided = append(q.out.Undecided, u)
+}
+
+// allows replays a witness.
+func (q *inquiry) allows(set *policy.Set, w reach.Witness) bool {
+	got := decide.Decide(set, decide.Request{Action: w.Action, Resource: w.Resource, Bucket: w.Bucket, Context: w.Context})
+	return got.Outcome == decide.Allowed
+}
+
+func (q *inquiry) witness(w reach.Witness, latent bool) *Witness {
+	return &Witness{
+		Action: q.s.Show(w.Action), Resource: q.s.Show(w.Resource), Context: showContext(q.s, w.Context), Latent: latent,
+	}
+}
+
+func (q *inquiry) because(refs []policy.Reference) []Because {
+	out := make([]Because, 0, len(refs))
+	for _, r := range refs {
+		out = append(out, q.reference(r))
+	}
+	return out
+}
+
+// reference names a statement by its Sid, else by its number from 0.
+func (q *inquiry) reference(r policy.Reference) Because {
+	b := Because{Source: r.Source, Statement: strconv.Itoa(r.Statement), ref: r}
+	if r.Source < 0 || r.Source >= len(q.s.Set.Sources) {
+		return b
+	}
+	doc := q.s.Set.Sources[r.Source].Document
+	if doc == nil || r.Statement < 0 || r.Statement >= len(doc.Statements) {
+		return b
+	}
+	st := doc.Statements[r.Statement]
+	if st.Sid != "" {
+		b.Statement = st.Sid
+	}
+	b.Line, b.Column = st.Pos.Line, st.Pos.Column
+	return b
+}
+
+// compress writes "ec2:*" where everything that other-service asks about a
+// service is in the list, its actions of tomorrow included, and "*" where that
+// is so of every service.
+func compress(actions []string) []string {
+	in := make(map[string]bool, len(actions))
+	for _, a := range actions {
+		in[a] = true
+	}
+	whole, all := map[string]bool{}, in[catalogue.UnknownService]
+	for _, s := range catalogue.Services() {
+		whole[s] = in[catalogue.Tomorrow(s)]
+	}
+	for _, a := range parts().actions[RuleOtherService] {
+		if !in[a] {
+			service, _, _ := strings.Cut(a, ":")
+			whole[service], all = false, false
+		}
+	}
+	if all {
+		return []string{"*"}
+	}
+	var out []string
+	done := map[string]bool{}
+	for _, a := range actions {
+		service, _, _ := strings.Cut(a, ":")
+		switch {
+		case !whole[service] || parts().rule[a] != RuleOtherService:
+			out = append(out, a)
+		case !done[service]:
+			done[service] = true
+			out = append(out, service+":*")
+		}
+	}
+	return named(out)
+}
+
+// named writes the symbols of tomorrow as a person can read them.
+func named(actions []string) []string {
+	out := make([]string, 0, len(actions))
+	for _, a := range actions {
+		if service, ok := strings.CutSuffix(a, ":~"); ok && service != "~" {
+			a = service + ":(tomorrow)"
+		} else if a == catalogue.UnknownService {
+			a = "(tomorrow)"
+		}
+		out = append(out, a)
+	}
+	return out
+}
