@@ -13,6 +13,7 @@
 package localaws
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -142,7 +143,7 @@ func (a *AWS) ready(ctx context.Context, ended <-chan error) error {
 		case <-ctx.Done():
 			return fmt.Errorf("no answer at %s: %w", a.Endpoint, ctx.Err())
 		case err := <-ended:
-			return fmt.Errorf("it ended (%v)", err)
+			return fmt.Errorf("it ended: %w", cmp.Or(err, errors.New("without an error")))
 		case <-tick.C:
 		}
 	}

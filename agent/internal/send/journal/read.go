@@ -305,3 +305,8 @@ func has(b *bbolt.Bucket, k []byte) bool {
 	at, _ := b.Cursor().Seek(k)
 	return bytes.Equal(at, k)
 }
+
+// HasReceipt says whether a receipt of this journal names the key.
+func (j *Journal) HasReceipt(bucket, key string) (bool, error) {
+	return j.keyKnown(keyKey(bucket, key))
+}

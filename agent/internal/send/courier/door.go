@@ -1,0 +1,147 @@
+package courier
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"buzon/agent/internal/send/gate"
+)
+
+// Between two passes of a gate that is shut: doubling up to the cap.
+const (
+	doorFirst = 2 * time.Second
+	doorCap   = time.Minute
+)
+
+// door is the courier's side of the gate: nothing is sent but through it. It is passed when the first file waits, and
+// again whenever an answer puts the credentials in doubt; meanwhile everybody waits.
+type door struct {
+	c *Courier
+
+	pass sync.Mutex // one pass at a time
+
+	mu      sync.Mutex
+	gen     uint64 // of the pass that opened it; 0 before the first
+	open    bool
+	sender  Sender
+	report  *gate.Report
+	trouble time.Time // since when it can't be passed
+	sent    bool      // something was sent since the start: patience counts from now on
+}
+
+func newDoor(c *Courier) *door { return &door{c: c} }
+
+// peek returns the sender if the door is open.
+func (d *door) peek() (Sender, uint64, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.sender, d.gen, d.open
+}
+
+// wait returns when the door is open, passing the gate if need be. Its error ends everything: the gate was not passed
+// and is not to be waited for, or the context ended.
+func (d *door) wait(ctx context.Context) error {
+	if _, _, open := d.peek(); open {
+		return nil
+	}
+	d.pass.Lock()
+	defer d.pass.Unlock()
+	for pause := doorFirst; ; pause = min(2*pause, doorCap) {
+		if _, _, open := d.peek(); open {
+			return nil
+		}
+		report := d.c.Gate.Pass(ctx, gate.Full)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err := d.note(&report); err == nil {
+			return nil
+		} else if d.final() {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+	}
+}
+
+// note keeps a report: it opens the door, or says why not.
+func (d *door) note(report *gate.Report) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.report = report
+	if report.Passed {
+		d.gen++
+		d.open, d.sender, d.trouble = true, d.c.Sender(), time.Time{}
+		d.c.Log.Info("gate passed")
+		return nil
+	}
+	d.open = false
+	if d.trouble.IsZero() {
+		d.trouble = d.c.Now()
+	}
+	d.c.Log.Error("gate not passed; nothing is sent")
+	return &GateError{Report: *report}
+}
+
+// final says whether a gate that is not passed is the end.
+func (d *door) final() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.c.set.Wait {
+		return false
+	}
+	return !d.sent || d.c.Now().Sub(d.trouble) >= d.c.set.Patience
+}
+
+// doubt shuts the door because an answer to a request of this generation tells of the credentials. A newer pass has
+// answered the doubt already.
+func (d *door) doubt(gen uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.gen == gen {
+		d.open = false
+	}
+}
+
+// carried notes that something was sent.
+func (d *door) carried() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.sent = true
+}
+
+// status is what the gate said last, or nil.
+func (d *door) status() (open bool, report *gate.Report, since time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.open, d.report, d.trouble
+}
+
+// Recheck passes the gate again now, because the credentials changed or it is time; nothing is asked while the door
+// is shut, for somebody is at it already, or nothing waits.
+func (c *Courier) Recheck(ctx context.Context, depth gate.Depth) {
+	d := c.door
+	d.pass.Lock()
+	defer d.pass.Unlock()
+	if _, _, open := d.peek(); !open {
+		return
+	}
+	report := c.Gate.Pass(ctx, depth)
+	if ctx.Err() != nil {
+		return
+	}
+	if err := d.note(&report); err != nil && !c.set.Wait && c.set.Patience <= 0 {
+		c.stopWith(err)
+	}
+	c.hand.wake()
+}
+
+// ended says that err only tells that the context ended.
+func ended(err error) bool {
+	return errors.Is(err, context.Canceled)
+}

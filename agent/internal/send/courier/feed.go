@@ -1,0 +1,298 @@
+package courier
+
+import (
+	"context"
+	"time"
+
+	"buzon/agent/internal/send/journal"
+)
+
+// readAhead is how many entries are taken from the journal at once, at most.
+const readAhead = 256
+
+// target is how many entries are to be in hand: those being sent, and as many again whose attempt is durable, so
+// that no worker waits for the disk.
+func (c *Courier) target() int { return 2*c.pace.size() + 16 }
+
+// feed takes what is pending from the journal, in order and in bounded batches, and begins it. With once it returns
+// when nothing is left.
+func (c *Courier) feed(ctx context.Context, once bool) error {
+	var place uint64
+	var batch []*item
+	for {
+		room, err := c.hand.room(ctx, c.target)
+		if err != nil {
+			return err
+		}
+		if c.rewind.Swap(false) {
+			place = 0
+		}
+		seen := c.hand.seen()
+		all := c.scanned.Load() // before reading: what is added later is read later
+		list, err := c.Journal.Open(place, min(room, readAhead))
+		if err != nil {
+			return err
+		}
+		if len(list) == 0 {
+			if once && all && !c.rewind.Load() && c.hand.count() == 0 {
+				return nil
+			}
+			if err := c.hand.more(ctx, seen); err != nil {
+				return err
+			}
+			continue
+		}
+		batch = batch[:0]
+		for _, e := range list {
+			place = e.Seq
+			if it := c.pick(e); it != nil {
+				batch = append(batch, it)
+			}
+		}
+		if len(batch) == 0 {
+			continue
+		}
+		if err := c.begin(ctx, batch); err != nil {
+			return err
+		}
+	}
+}
+
+// pick takes an entry in hand if it is one of ours.
+func (c *Courier) pick(e *journal.Entry) *item {
+	b := c.route[e.Route]
+	if b == nil || (b.Only != nil && !b.Only(e.Path)) {
+		return nil
+	}
+	it := &item{e: e, box: b}
+	if !c.hand.take(it) {
+		return nil
+	}
+	c.recover(it)
+	return it
+}
+
+// recover takes up an entry that was being sent when a process died: its request may have reached the server.
+func (c *Courier) recover(it *item) {
+	e := it.e
+	if e.Attempting {
+		e.Attempting, e.Maybe = false, true
+	}
+	if e.Conflict && e.Refused && !e.Suffixed && c.set.OnConflict == Suffix {
+		it.suffix = true
+	}
+}
+
+// begin makes the intents of items durable, in one commit, and hands them to the workers. What needs its content
+// read for its key is begun by its worker.
+func (c *Courier) begin(ctx context.Context, items []*item) error {
+	if err := c.door.wait(ctx); err != nil {
+		c.putAside(items)
+		return err
+	}
+	changes := make([]journal.Change, 0, len(items))
+	for _, it := range items {
+		if it.suffix && c.held(it) {
+			continue
+		}
+		ok, err := c.intend(it)
+		if err != nil {
+			return err
+		}
+		if !ok { // the worker does it, or it is done with
+			continue
+		}
+		changes = append(changes, journal.Change{Entry: it.e, Done: func(err error) {
+			if err != nil {
+				c.stopWith(err)
+				return
+			}
+			it.begun = true
+			c.ready <- it // has room for all that may be in hand
+			c.hand.wake()
+		}})
+	}
+	if len(changes) > 0 {
+		c.Journal.SaveAll(changes)
+	}
+	return nil
+}
+
+// intend brings an item's entry to its next attempt, without saving it. It is false for what the worker has to begin,
+// which is handed over, and for a name that can't be sent.
+func (c *Courier) intend(it *item) (bool, error) {
+	e := it.e
+	if e.Key == "" && !it.suffix && !it.box.tmpl.Content {
+		key, err := it.box.tmpl.Key(c.set.Prefix, c.source(it))
+		if err != nil {
+			c.quarantine(it, nameReason(err), "")
+			return false, nil
+		}
+		e.Key = key
+		if c.set.OnConflict == Suffix {
+			known, err := c.Journal.HasReceipt(c.set.Bucket, key)
+			if err != nil {
+				return false, err
+			}
+			it.suffix = known // an older version of the file stands there, by our own receipt
+		}
+	}
+	if e.Key == "" || it.suffix {
+		c.ready <- it
+		return false, nil
+	}
+	c.attempt(e)
+	return true, nil
+}
+
+// attempt counts an attempt that is about to leave. That a request which creates the object may be about is said
+// here for a single one, and by the ledger before the Complete of a multipart upload.
+func (c *Courier) attempt(e *journal.Entry) {
+	e.State = journal.Sending
+	e.Attempts++
+	sender, _, _ := c.door.peek()
+	e.Attempting = e.Multipart == nil && (sender == nil || sender.PartSize(e.Size) == 0)
+	if e.Multipart != nil && e.Multipart.Completing {
+		e.Attempting = true
+	}
+}
+
+func (c *Courier) source(it *item) Source {
+	return Source{Rel: it.e.Path, MTime: it.e.At(), Host: c.set.Host, Outbox: it.box.name}
+}
+
+// Limits of how long a conflict of a young journal waits to see whether it is one of many.
+const (
+	holdPoll = 100 * time.Millisecond
+	holdMost = 10 * time.Second
+)
+
+// held keeps a conflict of a young journal back while it is not known whether it is one of many: a journal that lost
+// its memory must not send its first files again under other names.
+func (c *Courier) held(it *item) bool {
+	n := c.Journal.Counts()
+	now := c.Now()
+	first := it.e.Conflict && it.e.Refused && n.Decided < journal.GuardFiles && now.Sub(n.Created) < guardAge
+	if !first || now.UnixNano()-it.e.Reason.At > int64(holdMost) || c.hand.onlyParked(it) {
+		c.hand.park(it, false)
+		return false
+	}
+	c.hand.park(it, true)
+	c.hand.later(it, now.Add(holdPoll))
+	return true
+}
+
+// retryAll begins again what waited for its next try.
+func (c *Courier) retryAll(ctx context.Context) {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	var batch []*item
+	for {
+		var wait time.Duration
+		batch, wait = c.hand.due(c.Now(), batch)
+		if len(batch) > 0 {
+			if err := c.begin(ctx, batch); err != nil {
+				if !ended(err) {
+					c.stopWith(err)
+				}
+				return
+			}
+			continue
+		}
+		timer.Reset(wait)
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.hand.soon:
+		case <-timer.C:
+		}
+	}
+}
+
+// dispatch hands what is ready to workers, as many at once as the pace allows.
+func (c *Courier) dispatch(ctx, sending context.Context) {
+	workers := 0
+	for {
+		var it *item
+		select {
+		case <-ctx.Done():
+			close(c.work)
+			return
+		case it = <-c.ready:
+		}
+		if c.pace.take(ctx) != nil {
+			c.ready <- it // for putBack
+			close(c.work)
+			return
+		}
+		select {
+		case c.work <- it:
+		default:
+			if workers < max(mostTransfers, c.set.Transfers) {
+				workers++
+				c.crew.Go(func() { c.labour(sending, it) })
+				continue
+			}
+			c.work <- it // one of them is about to be free
+		}
+	}
+}
+
+// labour is one worker.
+func (c *Courier) labour(ctx context.Context, it *item) {
+	for ok := true; ok; it, ok = <-c.work {
+		c.carry(ctx, it)
+		c.pace.release()
+	}
+}
+
+// putAside lets go of items that were not begun; they stay pending in the journal.
+func (c *Courier) putAside(items []*item) {
+	for _, it := range items {
+		c.hand.drop(it)
+	}
+}
+
+// putBack returns what was begun and did not leave, so that the next start knows that no request of it is about. It
+// is called when nobody takes from ready any more, and returns when nothing is in hand.
+func (c *Courier) putBack() {
+	for seen := c.hand.seen(); c.hand.count() > 0; seen = c.hand.seen() {
+		list := c.hand.drain()
+		for more := true; more; {
+			select {
+			case it := <-c.ready:
+				list = append(list, it)
+			default:
+				more = false
+			}
+		}
+		var changes []journal.Change
+		for _, it := range list {
+			if !it.begun {
+				c.hand.drop(it)
+				continue
+			}
+			unbegin(it)
+			changes = append(changes, journal.Change{Entry: it.e, Done: func(err error) {
+				if err != nil {
+					c.Log.Error("journal", "error", err)
+				}
+				c.hand.drop(it)
+			}})
+		}
+		c.Journal.SaveAll(changes)
+		if len(list) == 0 { // a commit is under way and will hand its items over
+			_ = c.hand.more(context.Background(), seen)
+		}
+	}
+}
+
+// unbegin takes back an attempt that did not leave.
+func unbegin(it *item) {
+	it.begun = false
+	it.e.Attempting = false
+	it.e.Attempts--
+	if it.e.Attempts == 0 {
+		it.e.State = journal.Pending
+	}
+}

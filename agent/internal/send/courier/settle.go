@@ -1,0 +1,64 @@
+package courier
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+
+	"buzon/agent/internal/send/journal"
+	"buzon/agent/internal/send/receipt"
+)
+
+// settleAll settles files whose receipt is durable: first those that an earlier process left, then what comes.
+func (c *Courier) settleAll(ctx context.Context) {
+	for place := uint64(0); ctx.Err() == nil; {
+		list, err := c.Journal.Unsettled(place, readAhead)
+		if err != nil {
+			c.stopWith(err)
+			break
+		}
+		if len(list) == 0 {
+			break
+		}
+		for _, e := range list {
+			place = e.Seq
+			if b := c.route[e.Route]; b != nil {
+				c.settle(&item{e: e, box: b})
+			}
+		}
+	}
+	for it := range c.late {
+		c.settle(it)
+	}
+}
+
+// settle does to the local file what its outbox says. A file that changed, that is gone already, or whose receipt is
+// only inferred stays as it is: the entry is settled all the same.
+func (c *Courier) settle(it *item) {
+	e := it.e
+	was := File{Rel: e.Path, Identity: e.Identity}
+	var err error
+	switch {
+	case e.Proof.Evidence == receipt.Inferred && !(it.box.tmpl.Proof && !e.Suffixed):
+	case it.box.Settle == Delete:
+		err = it.box.Box.Remove(was)
+	case it.box.Settle == Move:
+		err = it.box.Box.Move(was, it.box.MoveTo)
+	}
+	switch {
+	case err == nil, errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, ErrChanged):
+		it.box.again.add(e.Path, c.Now())
+	default: // it is sent; that it can't be taken away is worth a warning at every start, until it can
+		c.Log.Warn("file can't be settled", "path", e.Path, "error", err)
+		c.tally.settleFailed.Add(1)
+		return
+	}
+	c.Point("courier.settled-file")
+	e.State = journal.Settled
+	c.Journal.SaveSoon(e, false, func(err error) {
+		if err != nil {
+			c.stopWith(err)
+		}
+	})
+}

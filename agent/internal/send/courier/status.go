@@ -1,0 +1,208 @@
+package courier
+
+import (
+	"os"
+	"strings"
+	"time"
+
+	"buzon/agent/internal/send/gate"
+	"buzon/agent/internal/send/journal"
+)
+
+// StatusSchema is the schema id of [Status].
+const StatusSchema = "buzon/status/v1"
+
+// Status is what waits, was sent, is quarantined, and why. Times are UTC.
+type Status struct {
+	Schema    string    `json:"schema"`
+	Generated time.Time `json:"generated"`
+	Running   bool      `json:"running"`
+	PID       int       `json:"pid,omitempty"`
+	// Since is when the run began, or, when nothing runs, when the journal was last written.
+	Since      time.Time        `json:"since"`
+	Bucket     string           `json:"bucket"`
+	Prefix     string           `json:"prefix"`
+	State      string           `json:"state"`
+	Counts     map[string]Count `json:"counts"` // by state
+	Inferred   int64            `json:"inferred"`
+	Unsettled  int64            `json:"unsettled"` // sent, and the local file could not be settled yet
+	Gate       *GateStatus      `json:"gate,omitempty"`
+	Transfers  int              `json:"transfers,omitempty"` // that may run at once now
+	Active     int64            `json:"active,omitempty"`    // that run now
+	LastSent   *time.Time       `json:"last_sent,omitempty"`
+	Away       string           `json:"away,omitempty"` // for how long the store has given no answer
+	Trouble    *Trouble         `json:"trouble,omitempty"`
+	Journal    string           `json:"journal_trouble,omitempty"`
+	Lost       *LostMemory      `json:"lost_memory,omitempty"`
+	Outboxes   []BoxStatus      `json:"outboxes"`
+	Quarantine []Aside          `json:"quarantine"`
+	More       int64            `json:"quarantine_more,omitempty"` // that are not listed
+}
+
+// Count is a number of files and their bytes.
+type Count struct {
+	Files int64 `json:"files"`
+	Bytes int64 `json:"bytes"`
+}
+
+// GateStatus is how the gate stands.
+type GateStatus struct {
+	Open   bool         `json:"open"`
+	Since  *time.Time   `json:"trouble_since,omitempty"`
+	Report *gate.Report `json:"report,omitempty"`
+}
+
+// Trouble is the last answer that was no success.
+type Trouble struct {
+	At        time.Time `json:"at"`
+	Class     string    `json:"class"`
+	Code      string    `json:"code,omitempty"`
+	Message   string    `json:"message,omitempty"`
+	RequestID string    `json:"request_id,omitempty"`
+}
+
+// LostMemory says that the guard against a lost memory has stopped everything.
+type LostMemory struct {
+	Conflicts int64 `json:"conflicts"`
+	Files     int64 `json:"files"`
+}
+
+// BoxStatus is one outbox.
+type BoxStatus struct {
+	Path    string     `json:"path"`
+	Scanned *time.Time `json:"scanned,omitempty"` // when it was last read wholly
+	Error   string     `json:"error,omitempty"`
+}
+
+// Aside is one file in quarantine.
+type Aside struct {
+	Path   string    `json:"path"`
+	Size   int64     `json:"size"`
+	Reason string    `json:"reason"`
+	Detail string    `json:"detail,omitempty"`
+	At     time.Time `json:"at"`
+}
+
+// note keeps how the last scan went.
+func (b *box) note(now time.Time, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.state.Error = ""
+	if err != nil {
+		b.state.Error = err.Error()
+		return
+	}
+	now = now.UTC()
+	b.state.Scanned = &now
+}
+
+// Status is the state of a courier that runs.
+func (c *Courier) Status() (Status, error) {
+	s, err := Stored(c.Journal, c.Now())
+	if err != nil {
+		return s, err
+	}
+	s.Running, s.PID, s.Since = true, os.Getpid(), c.began.UTC()
+	s.Bucket, s.Prefix = c.set.Bucket, c.set.Prefix
+	open, report, since := c.door.status()
+	s.Gate = &GateStatus{Open: open, Report: report}
+	if !since.IsZero() {
+		since = since.UTC()
+		s.Gate.Since = &since
+	}
+	s.Transfers, s.Active = c.pace.size(), c.tally.active.Load()
+	if away := c.pace.away(); away > 0 {
+		s.Away = away.Round(time.Second).String()
+	}
+	c.tally.mu.Lock()
+	if at := c.tally.lastAt; !at.IsZero() {
+		at = at.UTC()
+		s.LastSent = &at
+	}
+	if l := c.tally.last; !l.At.IsZero() {
+		s.Trouble = &Trouble{At: l.At, Class: l.Class, Code: l.Code, Message: l.Message, RequestID: l.RequestID}
+	}
+	c.tally.mu.Unlock()
+	for _, b := range c.boxes {
+		b.mu.Lock()
+		s.Outboxes = append(s.Outboxes, b.state)
+		b.mu.Unlock()
+	}
+	return s, nil
+}
+
+// Stored is the state that a journal alone tells, with nothing running.
+func Stored(j *journal.Journal, now time.Time) (Status, error) {
+	n := j.Counts()
+	s := Status{
+		Schema: StatusSchema, Generated: now.UTC(), Inferred: n.Inferred, Counts: map[string]Count{},
+		Unsettled: n.Files[journal.Sent], Outboxes: []BoxStatus{}, Quarantine: []Aside{},
+	}
+	for _, state := range journal.States {
+		s.Counts[state.String()] = Count{n.Files[state], n.Bytes[state]}
+	}
+	if n.Conflicts >= guardConflicts && now.Sub(n.Created) < guardAge {
+		s.Lost = &LostMemory{n.Conflicts, min(n.Decided, journal.GuardFiles)}
+	}
+	if err := j.Trouble(); err != nil {
+		s.Journal = err.Error()
+	}
+	list, err := j.Quarantine(0, mostListed)
+	for _, e := range list {
+		s.Quarantine = append(s.Quarantine, Aside{
+			Path: sourceOf(j, e), Size: e.Size, Reason: e.Reason.Code, Detail: e.Reason.Detail, At: time.Unix(0, e.Reason.At).UTC(),
+		})
+	}
+	s.More = max(0, n.Files[journal.Quarantined]-int64(len(list)))
+	return s, err
+}
+
+// sourceOf is the absolute path of an entry's file.
+func sourceOf(j *journal.Journal, e *journal.Entry) string {
+	return j.RouteOf(e.Route).Outbox + "/" + e.Path
+}
+
+// Retry takes files out of quarantine: those at or below the absolute paths, or all where none is given. It returns
+// how many. With no path it also says that the conflicts of a young journal are meant.
+func Retry(j *journal.Journal, paths []string) (int, error) {
+	if len(paths) == 0 {
+		if err := j.Pardon(); err != nil {
+			return 0, err
+		}
+	}
+	n := 0
+	for place := uint64(0); ; {
+		list, err := j.Quarantine(place, readAhead)
+		if err != nil || len(list) == 0 {
+			return n, err
+		}
+		for _, e := range list {
+			place = e.Seq
+			if !chosen(sourceOf(j, e), paths) {
+				continue
+			}
+			e.State, e.Tries, e.Reason = journal.Pending, 0, journal.Reason{}
+			if err := j.Save(e); err != nil {
+				return n, err
+			}
+			n++
+		}
+	}
+}
+
+func chosen(source string, paths []string) bool {
+	for _, p := range paths {
+		if source == p || strings.HasPrefix(source, strings.TrimSuffix(p, "/")+"/") {
+			return true
+		}
+	}
+	return len(paths) == 0
+}
+
+// Retry is [Retry] of a courier that runs: what comes out of quarantine is sent at once.
+func (c *Courier) Retry(paths []string) (int, error) {
+	n, err := Retry(c.Journal, paths)
+	c.rewind.Store(true)
+	c.hand.wake()
+	return n, err
+}

@@ -1,0 +1,77 @@
+package courier
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"time"
+
+	"buzon/agent/internal/send/journal"
+)
+
+// sweepEvery is how often receipts that are past their time are looked for; sweepPause rests between batches.
+const (
+	sweepEvery = 24 * time.Hour
+	sweepPause = 50 * time.Millisecond
+)
+
+// sweepAll forgets, once a day, what [Courier.Sweep] may forget.
+func (c *Courier) sweepAll(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(sweepEvery):
+		}
+		if n, err := c.Sweep(ctx); err != nil && !ended(err) {
+			c.stopWith(err)
+			return
+		} else if n > 0 {
+			c.Log.Info("receipts past their time are forgotten", "count", n)
+		}
+	}
+}
+
+// Sweep forgets the receipts that are older than the configuration retains and whose file has left its outbox. It
+// returns how many.
+func (c *Courier) Sweep(ctx context.Context) (int, error) {
+	limit := c.Now().Add(-c.set.Retain).UnixNano()
+	n := 0
+	for place := uint64(0); ; {
+		list, err := c.Journal.Entries(place, readAhead)
+		if err != nil || len(list) == 0 {
+			return n, err
+		}
+		for _, e := range list {
+			place = e.Seq
+			if e.State != journal.Settled || e.Proof.SentAt > limit || c.stands(e) {
+				continue
+			}
+			if err := c.Journal.Forget(e); err != nil {
+				return n, err
+			}
+			n++
+		}
+		select {
+		case <-ctx.Done():
+			return n, ctx.Err()
+		case <-time.After(sweepPause):
+		}
+	}
+}
+
+// stands says whether the very file of an entry is still in its outbox, or can't be looked for.
+func (c *Courier) stands(e *journal.Entry) bool {
+	if e.Route == journal.Imported {
+		return false
+	}
+	b := c.route[e.Route]
+	if b == nil {
+		return true
+	}
+	f, err := b.Box.Look(e.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	return err != nil || f.SameVersion(e.Identity)
+}
