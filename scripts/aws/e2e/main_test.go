@@ -129,7 +129,8 @@ func newWorld(ctx context.Context) error {
 		return err
 	}
 	w.iam, w.s3 = iam.NewFromConfig(w.config), s3.NewFromConfig(w.config)
-	if out, err := w.cdk(ctx, "bootstrap", "aws://"+localaws.Account+"/"+localaws.Region); err != nil {
+	// Without an app: bootstrapping needs none, and would synthesize it.
+	if out, err := w.cdk(ctx, "bootstrap", "--app", "", "aws://"+localaws.Account+"/"+localaws.Region); err != nil {
 		return fmt.Errorf("cdk bootstrap: %w\n%s", err, out)
 	}
 	outputs, err := w.deploy(ctx, uploaders)
