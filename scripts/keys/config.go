@@ -29,14 +29,14 @@ func (k *keys) agentConfig(ctx context.Context, stack, name, dir string) error {
 	}
 	k.path = d.path
 	if dir == "" {
-		text, err := k.configText(ctx, d, name)
+		arn, err := k.principal(ctx, name)
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprint(k.out, text)
+		_, err = fmt.Fprint(k.out, configText(d, uploader{name, arn}))
 		return err
 	}
-	names, err := k.users(ctx)
+	all, err := k.users(ctx)
 	if err != nil {
 		return err
 	}
@@ -44,31 +44,43 @@ func (k *keys) agentConfig(ctx context.Context, stack, name, dir string) error {
 	if err != nil {
 		return err
 	}
-	names = append(names, roles...)
+	all = append(all, roles...)
 	if !k.dry {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return fmt.Errorf("make the folder: %w", err)
 		}
 	}
-	for _, name := range names {
-		file := filepath.Join(dir, name+".yaml")
-		if k.dry {
+	written, errs := 0, []error(nil)
+	for _, u := range all {
+		file, text := filepath.Join(dir, u.name+".yaml"), configText(d, u)
+		switch old, err := os.ReadFile(file); {
+		case err == nil && string(old) == text:
+		case err == nil:
+			errs = append(errs, fmt.Errorf("%s is there and says something else: kept.\nMove it away to have it made again", file))
+		case k.dry:
 			k.say("Would write %s.", file)
-			continue
-		}
-		text, err := k.configText(ctx, d, name)
-		if err != nil {
-			return err
-		}
-		// It holds no secret.
-		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-			return fmt.Errorf("write the configuration of %s: %w", name, err)
+		default:
+			if err := writeNew(file, text); err != nil {
+				return fmt.Errorf("write the configuration of %s: %w", u.name, err)
+			}
+			written++
 		}
 	}
 	if !k.dry {
-		k.say("Wrote %d configurations to %s.", len(names), dir)
+		k.say("%d uploaders: wrote %d configurations to %s.", len(all), written, dir)
 	}
-	return nil
+	return errors.Join(errs...)
+}
+
+// writeNew writes a file that must not be there yet. It holds no secret, so
+// anybody may read it.
+func writeNew(file, text string) error {
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Close())
 }
 
 func (k *keys) outputs(ctx context.Context, stack string) (deployed, error) {
@@ -94,8 +106,8 @@ func (k *keys) outputs(ctx context.Context, stack string) (deployed, error) {
 	return d, nil
 }
 
-func (k *keys) roles(ctx context.Context) ([]string, error) {
-	var names []string
+func (k *keys) roles(ctx context.Context) ([]uploader, error) {
+	var all []uploader
 	pages := iam.NewListRolesPaginator(k.iam, &iam.ListRolesInput{PathPrefix: &k.path})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -104,11 +116,11 @@ func (k *keys) roles(ctx context.Context) ([]string, error) {
 		}
 		for _, role := range page.Roles {
 			if aws.ToString(role.Path) == k.path {
-				names = append(names, aws.ToString(role.RoleName))
+				all = append(all, uploader{aws.ToString(role.RoleName), aws.ToString(role.Arn)})
 			}
 		}
 	}
-	return names, nil
+	return all, nil
 }
 
 // principal gives the ARN of the uploader, user or role, under the path.
@@ -131,11 +143,7 @@ func (k *keys) principal(ctx context.Context, name string) (string, error) {
 	return "", fmt.Errorf("there is no uploader %q under %s.\nAdd the name to \"uploaders\" in cdk.json, then  scripts/cdk deploy", name, k.path)
 }
 
-func (k *keys) configText(ctx context.Context, d deployed, name string) (string, error) {
-	arn, err := k.principal(ctx, name)
-	if err != nil {
-		return "", err
-	}
+func configText(d deployed, u uploader) string {
 	return fmt.Sprintf(`# The agent's configuration for %[1]s, made from the stack by scripts/agent-config.
 # It belongs in /etc/buzon/agent.yaml; it holds no secret.
 bucket: %[2]s
@@ -148,7 +156,7 @@ outboxes:
 identity:
   profile: default
   expect: %[6]s
-`, name, quoted(d.bucket), d.account, quoted(strings.ReplaceAll(d.prefix, "{name}", name)), d.region, quoted(arn)), nil
+`, u.name, quoted(d.bucket), d.account, quoted(strings.ReplaceAll(d.prefix, "{name}", u.name)), d.region, quoted(u.arn))
 }
 
 // quoted is a text as YAML takes it on one line. The names that AWS lets through

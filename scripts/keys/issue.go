@@ -14,15 +14,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
 	"golang.org/x/term"
 )
 
 // mostKeys is what IAM allows a user ("IAM and AWS STS quotas").
 const mostKeys = 2
 
-// undoWithin bounds the deletion of a key that could not be handed over, which
-// is tried even after an interrupt.
-const undoWithin = 30 * time.Second
+// finishWithin bounds what is finished even after an interrupt: making a key, for
+// a request that is broken off may have made one whose secret is then lost, and
+// deleting one that could not be handed over.
+const finishWithin = 30 * time.Second
 
 // answersWithin bounds how long a new key may be unknown to STS; IAM's answers
 // spread over some seconds (IAM User Guide, "Changes that I make are not always
@@ -45,6 +47,8 @@ func (k *keys) issue(ctx context.Context, name, output string) error {
 	_, err = k.make(ctx, name, output)
 	return err
 }
+
+func once(o *iam.Options) { o.RetryMaxAttempts = 1 }
 
 // keysOf gives the access keys of an uploader, oldest first. A user that isn't
 // there, or isn't under the path, is an error.
@@ -97,14 +101,25 @@ func (k *keys) make(ctx context.Context, name, output string) (id string, err er
 	if err != nil {
 		return "", err
 	}
-	made, err := k.iam.CreateAccessKey(ctx, &iam.CreateAccessKeyInput{UserName: &name})
+	if err := ctx.Err(); err != nil {
+		return "", errors.Join(err, file.discard())
+	}
+	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishWithin)
+	defer cancel()
+	// Sent once: a repetition after a lost answer would make a second key.
+	made, err := k.iam.CreateAccessKey(whole, &iam.CreateAccessKeyInput{UserName: &name}, once)
 	if err != nil {
-		return "", errors.Join(fmt.Errorf("make a key for %s: %w", name, err), file.discard())
+		err = fmt.Errorf("make a key for %s: %w", name, err)
+		var answered smithy.APIError
+		if !errors.As(err, &answered) {
+			err = fmt.Errorf("%w.\nNo answer came, so there may be a key whose secret nobody has. See which keys there are:  scripts/revoke-key %s --dry-run", err, name)
+		}
+		return "", errors.Join(err, file.discard())
 	}
 	key := made.AccessKey
 	id = aws.ToString(key.AccessKeyId)
 	if err := file.write(credentialsText(name, key)); err != nil {
-		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWithin)
+		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishWithin)
 		defer cancel()
 		err = fmt.Errorf("write %s: %w", output, err)
 		if _, undone := k.iam.DeleteAccessKey(undo, &iam.DeleteAccessKeyInput{UserName: &name, AccessKeyId: &id}); undone != nil {

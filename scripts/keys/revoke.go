@@ -22,16 +22,16 @@ func (k *keys) revoke(ctx context.Context, name, id string, all bool) error {
 	case !all:
 		return k.revokeOne(ctx, name, id)
 	}
-	names, err := k.users(ctx)
+	users, err := k.users(ctx)
 	if err != nil {
 		return err
 	}
-	if len(names) == 0 {
+	if len(users) == 0 {
 		k.say("There is no uploader under %s.", k.path)
 	}
 	var errs []error
-	for _, name := range names {
-		errs = append(errs, k.revokeOne(ctx, name, ""))
+	for _, user := range users {
+		errs = append(errs, k.revokeOne(ctx, user.name, ""))
 	}
 	return errors.Join(errs...)
 }
@@ -59,9 +59,12 @@ func (k *keys) revokeOne(ctx context.Context, name, id string) error {
 	return errors.Join(errs...)
 }
 
-// users gives the names of the users under the path itself, not in paths below.
-func (k *keys) users(ctx context.Context) ([]string, error) {
-	var names []string
+// uploader is a user or role under the path.
+type uploader struct{ name, arn string }
+
+// users gives the users under the path itself, not in paths below.
+func (k *keys) users(ctx context.Context) ([]uploader, error) {
+	var all []uploader
 	pages := iam.NewListUsersPaginator(k.iam, &iam.ListUsersInput{PathPrefix: &k.path})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -70,9 +73,9 @@ func (k *keys) users(ctx context.Context) ([]string, error) {
 		}
 		for _, user := range page.Users {
 			if aws.ToString(user.Path) == k.path {
-				names = append(names, aws.ToString(user.UserName))
+				all = append(all, uploader{aws.ToString(user.UserName), aws.ToString(user.Arn)})
 			}
 		}
 	}
-	return names, nil
+	return all, nil
 }
