@@ -1,0 +1,137 @@
+// Command bench measures the agent beside its peers, on loopback, as whole processes: wall time, CPU seconds, memory,
+// and what the server counted. scripts/bench builds what it needs and runs it.
+//
+//	bench -bin DIR -work DIR [-rounds 5] [-loads w1,w2] [-peers bare,agent] [-o DIR]
+//
+// Each load is run by each peer in turn, in rounds, so that whatever else the machine does meets all of them alike;
+// a ratio is the median of the ratios within one round. Trust CPU seconds and ratios more than wall time.
+// It does not judge: the table shows the figures, and which of the project's bounds they meet.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// bench is one run of the whole matrix.
+type bench struct {
+	bin, work string
+	rounds    int
+	idle      time.Duration
+	backlog   int
+	results   Results
+}
+
+// Results is the JSON form of a run.
+type Results struct {
+	Generated time.Time `json:"generated"`
+	Machine   string    `json:"machine"`
+	Runs      []Run     `json:"runs"`
+	// Sizes of binaries, in bytes.
+	Sizes map[string]int64 `json:"sizes"`
+}
+
+func run(ctx context.Context, args []string) error {
+	b := bench{results: Results{Generated: time.Now().UTC().Truncate(time.Second), Sizes: map[string]int64{}}}
+	flags := flag.NewFlagSet("bench", flag.ExitOnError)
+	flags.StringVar(&b.bin, "bin", "", "folder of the programs: agent, bare, null, and the peers that are there")
+	flags.StringVar(&b.work, "work", "", "folder for data and state")
+	flags.IntVar(&b.rounds, "rounds", 5, "rounds of each load")
+	flags.DurationVar(&b.idle, "idle", 2*time.Minute, "how long w7 watches")
+	flags.IntVar(&b.backlog, "backlog", 1_000_000, "files of w8")
+	which := flags.String("loads", "w1,w2,w3,w4,w5,w6,w1t,w3t,w7,w8,start", "the loads to run")
+	who := flags.String("peers", "", "only these peers (default: all whose program is there)")
+	out := flags.String("o", "", "folder for table.md, results.json and the plots (default: only print the table)")
+	again := flags.String("table", "", "make table and plots again from this results.json, and measure nothing")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *again != "" {
+		data, err := os.ReadFile(*again)
+		if err == nil {
+			err = json.Unmarshal(data, &b.results)
+		}
+		if err != nil {
+			return err
+		}
+		return b.show(*out)
+	}
+	if err := b.machine(); err != nil {
+		return err
+	}
+	peers, err := b.peers(*who)
+	if err != nil {
+		return err
+	}
+	for _, name := range strings.Split(*which, ",") {
+		i := slices.IndexFunc(loads, func(l load) bool { return l.name == name })
+		if i < 0 {
+			return fmt.Errorf("there is no load %q", name)
+		}
+		if err := b.load(ctx, loads[i], peers); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return b.show(*out)
+}
+
+// machine notes where this runs, and how large the binaries are.
+func (b *bench) machine() error {
+	b.results.Machine = fmt.Sprintf("%d cores, %s/%s, %s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+	for _, name := range []string{"agent", "bare", "s5cmd", "rclone"} {
+		info, err := os.Stat(filepath.Join(b.bin, name))
+		switch {
+		case err == nil:
+			b.results.Sizes[name] = info.Size()
+		case !errors.Is(err, os.ErrNotExist):
+			return err
+		}
+	}
+	return os.MkdirAll(b.work, 0o700)
+}
+
+// show prints the table, and writes everything where it is asked to.
+func (b *bench) show(out string) error {
+	table := b.results.table()
+	fmt.Print(table)
+	if out == "" {
+		return nil
+	}
+	if err := os.MkdirAll(out, 0o755); err != nil {
+		return err
+	}
+	data, err := json.MarshalIndent(b.results, "", " ")
+	if err != nil {
+		return err
+	}
+	files := map[string][]byte{"results.json": append(data, '\n'), "table.md": []byte(table)}
+	for name, plot := range b.results.plots() {
+		files[name] = plot
+	}
+	for name, data := range files {
+		if err := os.WriteFile(filepath.Join(out, name), data, 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
