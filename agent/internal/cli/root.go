@@ -28,8 +28,9 @@ import (
 
 // commands is the table of subcommands, in the order of the help.
 var commands = []func(*app) *cobra.Command{
-	newAuditPolicy,
+	newUpload,
 	newCheck,
+	newAuditPolicy,
 	newConfig,
 	newVersion,
 	newCompletion,

@@ -39,6 +39,9 @@ func (a *app) tell(err error) {
 
 // sentences puts err, or each of the errors that it joins, into words.
 func (a *app) sentences(err error) []string {
+	if s, ok := err.(said); ok {
+		return []string{string(s)}
+	}
 	if m, ok := err.(told); ok {
 		id, args := m.Message()
 		return []string{a.words.Text(id, args...)}

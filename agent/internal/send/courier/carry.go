@@ -39,7 +39,7 @@ func (c *Courier) carry(ctx context.Context, it *item) {
 		c.changed(it)
 		return
 	}
-	was := File{Rel: it.e.Path, Identity: it.e.Identity}
+	was := File{Rel: it.e.Path, Changed: now.Changed, Identity: it.e.Identity}
 	if !it.begun && !c.beginHere(it, f, was) {
 		return
 	}
@@ -260,14 +260,21 @@ func (c *Courier) unopened(it *item, err error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		c.gone(it)
+	case errors.Is(err, ErrFolder):
+		c.again(it, folderPause)
 	default:
 		c.unread(it, err)
 	}
 }
 
+// folderPause is how long at least a file waits while its whole outbox can't be seen.
+const folderPause = time.Second
+
 // unread deals with a file that can't be read, or changed while it was.
 func (c *Courier) unread(it *item, err error) {
 	switch {
+	case errors.Is(err, ErrTouched):
+		c.again(it, 0)
 	case errors.Is(err, upload.ErrChanged), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, ErrChanged):
 		c.changed(it)
 	default:
@@ -275,8 +282,12 @@ func (c *Courier) unread(it *item, err error) {
 	}
 }
 
-// ErrChanged is what a [Box] says of a file that is not what it was.
-var ErrChanged = errors.New("the file changed")
+// What a [Box] says of a file that can't be sent as it is.
+var (
+	ErrChanged = errors.New("the file changed")                       // it is another version now
+	ErrTouched = errors.New("the file was touched")                   // only its change time moved: it is to be read again
+	ErrFolder  = errors.New("the outbox can't be seen at the moment") // nothing is known of its files
+)
 
 // gone forgets an entry whose file went before it was sent.
 func (c *Courier) gone(it *item) {
@@ -307,7 +318,7 @@ func (c *Courier) fault(it *item, f *os.File, was File, gen uint64, err error) {
 	e := it.e
 	if errors.Is(err, upload.ErrChanged) {
 		e.Attempting = false
-		c.changed(it)
+		c.unread(it, err)
 		return
 	}
 	var failed *upload.Error

@@ -67,7 +67,8 @@ type Settings struct {
 
 // File is one regular file in an outbox.
 type File struct {
-	Rel string // path inside the outbox
+	Rel     string    // path inside the outbox
+	Changed time.Time // the inode's change time; zero where it is not known, or not to be compared
 	journal.Identity
 }
 
@@ -80,9 +81,10 @@ type Box interface {
 	Look(rel string) (File, error)
 	// Complete says whether a file is whole now and, if not, when to look again.
 	Complete(f File) (whole bool, again time.Duration)
-	// Open opens a file for reading, never through a link. The caller closes it.
+	// Open opens a file for reading, never through a link. The caller closes it. os.ErrNotExist: it is gone, or no
+	// file to be sent; [ErrFolder]: the whole outbox can't be seen now; anything else: it can't be read.
 	Open(rel string) (*os.File, File, error)
-	// Same is nil if an open file is still what it was.
+	// Same is nil if an open file is still what it was; else [ErrChanged], or [ErrTouched].
 	Same(f *os.File, was File) error
 	// Remove deletes the file unless it changed; Move puts it below target, durably, and then deletes it.
 	Remove(was File) error
@@ -162,6 +164,17 @@ type box struct {
 	state BoxStatus
 }
 
+func newBox(o Outbox, tmpl *Template, now func() time.Time) *box {
+	b := &box{Outbox: o, tmpl: tmpl, name: filepath.Base(o.Path), again: newRevisits(now)}
+	b.state.Path = o.Path
+	return b
+}
+
+// routeOf is from where to where an outbox's files go.
+func (c *Courier) routeOf(o Outbox) journal.Route {
+	return journal.Route{Endpoint: c.set.Endpoint, Bucket: c.set.Bucket, Prefix: c.set.Prefix, Outbox: o.Path}
+}
+
 // New joins the rooms. Its errors are faults of the settings, or of the journal.
 func New(deps Deps, set Settings, outboxes []Outbox) (*Courier, error) {
 	if deps.Now == nil {
@@ -187,9 +200,8 @@ func New(deps Deps, set Settings, outboxes []Outbox) (*Courier, error) {
 		if err != nil {
 			return nil, err
 		}
-		b := &box{Outbox: o, tmpl: tmpl, name: filepath.Base(o.Path), again: newRevisits(deps.Now)}
-		b.state.Path = o.Path
-		b.id, err = deps.Journal.Route(journal.Route{Endpoint: set.Endpoint, Bucket: set.Bucket, Prefix: set.Prefix, Outbox: o.Path})
+		b := newBox(o, tmpl, deps.Now)
+		b.id, err = deps.Journal.Route(c.routeOf(o))
 		if err != nil {
 			return nil, err
 		}

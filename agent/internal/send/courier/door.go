@@ -20,7 +20,8 @@ const (
 type door struct {
 	c *Courier
 
-	pass sync.Mutex // one pass at a time
+	pass   sync.Mutex    // one pass at a time
+	nudged chan struct{} // a pause between two passes ends early
 
 	mu      sync.Mutex
 	gen     uint64 // of the pass that opened it; 0 before the first
@@ -31,7 +32,7 @@ type door struct {
 	sent    bool      // something was sent since the start: patience counts from now on
 }
 
-func newDoor(c *Courier) *door { return &door{c: c} }
+func newDoor(c *Courier) *door { return &door{c: c, nudged: make(chan struct{}, 1)} }
 
 // peek returns the sender if the door is open.
 func (d *door) peek() (Sender, uint64, bool) {
@@ -64,6 +65,7 @@ func (d *door) wait(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-d.nudged:
 		case <-time.After(pause):
 		}
 	}
@@ -122,10 +124,17 @@ func (d *door) status() (open bool, report *gate.Report, since time.Time) {
 	return d.open, d.report, d.trouble
 }
 
-// Recheck passes the gate again now, because the credentials changed or it is time; nothing is asked while the door
-// is shut, for somebody is at it already, or nothing waits.
+// Recheck passes the gate again now, because the credentials changed or it is time. While the door is shut, whoever
+// waits at it tries again at once; if nobody waits, nothing is asked.
 func (c *Courier) Recheck(ctx context.Context, depth gate.Depth) {
 	d := c.door
+	if _, _, open := d.peek(); !open {
+		select {
+		case d.nudged <- struct{}{}:
+		default:
+		}
+		return
+	}
 	d.pass.Lock()
 	defer d.pass.Unlock()
 	if _, _, open := d.peek(); !open {

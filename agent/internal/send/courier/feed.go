@@ -91,12 +91,16 @@ func (c *Courier) begin(ctx context.Context, items []*item) error {
 		return err
 	}
 	changes := make([]journal.Change, 0, len(items))
-	for _, it := range items {
+	for i, it := range items {
 		if it.suffix && c.held(it) {
 			continue
 		}
 		ok, err := c.intend(it)
 		if err != nil {
+			for _, ready := range changes {
+				ready.Done(err)
+			}
+			c.putAside(items[i:])
 			return err
 		}
 		if !ok { // the worker does it, or it is done with
@@ -105,6 +109,7 @@ func (c *Courier) begin(ctx context.Context, items []*item) error {
 		changes = append(changes, journal.Change{Entry: it.e, Done: func(err error) {
 			if err != nil {
 				c.stopWith(err)
+				c.hand.drop(it)
 				return
 			}
 			it.begun = true

@@ -1,0 +1,198 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+
+	"golang.org/x/time/rate"
+
+	"buzon/agent/internal/config"
+	"buzon/agent/internal/report"
+	"buzon/agent/internal/send/courier"
+	"buzon/agent/internal/send/gate"
+	"buzon/agent/internal/send/journal"
+	"buzon/agent/internal/send/outbox"
+	"buzon/agent/internal/send/upload"
+)
+
+// Point is called at the named places where a test ends the process; nil in the product, where nobody sets it.
+var Point func(name string)
+
+// folder is one outbox as the command line or the configuration names it.
+type folder struct {
+	config.Outbox
+	names []string // of the files that were named; nil for the whole folder
+	once  bool
+}
+
+// sending is everything between the files and the bucket.
+type sending struct {
+	courier *courier.Courier
+	journal *journal.Journal
+	gate    *gate.Gate
+	boxes   []*courier.Folder
+}
+
+// openJournal opens the journal of the state folder, for writing unless readOnly.
+func (a *app) openJournal(c *config.Config, readOnly bool) (*journal.Journal, error) {
+	return journal.Open(c.State, journal.Options{ReadOnly: readOnly, Point: Point, Trouble: func(err error) {
+		if err != nil {
+			a.log.Error("journal accepts nothing for now; nothing is lost", "error", err)
+		} else {
+			a.log.Info("journal accepts again")
+		}
+	}})
+}
+
+// openSending joins the rooms as the configuration says. The caller closes it.
+func (a *app) openSending(c *config.Config, folders []folder) (_ *sending, err error) {
+	s := &sending{gate: a.newGate(c)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	outboxes, err := s.open(a, folders)
+	if err != nil {
+		return s, err
+	}
+	if s.journal, err = a.openJournal(c, false); err != nil {
+		return s, err
+	}
+	options := upload.Options{PartSize: c.Limits.PartSize, Memory: c.Limits.Memory}
+	if c.Limits.Bandwidth > 0 {
+		options.Limiter = rate.NewLimiter(rate.Limit(c.Limits.Bandwidth), int(max(c.Limits.Bandwidth/10, 64<<10)))
+	}
+	var uploader *upload.Uploader
+	deps := courier.Deps{Journal: s.journal, Gate: s.gate, Log: a.log, Point: Point, Sender: func() courier.Sender {
+		if uploader == nil {
+			uploader = upload.New(s.gate.AWS(), options)
+		} else {
+			uploader.Use(s.gate.AWS())
+		}
+		return uploader
+	}}
+	s.courier, err = courier.New(deps, courierSettings(c), outboxes)
+	return s, err
+}
+
+// open opens the folders.
+func (s *sending) open(a *app, folders []folder) ([]courier.Outbox, error) {
+	var outboxes []courier.Outbox
+	for _, f := range folders {
+		options := outbox.Options{Path: f.Path, Include: f.Include, Exclude: f.Exclude, Names: f.names, Once: f.once, Log: a.log}
+		if f.QuietSet {
+			options.Quiet = f.Quiet
+		}
+		box, err := courier.OpenFolder(options)
+		if err != nil {
+			return nil, &folderError{f.Path, err}
+		}
+		s.boxes = append(s.boxes, box)
+		outboxes = append(outboxes, courier.Outbox{
+			Path: f.Path, Box: box, Key: f.Key, Settle: courier.Settle(f.Settle), MoveTo: f.MoveTo, Only: f.only(),
+		})
+	}
+	return outboxes, nil
+}
+
+// only is what of the folder is to be sent, or nil for all.
+func (f folder) only() func(rel string) bool {
+	if f.names == nil {
+		return nil
+	}
+	named := make(map[string]bool, len(f.names))
+	for _, name := range f.names {
+		named[name] = true
+	}
+	return func(rel string) bool { return named[rel] }
+}
+
+// close lets go of everything; what waits for the disk is written first.
+func (s *sending) close() error {
+	var err error
+	if s.journal != nil {
+		err = s.journal.Close()
+	}
+	for _, b := range s.boxes {
+		err = errors.Join(err, b.Close())
+	}
+	return err
+}
+
+// courierSettings are the configuration's, as far as the courier follows them.
+func courierSettings(c *config.Config) courier.Settings {
+	host, err := os.Hostname()
+	if err != nil {
+		host = ""
+	}
+	tags := url.Values{}
+	for k, v := range c.Object.Tags {
+		tags.Set(k, v)
+	}
+	return courier.Settings{
+		Endpoint: c.Endpoint, Bucket: c.Bucket, Prefix: c.Prefix, Owner: c.BucketOwner, Host: host,
+		OnConflict: courier.OnConflict(c.OnConflict), Tries: c.Tries, Transfers: c.Limits.Transfers, Rescan: c.Rescan,
+		Retain: c.Retain, Shutdown: c.ShutdownTimeout, Wait: c.Identity.OnProblem == config.ProblemWait,
+		Patience: c.Identity.Patience, Metadata: c.Object.Metadata, Class: c.Object.StorageClass, Tags: tags.Encode(),
+	}
+}
+
+// sendError puts what ended a sending command into its exit code and sentence.
+func (a *app) sendError(c *config.Config, err error) error {
+	var (
+		refused *courier.GateError
+		lost    *courier.LostMemoryError
+		away    *courier.AwayError
+		locked  *journal.LockedError
+		damaged *journal.DamagedError
+		newer   *journal.NewerError
+		unseen  *folderError
+	)
+	switch {
+	case errors.As(err, &refused):
+		return fail(gateCode(refused.Report), said(report.Refusal(a.words, refused.Report)))
+	case errors.As(err, &lost):
+		return fail(answerNo, sentence("courier.lost-memory", "conflicts", lost.Conflicts, "files", lost.Files, "state", c.State))
+	case errors.As(err, &away):
+		return fail(answerNo, sentence("courier.away", "time", away.For))
+	case errors.As(err, &locked):
+		return fail(badInput, sentence("courier.locked", "state", locked.State, "pid", fmt.Sprint(locked.PID)))
+	case errors.As(err, &damaged):
+		return fail(badInput, sentence("journal.damaged", "path", damaged.Path, "reason", damaged.Err))
+	case errors.As(err, &newer):
+		return fail(badInput, sentence("journal.newer", "path", newer.Path, "writer", newer.Writer))
+	case errors.As(err, &unseen):
+		return fail(badInput, unseen)
+	}
+	return err
+}
+
+// folderError is an outbox that can't be opened.
+type folderError struct {
+	path string
+	err  error
+}
+
+func (e *folderError) Error() string { return e.err.Error() }
+func (e *folderError) Unwrap() error { return e.err }
+
+// Message names its sentence.
+func (e *folderError) Message() (string, []any) {
+	switch {
+	case errors.Is(e.err, outbox.ErrGone):
+		return "outbox.gone", []any{"path", e.path}
+	case errors.Is(e.err, outbox.ErrDenied):
+		return "cli.path-denied", []any{"path", e.path}
+	case errors.Is(e.err, outbox.ErrNotFolder):
+		return "outbox.not-folder", []any{"path", e.path}
+	}
+	return "cli.path-error", []any{"path", e.path, "reason", e.err}
+}
+
+// said is a sentence that a report has made already.
+type said string
+
+func (s said) Error() string { return string(s) }

@@ -1,0 +1,237 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"buzon/agent/internal/config"
+	"buzon/agent/internal/report"
+	"buzon/agent/internal/send/courier"
+	"buzon/agent/internal/send/journal"
+)
+
+// uploadOptions are the flags of upload.
+type uploadOptions struct {
+	config    *configFlags
+	dryRun    bool
+	transfers int
+	limit     string
+	format    string
+}
+
+func newUpload(a *app) *cobra.Command {
+	var o uploadOptions
+	cmd := &cobra.Command{
+		Use:         "upload PATH…",
+		Short:       a.words.Text("cli.upload-short"),
+		Long:        a.words.Text("cli.upload-long"),
+		Args:        somePaths,
+		Annotations: map[string]string{logLevel: "error"}, // what it has to say is in its summary
+		RunE:        func(cmd *cobra.Command, paths []string) error { return runUpload(cmd.Context(), a, o, paths) },
+	}
+	o.config = a.addConfigFlags(cmd, true)
+	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, a.words.Text("cli.upload-dry-run"))
+	cmd.Flags().IntVar(&o.transfers, "transfers", 0, a.words.Text("cli.upload-transfers"))
+	cmd.Flags().StringVar(&o.limit, "limit", "", a.words.Text("cli.upload-limit"))
+	cmd.Flags().StringVar(&o.format, "format", "text", a.words.Text("cli.upload-format"))
+	return cmd
+}
+
+// somePaths refuses a command without a path.
+func somePaths(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return usage("cli.path-needed", "command", cmd.CommandPath())
+	}
+	return nil
+}
+
+// mostTransfers is the most that --transfers takes.
+const mostTransfers = 1000
+
+// runUpload sends what is at the paths, once.
+func runUpload(ctx context.Context, a *app, o uploadOptions, paths []string) error {
+	if err := choice("--format", o.format, "text", "json"); err != nil {
+		return err
+	}
+	c, err := o.config.load(a, "bucket", "state")
+	if err != nil {
+		return err
+	}
+	if o.limit != "" {
+		rate, ok := config.ParseRate(o.limit)
+		if !ok {
+			return usage("cli.bad-rate", "flag", "--limit", "got", o.limit)
+		}
+		c.Limits.Bandwidth = rate
+	}
+	if o.transfers < 0 || o.transfers > mostTransfers {
+		return usage("cli.bad-transfers", "flag", "--transfers", "got", o.transfers, "most", mostTransfers)
+	}
+	if o.transfers > 0 {
+		c.Limits.Transfers = o.transfers
+	}
+	folders, err := uploadFolders(c, paths)
+	if err != nil {
+		return err
+	}
+	if o.dryRun {
+		return a.dryRun(ctx, c, o, folders)
+	}
+	began := time.Now()
+	s, err := a.openSending(c, folders)
+	if err != nil {
+		return a.sendError(c, err)
+	}
+	stop := a.showProgress(s.courier)
+	summary, err := s.courier.Send(ctx)
+	stop()
+	if closed := s.close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		err = a.sendError(c, err)
+		var e *exitError
+		if errors.As(err, &e) && e.code != answerNo && summary.Sent == 0 {
+			return err // it never began: its sentence says all
+		}
+	}
+	r := report.Sent{Summary: summary, Bucket: c.Bucket, Prefix: c.Prefix, Took: time.Since(began), Interrupted: ctx.Err() != nil}
+	if o.format == "json" {
+		err = errors.Join(report.SentJSON(a.stdout, r), err)
+	} else {
+		err = errors.Join(report.SentText(a.stdout, a.words, r, a.colorful(a.stdout)), err)
+	}
+	if err == nil && !r.Complete() {
+		return exit(answerNo)
+	}
+	return err
+}
+
+// dryRun shows what would be sent. Nothing is asked of S3 and no byte changes.
+func (a *app) dryRun(ctx context.Context, c *config.Config, o uploadOptions, folders []folder) error {
+	s := &sending{}
+	outboxes, err := s.open(a, folders)
+	if err == nil {
+		s.journal, err = a.openJournal(c, true)
+		if errors.Is(err, journal.ErrNone) {
+			err = nil
+		}
+	}
+	var plan courier.Plan
+	if err == nil {
+		plan, err = courier.Foresee(ctx, s.journal, courierSettings(c), outboxes)
+	}
+	if err = errors.Join(err, s.close()); err != nil {
+		return a.sendError(c, err)
+	}
+	if o.format == "json" {
+		return report.PlanJSON(a.stdout, c.Bucket, plan)
+	}
+	return report.PlanText(a.stdout, a.words, c.Bucket, plan)
+}
+
+// uploadFolders are the outboxes that the paths stand for: each folder is one, and so are the files of one folder
+// together. A folder that the configuration names keeps what it says there.
+func uploadFolders(c *config.Config, paths []string) ([]folder, error) {
+	var folders []folder
+	files := map[string]int{} // parent → its place among folders
+	keys := map[string]string{}
+	for _, path := range paths {
+		abs, err := filepath.Abs(path)
+		if err != nil {
+			return nil, fail(badInput, err)
+		}
+		info, err := os.Lstat(abs)
+		if err != nil {
+			return nil, fail(badInput, err)
+		}
+		if info.Mode()&os.ModeSymlink != 0 && !strings.HasSuffix(path, "/") {
+			if to, err := os.Stat(abs); err != nil || !to.IsDir() {
+				return nil, usage("cli.path-link", "path", abs)
+			}
+		}
+		if info, err = os.Stat(abs); err != nil {
+			return nil, fail(badInput, err)
+		}
+		switch {
+		case info.IsDir():
+			if abs, err = filepath.EvalSymlinks(abs); err != nil {
+				return nil, fail(badInput, err)
+			}
+			if !slices.ContainsFunc(folders, func(f folder) bool { return f.names == nil && f.Path == abs }) {
+				folders = append(folders, configured(c, abs))
+			}
+		case info.Mode().IsRegular():
+			parent, err := filepath.EvalSymlinks(filepath.Dir(abs))
+			if err != nil {
+				return nil, fail(badInput, err)
+			}
+			name := filepath.Base(abs)
+			i, known := files[parent]
+			if !known {
+				i = len(folders)
+				files[parent] = i
+				folders = append(folders, folder{Outbox: config.Outbox{Path: parent, Settle: config.SettleKeep, Key: c.Key}, once: true})
+			}
+			whole := filepath.Join(parent, name)
+			if other, taken := keys[name]; taken && other != whole && c.Key == "{path}" {
+				return nil, usage("cli.same-key", "a", other, "b", whole, "key", c.Prefix+name)
+			} else if !taken {
+				keys[name] = whole
+				folders[i].names = append(folders[i].names, name)
+			}
+		default:
+			return nil, usage("cli.path-special", "path", abs)
+		}
+	}
+	return folders, apart(c, folders)
+}
+
+// configured is a folder as the configuration names it, or with the defaults.
+func configured(c *config.Config, path string) folder {
+	for _, o := range c.Outboxes {
+		if real, err := filepath.EvalSymlinks(o.Path); o.Path == path || err == nil && real == path {
+			o.Path = path
+			return folder{Outbox: o, once: true}
+		}
+	}
+	return folder{Outbox: config.Outbox{Path: path, Settle: config.SettleKeep, Key: c.Key}, once: true}
+}
+
+// apart refuses folders of which one lies in another, and those that hold the state.
+func apart(c *config.Config, folders []folder) error {
+	for _, a := range folders {
+		if a.names != nil {
+			continue
+		}
+		for _, b := range folders {
+			if b.Path != a.Path && below(b.Path, a.Path) || b.Path == a.Path && b.names != nil {
+				inner := b.Path
+				if b.names != nil {
+					inner = filepath.Join(b.Path, b.names[0])
+				}
+				return usage("cli.paths-nested", "inner", inner, "outer", a.Path)
+			}
+		}
+		state := c.State
+		if real, err := filepath.EvalSymlinks(state); err == nil {
+			state = real
+		}
+		if below(state, a.Path) {
+			return usage("cli.state-inside", "state", c.State, "path", a.Path)
+		}
+	}
+	return nil
+}
+
+func below(path, root string) bool {
+	rel, err := filepath.Rel(root, path)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, "../")
+}
