@@ -82,6 +82,7 @@ func gateSettings(c *config.Config) gate.Settings {
 	return gate.Settings{
 		Bucket: c.Bucket, Prefix: c.Prefix, Owner: c.BucketOwner,
 		Expect: c.Identity.Expect, Method: gate.Method(c.Identity.Method),
+		NeedExpect:      c.Identity.OnProblem == config.ProblemWait, // as the packaged service, which nobody watches
 		WarnOverpowered: c.Identity.Overpowered == config.OverpoweredWarn,
 		Replace:         c.OnConflict == config.ConflictReplace,
 		Canary:          c.Identity.Canary, Probes: c.Identity.Probes,

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -36,6 +37,9 @@ type Settings struct {
 	Version    string // of the agent, for the user agent
 	// ProcessTimeout bounds a credential_process; 0 is 30 s.
 	ProcessTimeout time.Duration
+	// Pin makes the clients use the key that Load fetched until it ends, and no
+	// other that its source may give later.
+	Pin bool
 	// Secrets is told of every secret that is loaded; nil is allowed.
 	Secrets *Secrets
 }
@@ -102,6 +106,9 @@ func Load(ctx context.Context, s Settings) (*AWS, error) {
 	}
 	transport := share(&cfg)
 	cfg.Credentials = marked{cfg.Credentials, found}
+	if s.Pin {
+		cfg.Credentials = credentials.StaticCredentialsProvider{Value: value}
+	}
 	a := &AWS{Config: cfg, Transport: transport, UserAgent: "buzon/" + s.version(), Source: found.Source, Traps: found.Traps, keyID: value.AccessKeyID}
 	a.S3 = s3.NewFromConfig(cfg, func(o *s3.Options) {
 		// Attempts are counted on the wire and are durable before they leave, so the SDK must not add its own.

@@ -40,7 +40,7 @@ func Check(w io.Writer, p *locale.Printer, r gate.Report, color bool) error {
 		name := checkName(p, c)
 		lines := strings.Split(sentence(p, r, c), "\n")
 		fmt.Fprintf(&b, "%s %s%s  %s", paint(m.color, m.mark), name, strings.Repeat(" ", width-utf8.RuneCountInString(name)), lines[0])
-		if exchange := exchange(c); exchange != "" {
+		if exchange := exchange(p, c); exchange != "" {
 			b.WriteString(" " + paint("\x1b[2m", "["+locale.Clean(exchange)+"]"))
 		}
 		b.WriteByte('\n')
@@ -133,13 +133,29 @@ func checkName(p *locale.Printer, c gate.Check) string {
 }
 
 // exchange is the question and its answer, in the protocol's words.
-func exchange(c gate.Check) string {
-	switch {
-	case c.Asked == "" || c.Answered == "":
-		return c.Asked + c.Answered
-	default:
-		return c.Asked + " → " + c.Answered
+func exchange(p *locale.Printer, c gate.Check) string {
+	answered := c.Answered
+	if why := silence(p, c); why != "" {
+		answered = why
 	}
+	switch {
+	case c.Asked == "" || answered == "":
+		return c.Asked + answered
+	default:
+		return c.Asked + " → " + answered
+	}
+}
+
+// silence is why nobody answered, in words; "" if somebody did.
+func silence(p *locale.Printer, c gate.Check) string {
+	if c.Args["silence"] == "" {
+		return ""
+	}
+	text := p.Text("check.silence-" + c.Args["silence"])
+	if host := c.Args["host"]; host != "" {
+		text += ": " + host
+	}
+	return text
 }
 
 // placeholders are the arguments that a check may lack.
@@ -149,10 +165,21 @@ var placeholders = []string{"path", "profile", "key", "old", "code", "places", "
 
 // sentence is a check in words.
 func sentence(p *locale.Printer, r gate.Report, c gate.Check) string {
-	args := append(make([]any, 0, 2*(len(c.Args)+len(placeholders)+1)), "who", auditFlag(r))
+	profile := r.Source.Profile
+	if r.Source.Kind == "" {
+		profile = c.Args["profile"]
+	}
+	args := append(make([]any, 0, 2*(len(c.Args)+len(placeholders)+5)),
+		"who", auditFlag(r), "at", profileFlag(profile), "write", writeAnew(string(r.Source.Kind), profile))
+	if why := silence(p, c); why != "" {
+		args = append(args, "answer", why)
+	}
 	for name, value := range c.Args {
-		if value == "" {
+		switch {
+		case value == "":
 			value = "–"
+		case name == "kind":
+			value = p.Text("check.kind-" + value)
 		}
 		args = append(args, name, value)
 	}
@@ -164,6 +191,30 @@ func sentence(p *locale.Printer, r gate.Report, c gate.Check) string {
 		text += " " + p.Text("check.expires", "expires", until)
 	}
 	return text
+}
+
+// profileFlag is how the AWS command line is told of a profile; "" where it
+// would take it by itself.
+func profileFlag(profile string) string {
+	if profile == "" || profile == "default" {
+		return ""
+	}
+	return " --profile " + profile
+}
+
+// writeAnew is the command with which credentials are put where they came from.
+func writeAnew(kind, profile string) string {
+	switch kind {
+	case "environment":
+		return "unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN && aws configure"
+	case "sso":
+		return "aws sso login" + profileFlag(profile)
+	case "login":
+		return "aws login" + profileFlag(profile)
+	case "process", "role", "web-identity", "container", "instance":
+		return "aws sts get-caller-identity" + profileFlag(profile)
+	}
+	return "aws configure" + profileFlag(profile)
 }
 
 // auditFlag is how audit-policy is told of this key's principal.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -26,14 +28,34 @@ const callTimeout = 30 * time.Second
 // did.
 type answer struct {
 	status int
+	call   string // the operation that was asked
 	code   string // S3's or STS's error code; "" when it succeeded
 	text   string // the store's own words; shown, never decided on
 	header http.Header
 	err    error
-	// behind is the server's clock minus ours; known tells if it was told.
+	// offset is the server's clock minus ours; dated tells if it was told.
 	offset time.Duration
 	dated  bool
+	// silence is why nothing came back, and host of whom.
+	silence Silence
+	host    string
 }
+
+// Silence is why there was no answer.
+type Silence string
+
+// Why there was no answer; the texts are in locale as check.silence- and it.
+const (
+	NoName      Silence = "name"        // the host's name is not known
+	NoTrust     Silence = "certificate" // its certificate is not trusted
+	NoTime      Silence = "timeout"
+	NoListener  Silence = "refused" // the connection
+	NoProxy     Silence = "proxy"   // the proxy gave no connection
+	NoEndpoint  Silence = "endpoint"
+	NotSent     Silence = "not-sent" // the SDK could not make a request of it
+	NoBroken    Silence = "broken"   // the connection broke
+	NoInterrupt Silence = "canceled"
+)
 
 func (a answer) ok() bool { return a.err == nil }
 
@@ -41,7 +63,7 @@ func (a answer) ok() bool { return a.err == nil }
 func (a answer) String() string {
 	switch {
 	case a.status == 0 && a.err != nil:
-		return reason(a.err)
+		return strings.TrimSpace("no answer: " + string(a.silence) + " " + a.host)
 	case a.code == "":
 		return fmt.Sprint(a.status)
 	default:
@@ -64,6 +86,7 @@ func (q *asking) listen(stack *middleware.Stack) error {
 	}
 	return stack.Deserialize.Add(middleware.DeserializeMiddlewareFunc("BuzonListen",
 		func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
+			q.got.call = awsmiddleware.GetServiceID(ctx) + ":" + awsmiddleware.GetOperationName(ctx)
 			out, metadata, err := next.HandleDeserialize(ctx, in)
 			if response, ok := out.RawResponse.(*smithyhttp.Response); ok && response.Response != nil {
 				q.got.status, q.got.header = response.StatusCode, response.Header
@@ -98,31 +121,43 @@ func ask(ctx context.Context, probe bool, call func(context.Context, *asking) er
 	if errors.As(err, &api) {
 		a.code, a.text = api.ErrorCode(), api.ErrorMessage()
 	}
+	if err != nil && a.status == 0 {
+		a.silence, a.host = silence(err)
+	}
 	if err != nil && a.code == "" && a.status >= 300 {
 		a.code = http.StatusText(a.status)
 	}
 	return a
 }
 
-// reason says in a word why nothing was answered.
-func reason(err error) string {
+// silence tells why nothing was answered, and by whom.
+func silence(err error) (Silence, string) {
 	var dns *net.DNSError
 	var certificate *tls.CertificateVerificationError
 	var timeout net.Error
 	var operation *net.OpError
+	var sending *smithyhttp.RequestSendError
+	at := ""
+	if errors.As(err, &operation) && operation.Addr != nil {
+		at = operation.Addr.String()
+	}
 	switch {
+	case operation != nil && operation.Op == "proxyconnect":
+		return NoProxy, at
 	case errors.As(err, &dns):
-		return "name not found: " + dns.Name
+		return NoName, dns.Name
 	case errors.As(err, &certificate):
-		return "certificate not trusted"
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return "timeout"
+		return NoTrust, at
 	case errors.Is(err, context.Canceled):
-		return "canceled"
-	case errors.As(err, &operation) && operation.Addr != nil:
-		return operation.Op + " " + operation.Addr.String() + ": " + operation.Err.Error()
+		return NoInterrupt, ""
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return NoTime, at
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return NoListener, at
+	case errors.As(err, &sending):
+		return NoBroken, at
 	default:
-		return "no answer"
+		return NotSent, ""
 	}
 }
 
@@ -179,6 +214,13 @@ func (a answer) badChecksum() bool {
 		return true
 	}
 	return false
+}
+
+func (a answer) requestID() string {
+	if id := a.header.Get("X-Amz-Request-Id"); id != "" {
+		return id
+	}
+	return a.header.Get("X-Amzn-Requestid") // of STS
 }
 
 func (a answer) region() string { return a.header.Get("X-Amz-Bucket-Region") }

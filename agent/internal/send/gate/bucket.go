@@ -2,7 +2,6 @@ package gate
 
 import (
 	"context"
-	"errors"
 	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -13,13 +12,16 @@ import (
 // whichBucket asks whether the bucket is there and in which Region. A
 // write-only key gets 403, which tells both: the header carries the Region
 // (S3 API Reference, "HeadBucket").
+//
+// HEAD answers have no body, so a 400 without a Region may mean anything: the
+// canary's answer will say.
 func (p *pass) whichBucket(ctx context.Context) bool {
 	c := Check{ID: CheckBucket, Status: OK, Outcome: BucketFound, Asked: "HeadBucket " + p.Bucket}
-	a := p.note(ask(ctx, false, func(ctx context.Context, q *asking) error {
+	a := p.note(ask(ctx, true, func(ctx context.Context, q *asking) error {
 		_, err := p.aws.S3.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &p.Bucket}, q.s3)
 		return err
 	}))
-	p.bucket = a
+	p.bucket = &a
 	p.explain(&c, a)
 	right := a.region()
 	c.Args["right"] = right
@@ -31,25 +33,23 @@ func (p *pass) whichBucket(ctx context.Context) bool {
 		if right == "" {
 			c.Outcome = BucketSilent
 		}
+	case a.status == http.StatusBadRequest && p.Canary:
+		c.Status, c.Outcome = Unproven, BucketSilent
 	case a.status == http.StatusNotFound:
 		c.Status, c.Outcome = Failed, NoBucket
 	case a.status == http.StatusMovedPermanently:
 		c.Status, c.Outcome, c.Args["right"] = Failed, WrongRegion, "?"
-	case a.status == 0 && badName(a.err):
+	case a.status == 0 && a.silence == NotSent:
 		c.Status, c.Outcome = Failed, BadBucket
 	default:
 		c.Status = Failed
 	}
-	if c.Status == OK {
+	if c.Status != Failed {
 		c.Args = map[string]string{"bucket": p.Bucket, "region": right}
 	}
+	p.memory.bucket = c.Status == OK
 	p.report.add(c)
-	return c.Status == OK
-}
-
-func badName(err error) bool {
-	var dns interface{ Timeout() bool }
-	return !errors.As(err, &dns) && reason(err) == "no answer"
+	return c.Status != Failed
 }
 
 // put sends the canary: 0 bytes, by default rightly, with the owner and
@@ -90,15 +90,16 @@ func (p *pass) put(ctx context.Context, w put) answer {
 // canaryKey is where the canary stands.
 func (p *pass) canaryKey() string { return p.Prefix + ".buzon/canary" }
 
-// canary proves with one small object that the key can write.
-func (p *pass) canary(ctx context.Context) {
+// canary proves with one small object that the key can write. It tells whether
+// the key itself was refused, so that nothing more need be asked with it.
+func (p *pass) canary(ctx context.Context) (refused bool) {
 	key := p.canaryKey()
 	var sent *answer
-	if p.aws.Custom && (p.report.Depth == Full || !p.seen) {
+	if p.aws.Custom && p.again(p.memory.store) {
 		fit, second := p.store(ctx, key)
 		if !fit {
 			p.skip(CheckCanary, CheckStore)
-			return
+			return false
 		}
 		sent = second
 	}
@@ -130,9 +131,10 @@ func (p *pass) canary(ctx context.Context) {
 		c.Args = map[string]string{"path": key}
 	}
 	p.report.add(c)
-	if c.Status == OK && p.Replace {
+	if c.Status == OK && p.Replace && p.again(p.memory.room) {
 		p.conflict(ctx, key)
 	}
+	return c.Status == Failed && c.Outcome.ofKey()
 }
 
 func kms(code string) bool { return len(code) > 4 && code[:4] == "KMS." }
@@ -142,7 +144,7 @@ func kms(code string) bool { return len(code) > 4 && code[:4] == "KMS." }
 // says that only the header was refused.
 func (p *pass) whoseFault(ctx context.Context, key string) Outcome {
 	a := p.put(ctx, put{key: key, wrong: true})
-	if a.badChecksum() || a.status == http.StatusPreconditionFailed {
+	if a.ok() || a.badChecksum() || a.status == http.StatusPreconditionFailed {
 		return OtherOwner
 	}
 	return CannotWriteOrElse
@@ -162,6 +164,7 @@ func (p *pass) conflict(ctx context.Context, key string) {
 	default:
 		c.Status = Failed
 	}
+	p.memory.room = c.Status == OK
 	p.report.add(c)
 }
 
@@ -212,6 +215,7 @@ func (p *pass) store(ctx context.Context, key string) (fit bool, sent *answer) {
 	if outcome != StoreFit {
 		c.Status = Failed
 	}
+	p.memory.store = c.Status == OK
 	p.report.add(c)
 	return outcome == StoreFit, sent
 }

@@ -28,8 +28,9 @@ import (
 // Depth is how much is asked.
 type Depth string
 
-// Full asks everything. Quick asks identity and canary, and the probes only
-// when the key changed or a day has passed since they were made.
+// Full asks everything. Quick asks whose key it is and sends the canary, and
+// asks the rest only of a key of which it is not known, or not since a day; so
+// the first pass of a gate is full either way.
 const (
 	Full  Depth = "full"
 	Quick Depth = "quick"
@@ -52,7 +53,8 @@ type Settings struct {
 	Owner  string // account that must own the bucket; "" is not asked
 	Expect string // ARN; "" is anybody
 	Method Method
-	// NeedExpect makes an absent Expect a fault, as the packaged service does.
+	// NeedExpect makes an absent Expect a fault: an agent that nobody watches
+	// must not take whatever key it finds.
 	NeedExpect bool
 	// WarnOverpowered lets a key pass that can do more than write.
 	WarnOverpowered bool
@@ -62,13 +64,19 @@ type Settings struct {
 	Probes  bool
 	// Recheck is how often Watch repeats the checks; 0 is one hour.
 	Recheck time.Duration
-	// Patience of a key that was just rotated and is not yet known
-	// everywhere; 0 is one minute.
+	// NewKey is how long a key that was just rotated may be unknown to AWS;
+	// 0 is one minute.
 	NewKey time.Duration
 }
 
 // probesEvery is how often probes are made with an unchanged key.
 const probesEvery = 24 * time.Hour
+
+// Between two tries of a new key, doubling up to the cap.
+const (
+	newKeyFirst = time.Second
+	newKeyCap   = 8 * time.Second
+)
 
 // Gate passes credentials, and holds the client of those that passed last.
 // All methods may be called from several goroutines.
@@ -81,9 +89,8 @@ type Gate struct {
 
 	mu      sync.Mutex
 	current *client.AWS
-	key     string    // of current
-	probed  time.Time // when the probes last passed with key
-	waiting bool      // a newer key is not yet known, the old one goes on
+	memory  *memory
+	waiting bool // a newer key is not yet known, the old one goes on
 }
 
 // New makes a gate; nothing is asked yet.
@@ -100,6 +107,7 @@ func New(s Settings, c client.Settings, log *slog.Logger) *Gate {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	c.Pin = true // what was passed is one key, not whatever its source gives next
 	return &Gate{settings: s, client: c, log: log}
 }
 
@@ -113,51 +121,55 @@ func (g *Gate) AWS() *client.AWS {
 
 // Pass fetches the credentials anew and makes the checks, in order, without
 // stopping where the next is still meaningful. When they pass, AWS gives
-// their client. An ended context gives a report that is not passed.
+// their client. A key that took the place of one that passed, and is not yet
+// known, is tried again for a while; meanwhile AWS gives the one before it. An
+// ended context gives a report that is not passed.
 func (g *Gate) Pass(ctx context.Context, depth Depth) Report {
 	g.passing.Lock()
 	defer g.passing.Unlock()
+	last := g.AWS()
+	until := time.Now().Add(g.settings.NewKey)
+	for wait := newKeyFirst; ; wait = min(2*wait, newKeyCap) {
+		r, found := g.once(ctx, depth)
+		unknown := last != nil && found != nil && found.KeyID() != last.KeyID() && r.only(KeyUnknown)
+		if unknown && time.Now().Add(wait).Before(until) && sleep(ctx, wait) {
+			continue
+		}
+		unknown = unknown && g.oldGoesOn(ctx, last, &r)
+		g.mu.Lock()
+		if g.waiting = unknown; r.Passed && !unknown {
+			g.current = found
+		}
+		g.mu.Unlock()
+		return r
+	}
+}
+
+// once is one walk through the checks.
+func (g *Gate) once(ctx context.Context, depth Depth) (Report, *client.AWS) {
 	r := Report{Time: time.Now().UTC(), Depth: depth, Bucket: g.settings.Bucket, Prefix: g.settings.Prefix,
 		Region: g.client.Region, Endpoint: g.client.Endpoint}
-	p := &pass{Settings: g.settings, report: &r}
+	p := &pass{Settings: g.settings, log: g.log, report: &r, before: g.memory}
 	found, err := client.Load(ctx, g.client)
 	if err != nil {
 		p.notFound(err)
 		r.close()
-		return r
+		return r, nil
 	}
 	p.aws = found
-	g.mu.Lock()
-	known, last, probed := g.key, g.current, g.probed
-	g.mu.Unlock()
-	key := found.KeyID()
-	p.seen = key == known
-	if last != nil && !p.seen {
-		p.patience = g.settings.NewKey
-	}
-	p.probeNow = g.settings.Probes && (depth == Full || !p.seen || time.Since(probed) >= probesEvery)
 	p.run(ctx)
-	r.close()
-	waiting := last != nil && !p.seen && p.notYetKnown() && g.oldGoesOn(ctx, last, &r)
-	g.mu.Lock()
-	g.waiting = waiting
-	g.mu.Unlock()
-	if r.Passed && !waiting {
-		g.mu.Lock()
-		g.current, g.key = found, key
-		if p.probeNow {
-			g.probed = time.Now()
-		}
-		g.mu.Unlock()
+	if p.memory != nil {
+		g.memory = p.memory
 	}
-	return r
+	r.close()
+	return r, found
 }
 
 // oldGoesOn turns the report of a key that is not yet known into one of the
 // key in use, if that is still what it was.
 func (g *Gate) oldGoesOn(ctx context.Context, last *client.AWS, r *Report) bool {
 	old := Report{Time: r.Time, Depth: r.Depth, Bucket: r.Bucket, Prefix: r.Prefix}
-	p := &pass{Settings: g.settings, aws: last, report: &old, seen: true}
+	p := &pass{Settings: g.settings, log: g.log, aws: last, report: &old}
 	p.source()
 	if !p.whoami(ctx) || !p.expected() {
 		return false
@@ -168,46 +180,43 @@ func (g *Gate) oldGoesOn(ctx context.Context, last *client.AWS, r *Report) bool 
 	return true
 }
 
-func (g *Gate) waitsForNewKey() bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.waiting
-}
-
 // pass is one walk through the checks.
 type pass struct {
 	Settings
-	aws      *client.AWS
-	report   *Report
-	seen     bool          // this key passed before
-	patience time.Duration // with a key that is not yet known
-	probeNow bool
+	log    *slog.Logger
+	aws    *client.AWS
+	report *Report
+	before *memory // of the last key that came this far
+	memory *memory // of this one
 
-	identity answer // of STS or ListBuckets
-	listed   *answer
-	bucket   answer // of HeadBucket
-	stands   bool   // the canary is there
-	offset   time.Duration
-	dated    bool
+	listed *answer // to ListBuckets, where it told whether the key is valid
+	bucket *answer // to HeadBucket
+	stands bool    // the canary is there
+	clock  int     // where the check of the clock stands in the report
+	offset time.Duration
+	dated  bool
 }
 
 func (p *pass) run(ctx context.Context) {
 	p.source()
 	valid := p.whoami(ctx)
-	p.clock()
-	expected := valid && p.expected()
+	p.clock = len(p.report.Checks)
+	p.report.add(Check{ID: CheckClock})
+	defer p.time() // measured by every answer, so judged after the last
 	if !valid {
-		p.skip(CheckExpected, CheckIdentity)
+		for _, id := range []ID{CheckExpected, CheckBucket, CheckCanary, CheckProbes} {
+			p.skip(id, CheckIdentity)
+		}
+		return
 	}
-	reached := false
-	if valid {
+	p.recall()
+	expected := p.expected()
+	reached := true
+	if !p.memory.bucket || p.report.Depth == Full {
 		reached = p.whichBucket(ctx)
-	} else {
-		p.skip(CheckBucket, CheckIdentity)
 	}
+	refused := false
 	switch {
-	case !valid:
-		p.skip(CheckCanary, CheckIdentity)
 	case !expected:
 		// A stranger's key must leave nothing behind.
 		p.skip(CheckCanary, CheckExpected)
@@ -216,23 +225,20 @@ func (p *pass) run(ctx context.Context) {
 	case !p.Canary:
 		p.report.add(Check{ID: CheckCanary, Status: Unproven, Outcome: CanaryOff})
 	default:
-		p.canary(ctx)
+		refused = p.canary(ctx)
 	}
 	switch {
 	case !p.Probes:
 		p.report.add(Check{ID: CheckProbes, Status: Unproven, Outcome: ProbesOff})
-	case !p.probeNow:
-	case !valid:
-		p.skip(CheckProbes, CheckIdentity)
+		p.knownPower()
 	case !expected:
 		p.skip(CheckProbes, CheckExpected)
 	case !reached:
 		p.skip(CheckProbes, CheckBucket)
+	case refused:
+		p.skip(CheckProbes, CheckCanary)
 	default:
 		p.probes(ctx)
-	}
-	if !p.Probes || !p.probeNow {
-		p.knownPower()
 	}
 }
 
@@ -241,9 +247,10 @@ func (p *pass) skip(id, because ID) {
 	p.report.add(Check{ID: id, Status: Unproven, Outcome: NotAsked, Args: map[string]string{"because": string(because)}})
 }
 
-// note keeps what an answer tells besides.
+// note keeps what an answer tells besides, and logs the store's own words.
 func (p *pass) note(a answer) answer {
-	if a.dated {
+	p.log.Debug("gate asked", "call", a.call, "answer", a.String(), "said", a.text, "request_id", a.requestID())
+	if a.dated && (!p.dated || a.offset.Abs() > p.offset.Abs()) {
 		p.offset, p.dated = a.offset, true
 	}
 	return a
@@ -251,7 +258,7 @@ func (p *pass) note(a answer) answer {
 
 // notFound reports credentials that were not there.
 func (p *pass) notFound(err error) {
-	c := Check{ID: CheckSource, Status: Failed, Outcome: Unexpected, Answered: "", Args: map[string]string{"answer": reason(err)}}
+	c := Check{ID: CheckSource, Status: Failed, Outcome: Unexpected, Args: map[string]string{"answer": "–"}}
 	var e *client.CredentialsError
 	if errors.As(err, &e) {
 		c.Outcome, c.Args = Outcome("credentials."+string(e.Problem)), e.Args()

@@ -44,25 +44,12 @@ func (p *pass) source() {
 	p.report.add(e)
 }
 
-// whoami asks whose key it is. A key that was just rotated may not be known
-// everywhere yet, so it is asked again for a while.
+// whoami asks whose key it is.
 func (p *pass) whoami(ctx context.Context) bool {
-	until := time.Now().Add(p.patience)
-	for wait := time.Second; ; wait = min(2*wait, 8*time.Second) {
-		c, who := p.whoOnce(ctx)
-		if c.Outcome == KeyUnknown && time.Now().Add(wait).Before(until) && sleep(ctx, wait) {
-			continue
-		}
-		p.report.Identity = who
-		p.report.add(c)
-		return c.Status == OK
-	}
-}
-
-// notYetKnown tells whether the key failed for this reason alone.
-func (p *pass) notYetKnown() bool {
-	first := p.report.First()
-	return first != nil && first.ID == CheckIdentity && first.Outcome == KeyUnknown
+	c, who := p.who(ctx)
+	p.report.Identity = who
+	p.report.add(c)
+	return c.Status == OK
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {
@@ -76,14 +63,14 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-func (p *pass) whoOnce(ctx context.Context) (Check, *Identity) {
+func (p *pass) who(ctx context.Context) (Check, *Identity) {
 	if p.Method == MethodListBuckets || p.Method == MethodAuto && p.aws.STS == nil {
 		return p.whoByList(ctx), nil
 	}
 	c := Check{ID: CheckIdentity, Status: Failed, Asked: "sts:GetCallerIdentity"}
 	if p.aws.STS == nil {
 		c.Outcome = Unreachable
-		c.Args = map[string]string{"answer": "no STS endpoint", "what": c.Asked}
+		c.Args = map[string]string{"silence": string(NoEndpoint), "what": c.Asked, "address": "–"}
 		return c, nil
 	}
 	var out *sts.GetCallerIdentityOutput
@@ -91,9 +78,8 @@ func (p *pass) whoOnce(ctx context.Context) (Check, *Identity) {
 		out, err = p.aws.STS.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}, q.sts)
 		return err
 	}))
-	p.identity = a
-	c.Answered = a.String()
 	if a.ok() {
+		c.Answered = a.String()
 		who := &Identity{Account: aws.ToString(out.Account), ARN: aws.ToString(out.Arn), UserID: aws.ToString(out.UserId)}
 		c.Status, c.Outcome = OK, IdentityKnown
 		c.Args = map[string]string{"arn": who.ARN, "account": who.Account}
@@ -111,19 +97,19 @@ func (p *pass) whoOnce(ctx context.Context) (Check, *Identity) {
 }
 
 // whoByList learns from ListBuckets that a key is valid, though not whose.
-// AccessDenied is the answer that a write-only key gets.
+// AccessDenied is the answer that a write-only key gets, so it is a probe too.
 func (p *pass) whoByList(ctx context.Context) Check {
 	c := Check{ID: CheckIdentity, Status: OK, Outcome: IdentityHidden, Asked: "s3:ListAllMyBuckets"}
-	a := p.note(ask(ctx, false, func(ctx context.Context, q *asking) error {
+	a := p.note(ask(ctx, true, func(ctx context.Context, q *asking) error {
 		_, err := p.aws.S3.ListBuckets(ctx, &s3.ListBucketsInput{MaxBuckets: aws.Int32(1)}, q.s3)
 		return err
 	}))
-	p.identity, p.listed = a, &a
-	c.Answered = a.String()
+	p.listed = &a
 	if !a.ok() && !a.denied() {
 		c.Status = Failed
 		p.explain(&c, a)
 	}
+	c.Answered = a.String()
 	return c
 }
 
@@ -139,6 +125,7 @@ func (p *pass) explain(c *Check, a answer) {
 	c.Args["profile"], c.Args["path"] = p.aws.Source.Profile, p.aws.Source.File
 	c.Args["region"], c.Args["bucket"], c.Args["prefix"] = p.aws.Config.Region, p.Bucket, p.report.Prefix
 	c.Args["address"] = p.address(c.Asked)
+	c.Args["silence"], c.Args["host"] = string(a.silence), a.host
 	if a.dated {
 		c.Args["offset"] = seconds(a.offset)
 	}
@@ -146,7 +133,7 @@ func (p *pass) explain(c *Check, a answer) {
 	case "":
 		c.Outcome = Unexpected
 	case KeyUnknown:
-		if p.seen {
+		if p.before != nil && p.before.key == p.aws.KeyID() {
 			c.Outcome = KeyRevoked
 		}
 	case WrongRegion:
@@ -173,8 +160,8 @@ func (p *pass) address(asked string) string {
 	return "https://" + service + "." + p.aws.Config.Region + ".amazonaws.com"
 }
 
-// clock judges the time by every answer that carried a Date.
-func (p *pass) clock() {
+// time judges the clock by the answer that was furthest off.
+func (p *pass) time() {
 	c := Check{ID: CheckClock, Status: OK, Outcome: ClockRight, Asked: "Date"}
 	switch off := p.offset.Abs(); {
 	case !p.dated:
@@ -188,7 +175,7 @@ func (p *pass) clock() {
 		c.Answered = seconds(p.offset)
 		c.Args = map[string]string{"offset": c.Answered}
 	}
-	p.report.add(c)
+	p.report.Checks[p.clock] = c
 }
 
 // seconds writes how far our clock is from the store's: "-20m0s" is behind.

@@ -58,7 +58,7 @@ var Probes = []Probe{
 		_, err := p.aws.S3.GetObjectTagging(ctx, &s3.GetObjectTaggingInput{Bucket: &p.Bucket, Key: &key}, q.s3)
 		return err
 	}},
-	{"list-bucket", "s3:ListBucket", "ListObjectsV2", OnBucket, func(p *pass, ctx context.Context, _ string, q *asking) error {
+	{listBucket, "s3:ListBucket", "ListObjectsV2", OnBucket, func(p *pass, ctx context.Context, _ string, q *asking) error {
 		_, err := p.aws.S3.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &p.Bucket, Prefix: &p.Prefix, MaxKeys: aws.Int32(1)}, q.s3)
 		return err
 	}},
@@ -109,13 +109,21 @@ const (
 	absentKey = ".buzon/absent"
 )
 
+// listBucket is the probe whose permission HeadBucket needs too.
+const listBucket ID = "list-bucket"
+
 func (p *pass) probes(ctx context.Context) {
 	for _, probe := range Probes {
 		if ctx.Err() != nil {
 			return
 		}
-		p.report.add(p.probe(ctx, probe))
+		if p.due(probe) {
+			c := p.probe(ctx, probe)
+			p.memory.learn(c)
+			p.report.add(c)
+		}
 	}
+	p.report.Overpowered = p.memory.powers(p.report.Checks)
 }
 
 func (p *pass) probe(ctx context.Context, probe Probe) Check {
@@ -163,7 +171,7 @@ func (p *pass) probe(ctx context.Context, probe Probe) Check {
 	if c.Status == OK || c.Status == Unproven {
 		c.Args = map[string]string{"permission": probe.Permission}
 	}
-	if probe.ID == "list-bucket" && c.Outcome == ProbeRefused && p.bucket.ok() {
+	if probe.ID == listBucket && c.Outcome == ProbeRefused && p.bucket != nil && p.bucket.ok() {
 		// HeadBucket is the same permission without a prefix.
 		c.Asked, c.Answered = "HeadBucket "+p.Bucket, p.bucket.String()
 		p.allowed(&c, probe.Permission)
@@ -221,13 +229,12 @@ func (p *pass) knownPower() {
 		id         ID
 		permission string
 		asked      string
-		got        bool
-		answer     answer
+		answer     *answer
 	}{
-		{"list-bucket", "s3:ListBucket", "HeadBucket " + p.Bucket, p.bucket.ok() && p.bucket.status > 0, p.bucket},
-		{"list-buckets", "s3:ListAllMyBuckets", "ListBuckets", p.listed != nil && p.listed.ok(), p.identity},
+		{listBucket, "s3:ListBucket", "HeadBucket " + p.Bucket, p.bucket},
+		{"list-buckets", "s3:ListAllMyBuckets", "ListBuckets", p.listed},
 	} {
-		if known.got {
+		if known.answer != nil && known.answer.ok() {
 			c := Check{ID: known.id, Asked: known.asked, Answered: known.answer.String()}
 			p.allowed(&c, known.permission)
 			p.report.add(c)

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"slices"
 	"time"
 
 	"buzon/agent/internal/client"
@@ -71,7 +72,7 @@ const (
 
 	ExpectMet     Outcome = "gate.expect-met"
 	ExpectAbsent  Outcome = "gate.expect-absent"
-	ExpectNeeded  Outcome = "gate.expect-needed" // the packaged service demands it
+	ExpectNeeded  Outcome = "gate.expect-needed" // NeedExpect
 	RootRefused   Outcome = "gate.root"
 	WrongAccount  Outcome = "gate.wrong-account"
 	WrongIdentity Outcome = "gate.wrong-identity"
@@ -146,6 +147,9 @@ type Report struct {
 	Checks   []Check
 	// Passed is true when nothing failed: files may be sent.
 	Passed bool
+	// Undecided is true when it is not passed only because somebody gave no
+	// answer, which may pass by itself: no word was said against the key.
+	Undecided bool
 	// Misconfigured is true when what failed can only be mended in the
 	// configuration (exit code 2 instead of 3).
 	Misconfigured bool
@@ -167,21 +171,43 @@ func (r *Report) add(c Check) {
 	r.Checks = append(r.Checks, c)
 }
 
+// only tells whether the report is not passed, and that for this outcome alone.
+func (r *Report) only(outcomes ...Outcome) bool {
+	failed := false
+	for _, c := range r.Checks {
+		if c.Status == Failed {
+			if !slices.Contains(outcomes, c.Outcome) {
+				return false
+			}
+			failed = true
+		}
+	}
+	return failed
+}
+
 // close computes what follows from the checks.
 func (r *Report) close() {
 	r.Passed = true
-	failed, misconfigured := 0, 0
 	for _, c := range r.Checks {
 		if c.Status == Failed {
-			failed++
 			r.Passed = false
 			if c.Outcome == ConflictDenied || c.Outcome == BadBucket {
-				misconfigured++
+				r.Misconfigured = true
 			}
 		}
-		if c.Permission != "" {
+		if c.Permission != "" && !slices.Contains(r.Overpowered, c.Permission) {
 			r.Overpowered = append(r.Overpowered, c.Permission)
 		}
 	}
-	r.Misconfigured = misconfigured > 0
+	r.Undecided = r.only(Unreachable, StoreBusy, ProbeUnanswered)
+}
+
+// ofKey tells the outcomes that are a refusal of the key, its session or the
+// time with which it signs, whatever was asked.
+func (o Outcome) ofKey() bool {
+	switch o {
+	case KeyUnknown, KeyRevoked, WrongSecret, TokenExpired, TokenBad, ClockRefused, AccountClosed, RegionDisabled:
+		return true
+	}
+	return false
 }

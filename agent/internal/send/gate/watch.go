@@ -15,21 +15,21 @@ import (
 
 // Times of watching.
 const (
+	// beforeEnd is how long before temporary credentials end they are fetched
+	// anew; a source that gives the old ones still is asked every endsSoon.
+	beforeEnd = 5 * time.Minute
+	endsSoon  = time.Minute
 	pollFiles = 15 * time.Second       // where no event comes, as over NFS
 	settle    = 200 * time.Millisecond // after an event, until the writer is done
 )
 
-// Watch says when to pass again, until the context ends: every Recheck, and as
-// soon as one of the shared credentials files changes. It calls due from one
-// goroutine, and waits for it.
+// Watch says when to pass again, until the context ends: every Recheck, as soon
+// as one of the shared credentials files changes, and before temporary
+// credentials end. It calls due from one goroutine, and waits for it.
 func (g *Gate) Watch(ctx context.Context, due func(Depth)) {
 	changed := watchFiles(ctx, client.SharedFiles())
 	for {
-		every := g.settings.Recheck
-		if g.waitsForNewKey() {
-			every = min(every, g.settings.NewKey)
-		}
-		recheck := time.NewTimer(jitter(every))
+		recheck := time.NewTimer(g.next(time.Now()))
 		select {
 		case <-ctx.Done():
 			recheck.Stop()
@@ -40,6 +40,20 @@ func (g *Gate) Watch(ctx context.Context, due func(Depth)) {
 		recheck.Stop()
 		due(Quick)
 	}
+}
+
+// next is how long until it is time to pass again.
+func (g *Gate) next(now time.Time) time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	every := jitter(g.settings.Recheck)
+	if g.waiting {
+		every = min(every, g.settings.NewKey)
+	}
+	if g.current != nil && !g.current.Source.Expires.IsZero() {
+		every = min(every, max(g.current.Source.Expires.Sub(now)-beforeEnd, endsSoon))
+	}
+	return every
 }
 
 // jitter spreads many agents that started together.
