@@ -1,0 +1,122 @@
+package verify
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"buzon/agent/internal/client"
+)
+
+// canary is how the key of the gate's one small object ends, below the prefix.
+const canary = ".buzon/canary"
+
+func isCanary(key string) bool { return key == canary || strings.HasSuffix(key, "/"+canary) }
+
+// listAll looks in every bucket that a receipt names for what has none.
+func (v *verifier) listAll(ctx context.Context) error {
+	for _, bucket := range slices.Sorted(maps.Keys(v.folders)) {
+		place := Place{Bucket: bucket, Prefix: v.folders[bucket]}
+		if v.Prefix != "" {
+			place.Prefix = v.Prefix
+		}
+		if err := v.list(ctx, &place); err != nil {
+			return err
+		}
+		v.result.Places = append(v.result.Places, place)
+	}
+	return nil
+}
+
+// list lists all versions below a place, or where that may not be done the current objects.
+func (v *verifier) list(ctx context.Context, p *Place) error {
+	for _, how := range []struct {
+		listing Listing
+		pages   func(context.Context, *Place) error
+	}{{AllVersions, v.versions}, {CurrentOnly, v.objects}} {
+		p.Listing, p.Objects = how.listing, 0
+		err := how.pages(ctx, p)
+		if err == nil {
+			return nil
+		}
+		if err := fatal(ctx, p.Bucket, err); err != nil {
+			return err
+		}
+		f := client.Classify(err)
+		first := p.Objects == 0 && how.listing == AllVersions
+		if first && (f.Class == client.AccessDenied || unsupported(f)) {
+			continue
+		}
+		p.Listing = NotListed
+		v.find(Finding{Outcome: Unread, Bucket: p.Bucket, Fault: f})
+		return nil
+	}
+	return nil
+}
+
+func (v *verifier) versions(ctx context.Context, p *Place) error {
+	pages := s3.NewListObjectVersionsPaginator(v.S3, &s3.ListObjectVersionsInput{Bucket: &p.Bucket, Prefix: &p.Prefix})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx, client.Patient)
+		if err != nil {
+			return err
+		}
+		for _, o := range page.Versions {
+			// A receipt without a version id stands for the object that is current, which was compared.
+			latest := aws.ToBool(o.IsLatest)
+			v.seen(p, aws.ToString(o.Key), aws.ToString(o.VersionId), latest, aws.ToInt64(o.Size))
+		}
+		for _, m := range page.DeleteMarkers {
+			if aws.ToBool(m.IsLatest) {
+				v.hidden(p, aws.ToString(m.Key), aws.ToString(m.VersionId))
+			}
+		}
+	}
+	return nil
+}
+
+func (v *verifier) objects(ctx context.Context, p *Place) error {
+	pages := s3.NewListObjectsV2Paginator(v.S3, &s3.ListObjectsV2Input{Bucket: &p.Bucket, Prefix: &p.Prefix})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx, client.Patient)
+		if err != nil {
+			return err
+		}
+		for _, o := range page.Contents {
+			v.seen(p, aws.ToString(o.Key), anyVersion, true, aws.ToInt64(o.Size))
+		}
+	}
+	return nil
+}
+
+// hidden judges a delete marker: the objects below it are there, and whoever reads the key doesn't see them. Where
+// a receipt has no version id the object is missing for it, which was found already.
+func (v *verifier) hidden(p *Place, key, version string) {
+	_, named := v.known[nameOf(p.Bucket, key, anyVersion)]
+	_, without := v.latest[nameOf(p.Bucket, key, "")]
+	if named && !without {
+		v.find(Finding{Outcome: Hidden, Bucket: p.Bucket, Key: key, VersionID: version})
+	}
+}
+
+// seen judges one listed object.
+func (v *verifier) seen(p *Place, key, version string, latest bool, size int64) {
+	if isCanary(key) {
+		return
+	}
+	p.Objects++
+	if _, ok := v.known[nameOf(p.Bucket, key, version)]; ok {
+		return
+	}
+	if _, ok := v.latest[nameOf(p.Bucket, key, "")]; ok && latest {
+		return
+	}
+	if version == anyVersion {
+		version = ""
+	}
+	v.find(Finding{Outcome: Unexpected, Bucket: p.Bucket, Key: key, VersionID: version, Found: &Object{Size: size}})
+}
