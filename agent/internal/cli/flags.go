@@ -36,6 +36,17 @@ func (a *app) addConfigFlags(cmd *cobra.Command, overlay bool) *configFlags {
 	return f
 }
 
+// addState adds --state alone, for commands that only need the journal.
+func (f *configFlags) addState(a *app) {
+	f.cmd.Flags().String("state", "", a.words.Text("cli.flag-state"))
+}
+
+// given says that a flag was typed.
+func (f *configFlags) given(flag string) bool {
+	typed := f.cmd.Flags().Lookup(flag)
+	return typed != nil && typed.Changed
+}
+
 // load reads the configuration that the flags name; its error ends the command
 // with code 2. need are the keys without which the command can't begin.
 func (f *configFlags) load(a *app, need ...string) (*config.Config, error) {

@@ -24,6 +24,7 @@ import (
 	"buzon/agent/internal/client"
 	"buzon/agent/internal/config"
 	"buzon/agent/internal/locale"
+	"buzon/agent/internal/send/journal"
 )
 
 // commands is the table of subcommands, in the order of the help.
@@ -31,6 +32,7 @@ var commands = []func(*app) *cobra.Command{
 	newUpload,
 	newCheck,
 	newAuditPolicy,
+	newReceipts,
 	newConfig,
 	newVersion,
 	newCompletion,
@@ -76,12 +78,17 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	return int(e.code)
 }
 
-// codeOf is the exit code of an error that carries none: a configuration that
-// can't be used is wrong input, and so is anything else that stopped a command
-// before it began.
+// codeOf is the exit code of an error that carries none: a configuration or a
+// journal that can't be used is wrong input.
 func codeOf(err error) code {
-	var faults config.Errors
-	if errors.As(err, &faults) {
+	var (
+		faults  config.Errors
+		locked  *journal.LockedError
+		damaged *journal.DamagedError
+		newer   *journal.NewerError
+		older   *journal.OlderError
+	)
+	if errors.As(err, &faults) || errors.As(err, &locked) || errors.As(err, &damaged) || errors.As(err, &newer) || errors.As(err, &older) {
 		return badInput
 	}
 	return answerNo

@@ -147,8 +147,6 @@ func (a *app) sendError(c *config.Config, err error) error {
 		lost    *courier.LostMemoryError
 		away    *courier.AwayError
 		locked  *journal.LockedError
-		damaged *journal.DamagedError
-		newer   *journal.NewerError
 		unseen  *folderError
 	)
 	switch {
@@ -160,10 +158,6 @@ func (a *app) sendError(c *config.Config, err error) error {
 		return fail(answerNo, sentence("courier.away", "time", away.For))
 	case errors.As(err, &locked):
 		return fail(badInput, sentence("courier.locked", "state", locked.State, "pid", fmt.Sprint(locked.PID)))
-	case errors.As(err, &damaged):
-		return fail(badInput, sentence("journal.damaged", "path", damaged.Path, "reason", damaged.Err))
-	case errors.As(err, &newer):
-		return fail(badInput, sentence("journal.newer", "path", newer.Path, "writer", newer.Writer))
 	case errors.As(err, &unseen):
 		return fail(badInput, unseen)
 	}

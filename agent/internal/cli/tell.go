@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"golang.org/x/term"
+
+	"buzon/agent/internal/client"
 )
 
 // told is an error that names its own sentence; the inner rooms' errors do.
@@ -63,9 +65,25 @@ func (a *app) sentences(err error) []string {
 	return []string{a.explain(err)}
 }
 
-// explain is the sentence for an error of the system.
+// note writes a sentence to standard error that is no error.
+func (a *app) note(id string, args ...any) {
+	a.tell(sentence(id, args...))
+}
+
+// explain is the sentence for an error of the system, or of where credentials come from.
 func (a *app) explain(err error) string {
 	var pe *fs.PathError
+	var ce *client.CredentialsError
+	if errors.As(err, &ce) {
+		args := []any{}
+		for name, value := range ce.Args() {
+			args = append(args, name, value)
+		}
+		for _, name := range []string{"path", "profile", "kind", "line", "mode", "variable", "missing", "code", "places", "timeout"} {
+			args = append(args, name, "–") // the first of a name wins
+		}
+		return a.words.Text("credentials."+string(ce.Problem), args...)
+	}
 	switch {
 	case errors.As(err, &pe) && errors.Is(err, fs.ErrNotExist):
 		return a.words.Text("cli.path-missing", "path", pe.Path)

@@ -200,7 +200,7 @@ func syncFolder(path string) error {
 }
 
 func putVersion(meta *bbolt.Bucket, v uint32) error {
-	return meta.Put(versionKey, binary.BigEndian.AppendUint32(nil, v))
+	return errors.Join(meta.Put(versionKey, binary.BigEndian.AppendUint32(nil, v)), meta.Put(readerKey, []byte(reader)))
 }
 
 // load reads what is kept in memory: the counts and the routes.

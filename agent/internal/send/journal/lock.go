@@ -35,6 +35,11 @@ func (e *LockedError) Error() string {
 	return fmt.Sprintf("state folder %s is held by process %d", e.State, e.PID)
 }
 
+// Message names the sentence for it.
+func (e *LockedError) Message() (string, []any) {
+	return "state.locked", []any{"state", e.State, "pid", strconv.Itoa(e.PID)}
+}
+
 // DamagedError means that the journal can't be trusted. The file is left as it is.
 type DamagedError struct {
 	Path string
@@ -43,6 +48,11 @@ type DamagedError struct {
 
 func (e *DamagedError) Error() string { return fmt.Sprintf("journal %s is damaged: %v", e.Path, e.Err) }
 func (e *DamagedError) Unwrap() error { return e.Err }
+
+// Message names the sentence for it.
+func (e *DamagedError) Message() (string, []any) {
+	return "state.damaged", []any{"path", e.Path, "reason", e.Err}
+}
 
 // NewerError means that a newer program wrote the journal.
 type NewerError struct {
@@ -53,6 +63,15 @@ type NewerError struct {
 
 func (e *NewerError) Error() string {
 	return fmt.Sprintf("journal %s has format %d, newer than %d", e.Path, e.Format, Version)
+}
+
+// Message names the sentence for it.
+func (e *NewerError) Message() (string, []any) {
+	id := "state.newer"
+	if e.Writer != "" {
+		id = "state.newer-than"
+	}
+	return id, []any{"path", e.Path, "format", int64(e.Format), "known", Version, "version", e.Writer}
 }
 
 // lockFile is the name of the lock inside the state folder. Its text is the holder's process id.

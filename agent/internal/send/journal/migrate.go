@@ -15,8 +15,11 @@ var migrations = map[uint32]func(*bbolt.Tx) error{
 	1: addChecksums,
 }
 
-// writers names, by format, the first version of the agent that reads it. A newer format says its own.
-var writerKey = []byte("writer")
+// reader is the first version of the agent that reads [Version]. It is written into the file, so that an older agent
+// can name it.
+const reader = "0.1.0"
+
+var readerKey = []byte("writer")
 
 // migrate brings an older journal to [Version], one format after another, and refuses a newer one. Each step is one
 // transaction: killed in the middle, the journal is as it was.
@@ -52,6 +55,11 @@ type OlderError struct {
 	Format uint32
 }
 
+// Message names the sentence for it.
+func (e *OlderError) Message() (string, []any) {
+	return "state.older", []any{"path", e.Path, "format", int64(e.Format), "known", Version}
+}
+
 func (e *OlderError) Error() string {
 	return fmt.Sprintf("journal %s has format %d; the next run brings it to %d", e.Path, e.Format, Version)
 }
@@ -65,7 +73,7 @@ func (j *Journal) version() (uint32, error) {
 		}
 		version = binary.BigEndian.Uint32(meta.Get(versionKey))
 		if version > Version {
-			return &NewerError{Path: j.path, Format: version, Writer: string(meta.Get(writerKey))}
+			return &NewerError{Path: j.path, Format: version, Writer: string(meta.Get(readerKey))}
 		}
 		return nil
 	})

@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"go.etcd.io/bbolt"
+
+	"buzon/agent/internal/send/receipt"
 )
 
 // pathKey is a file's place in the index of paths.
@@ -169,6 +172,28 @@ func (j *Journal) Entries(after uint64, n int) ([]*Entry, error) {
 		return nil
 	})
 	return list, err
+}
+
+// Receipts calls each for every receipt of an object that was sent at that time or later, in the order of acceptance,
+// and ends with its error. It holds no transaction meanwhile, so each may take its time.
+func (j *Journal) Receipts(since time.Time, each func(*receipt.Receipt) error) error {
+	const batch = 1000
+	for place := uint64(0); ; {
+		list, err := j.Entries(place, batch)
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		for _, e := range list {
+			place = e.Seq
+			if e.Proof == nil || time.Unix(0, e.Proof.SentAt).Before(since) {
+				continue
+			}
+			r := e.Receipt(j.RouteOf(e.Route))
+			if err := each(&r); err != nil {
+				return err
+			}
+		}
+	}
 }
 
 // ByKey returns the entry whose receipt names this key, or nil.

@@ -1,11 +1,6 @@
 package journal
 
-import (
-	"encoding/binary"
-	"fmt"
-
-	"buzon/agent/internal/send/receipt"
-)
+import "encoding/binary"
 
 // Add accepts entries and returns when all of them are durable; each has its Seq then. A file of the same path that
 // was known before keeps its entry, but the path now means the new one.
@@ -134,81 +129,10 @@ func (j *Journal) prepare(k kind, e *Entry) (change, error) {
 	return c, nil
 }
 
-// Import adds the receipt of a file that this journal does not know. It is found again by [Journal.Adopt] when the
-// file is seen; until then its path is absolute. A receipt whose key is known already is passed over: false.
-func (j *Journal) Import(list []*receipt.Receipt) (added int, err error) {
-	changes := make([]change, 0, len(list))
-	seen := map[string]bool{}
-	var first error
-	ended := make(chan struct{})
-	left := 0
-	done := func(err error) {
-		if err != nil && first == nil {
-			first = err
-		}
-		if left--; left == 0 {
-			close(ended)
-		}
-	}
-	for _, r := range list {
-		key := keyKey(r.Bucket, r.Key)
-		known, err := j.keyKnown(key)
-		if err != nil {
-			return 0, err
-		}
-		if known || seen[string(key)] {
-			continue
-		}
-		seen[string(key)] = true
-		sum, _ := receipt.ParseCRC(r.CRC64NVME)
-		// The bucket stands before the path until the file is seen: a route needs an outbox, and there is none.
-		e := &Entry{
-			State: Settled, Route: Imported, Path: r.Bucket + "\x00" + r.SourcePath, Added: j.opts.Now().UnixNano(),
-			Key: r.Key, Attempts: 1, Identity: Identity{Size: r.Size, Sec: r.MTime.Unix(), Nsec: int32(r.MTime.Nanosecond())},
-			Proof: &Proof{
-				CRC64: sum, SHA256: r.SHA256, ETag: r.ETag, VersionID: r.VersionID, Evidence: r.Evidence, Echoed: r.Echoed,
-				SentAt: r.SentAt.UnixNano(), RequestID: r.RequestID,
-			},
-		}
-		c, err := j.prepare(add, e)
-		if err != nil {
-			return 0, err
-		}
-		c.path, c.key, c.imp, c.done = nil, key, importKey(r.Bucket, e), done
-		changes = append(changes, c)
-	}
-	if len(changes) == 0 {
-		return 0, nil
-	}
-	left = len(changes)
-	j.queue.put(true, changes...)
-	<-ended
-	if first != nil {
-		return 0, fmt.Errorf("import receipts: %w", first)
-	}
-	return len(changes), nil
-}
-
 // Pardon says that the conflicts of a young journal are no sign of a lost memory: receipts were imported, or a
 // person said so.
 func (j *Journal) Pardon() error {
 	ended := make(chan error, 1)
 	j.queue.put(true, change{kind: pardon, done: func(err error) { ended <- err }})
-	return <-ended
-}
-
-// Adopt gives an imported receipt its file: route, path and identity are now those of e, which [Journal.Imported]
-// found.
-func (j *Journal) Adopt(e *Entry, route RouteID, path string, id Identity) error {
-	imp := importKey(importedBucket(e), e)
-	e.Route, e.Path, e.Identity = route, path, id
-	c, err := j.prepare(renew, e)
-	if err != nil {
-		return err
-	}
-	c.imp = imp
-	ended := make(chan error, 1)
-	c.done = func(err error) { ended <- err }
-	j.queue.put(true, c)
 	return <-ended
 }

@@ -1,0 +1,335 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"buzon/agent/internal/client"
+	"buzon/agent/internal/config"
+	"buzon/agent/internal/report"
+	"buzon/agent/internal/send/journal"
+	"buzon/agent/internal/send/receipt"
+	"buzon/agent/internal/send/verify"
+)
+
+func newReceipts(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "receipts",
+		Short: a.words.Text("cli.receipts-short"),
+		Args:  subcommandOnly,
+		RunE:  showHelp,
+	}
+	cmd.AddCommand(newReceiptsExport(a), newReceiptsImport(a), newReceiptsVerify(a))
+	return cmd
+}
+
+// exportOptions are the flags of receipts export.
+type exportOptions struct {
+	config *configFlags
+	since  string
+}
+
+func newReceiptsExport(a *app) *cobra.Command {
+	var o exportOptions
+	cmd := &cobra.Command{
+		Use:   "export",
+		Short: a.words.Text("cli.receipts-export-short"),
+		Long:  a.words.Text("cli.receipts-export-long"),
+		Args:  noArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return runReceiptsExport(cmd.Context(), a, o) },
+	}
+	o.config = a.addConfigFlags(cmd, false)
+	o.config.addState(a)
+	cmd.Flags().StringVar(&o.since, "since", "", a.words.Text("cli.receipts-since"))
+	return cmd
+}
+
+// runReceiptsExport writes the receipts as lines of JSON.
+func runReceiptsExport(ctx context.Context, a *app, o exportOptions) error {
+	since, err := moment(o.since, time.Now())
+	if err != nil {
+		return err
+	}
+	c, err := o.config.load(a, "state")
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriter(a.stdout)
+	if err := a.exportReceipts(ctx, c, since, out); err != nil {
+		return err
+	}
+	return out.Flush()
+}
+
+// exportReceipts writes receipts out of the journal itself.
+func (a *app) exportReceipts(ctx context.Context, c *config.Config, since time.Time, out io.Writer) error {
+	j, err := a.openJournal(c, true)
+	if errors.Is(err, journal.ErrNone) {
+		return usage("state.none", "state", c.State)
+	}
+	if err != nil {
+		return err
+	}
+	w := receipt.NewWriter(out)
+	err = j.Receipts(since, func(r *receipt.Receipt) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return w.Write(r)
+	})
+	return errors.Join(err, j.Close())
+}
+
+// moment reads a time: RFC 3339, a date (local midnight), or how long ago; "" is the beginning of time.
+func moment(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		return t, nil
+	}
+	if t, err := time.ParseInLocation(time.DateOnly, text, now.Location()); err == nil {
+		return t, nil
+	}
+	if d, ok := config.ParseDuration(text); ok {
+		return now.Add(-d), nil
+	}
+	return time.Time{}, usage("cli.receipts-bad-since", "got", text)
+}
+
+func newReceiptsImport(a *app) *cobra.Command {
+	var flags *configFlags
+	cmd := &cobra.Command{
+		Use:   "import FILE",
+		Short: a.words.Text("cli.receipts-import-short"),
+		Long:  a.words.Text("cli.receipts-import-long"),
+		Args:  oneFile("cli.receipts-import-which"),
+		RunE:  func(_ *cobra.Command, args []string) error { return runReceiptsImport(a, flags, args[0]) },
+	}
+	flags = a.addConfigFlags(cmd, false)
+	flags.addState(a)
+	return cmd
+}
+
+// oneFile refuses anything but one argument, with the sentence of that id.
+func oneFile(id string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return usage(id, "command", cmd.CommandPath())
+		}
+		return nil
+	}
+}
+
+// runReceiptsImport refills a journal. The whole file is read before anything is changed, so that a damaged one is
+// never half imported; a damaged journal is then kept aside, which is what its refusal told the operator to ask for.
+func runReceiptsImport(a *app, flags *configFlags, file string) (err error) {
+	c, err := flags.load(a, "state")
+	if err != nil {
+		return err
+	}
+	list, err := a.readReceipts(file)
+	if err != nil {
+		return err
+	}
+	if c.Bucket != "" && len(list) > 0 {
+		if other := foreign(list, c.Bucket); other != "" {
+			return usage("cli.receipts-other-bucket", "file", file, "bucket", c.Bucket, "other", other)
+		}
+	}
+	j, err := a.openJournal(c, false)
+	var damaged *journal.DamagedError
+	if errors.As(err, &damaged) {
+		aside, err := journal.SetAside(c.State, time.Now())
+		if err != nil {
+			return err
+		}
+		a.note("cli.receipts-aside", "path", aside)
+		j, err = a.openJournal(c, false)
+		if err != nil {
+			return err
+		}
+	} else if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, j.Close()) }()
+	const batch = 4000
+	added := 0
+	for rest := list; len(rest) > 0; {
+		n := min(batch, len(rest))
+		k, err := j.Import(rest[:n])
+		if err != nil {
+			return err
+		}
+		added, rest = added+k, rest[n:]
+	}
+	if err := j.Pardon(); err != nil {
+		return err
+	}
+	fmt.Fprintln(a.stdout, a.words.Text("cli.receipts-imported", "n", added))
+	if known := len(list) - added; known > 0 {
+		fmt.Fprintln(a.stdout, a.words.Text("cli.receipts-known", "n", known))
+	}
+	return nil
+}
+
+// foreign is the bucket of the receipts where none is of the configured one.
+func foreign(list []*receipt.Receipt, bucket string) string {
+	for _, r := range list {
+		if r.Bucket == bucket {
+			return ""
+		}
+	}
+	return list[0].Bucket
+}
+
+// readReceipts reads a whole file of receipts; "-" is standard input.
+func (a *app) readReceipts(file string) (list []*receipt.Receipt, err error) {
+	in, done, err := a.openReceipts(file)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	for {
+		r, err := in.Read()
+		if errors.Is(err, io.EOF) {
+			return list, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, r)
+	}
+}
+
+// openReceipts opens a file of receipts; "-" is standard input.
+func (a *app) openReceipts(file string) (*namedReceipts, func() error, error) {
+	if file == "-" {
+		return &namedReceipts{receipt.NewReader(a.stdin), "-"}, func() error { return nil }, nil
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, nil, fail(badInput, err)
+	}
+	return &namedReceipts{receipt.NewReader(f), file}, f.Close, nil
+}
+
+// namedReceipts tells the file with each fault.
+type namedReceipts struct {
+	*receipt.Reader
+	file string
+}
+
+func (n *namedReceipts) Read() (*receipt.Receipt, error) {
+	r, err := n.Reader.Read()
+	var fault *receipt.Error
+	if errors.As(err, &fault) {
+		reason := error(fault.Err)
+		if reason == nil {
+			reason = errors.New(fault.Field)
+		}
+		return nil, usage("cli.receipts-"+string(fault.Fault), "file", n.file, "line", int64(fault.Line), "field", fault.Field, "reason", reason)
+	}
+	return r, err
+}
+
+// verifyOptions are the flags of receipts verify.
+type verifyOptions struct {
+	config   *configFlags
+	receipts string
+	format   string
+}
+
+func newReceiptsVerify(a *app) *cobra.Command {
+	var o verifyOptions
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: a.words.Text("cli.receipts-verify-short"),
+		Long:  a.words.Text("cli.receipts-verify-long"),
+		Args:  noArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return runReceiptsVerify(cmd.Context(), a, o) },
+	}
+	o.config = a.addConfigFlags(cmd, false)
+	for _, m := range flagMeanings {
+		if m.flag != "bucket" { // each receipt names its own
+			cmd.Flags().String(m.flag, "", a.words.Text(m.meaning))
+		}
+	}
+	cmd.Flags().StringVar(&o.receipts, "receipts", "", a.words.Text("cli.receipts-file"))
+	cmd.Flags().StringVar(&o.format, "format", "text", a.words.Text("cli.check-format"))
+	return cmd
+}
+
+// runReceiptsVerify compares receipts with the bucket. It needs neither journal nor gate; what of the configuration
+// names an uploader (its profile) is not taken.
+func runReceiptsVerify(ctx context.Context, a *app, o verifyOptions) (err error) {
+	if err := choice("--format", o.format, "text", "json"); err != nil {
+		return err
+	}
+	if o.receipts == "" {
+		return usage("cli.receipts-verify-which")
+	}
+	c, err := o.config.load(a)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(c.State, journal.File)); c.State != "" && err == nil {
+		a.note("cli.receipts-host", "state", c.State)
+	}
+	in, done, err := a.openReceipts(o.receipts)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	settings := a.clientSettings(c)
+	if !o.config.given("profile") {
+		settings.Profile = ""
+	}
+	aws, err := client.Load(ctx, settings)
+	if err != nil {
+		return fail(notPassed, err)
+	}
+	prefix := ""
+	if o.config.given("prefix") {
+		prefix = c.Prefix
+	}
+	r, err := verify.Run(ctx, in, verify.Options{S3: aws.S3, Prefix: prefix})
+	var fault *verify.FaultError
+	if errors.As(err, &fault) {
+		return fail(notPassed, err)
+	}
+	if err != nil {
+		return err
+	}
+	if o.format == "json" {
+		err = report.ReceiptsJSON(a.stdout, r, time.Now(), Version())
+	} else {
+		err = report.Receipts(a.stdout, a.words, r, a.colorful(a.stdout))
+	}
+	if err != nil {
+		return err
+	}
+	return exit(verifyCode(r))
+}
+
+// verifyCode is the exit code of a comparison.
+func verifyCode(r *verify.Result) code {
+	codes := []code{done}
+	for _, f := range r.Findings {
+		switch f.Outcome {
+		case verify.Unread:
+			codes = append(codes, undecided)
+		case verify.Missing, verify.Differs, verify.Hidden, verify.Unexpected:
+			codes = append(codes, answerNo)
+		}
+	}
+	return worst(codes...)
+}
