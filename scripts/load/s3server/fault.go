@@ -20,6 +20,7 @@ const (
 	Exists        Name = "exists"         // 412 PreconditionFailed
 	Conflict      Name = "conflict"       // 409 ConditionalRequestConflict
 	Expired       Name = "expired"        // 400 ExpiredToken
+	UnknownKey    Name = "unknown-key"    // 403 InvalidAccessKeyId, as of a key that is too new
 	Digest        Name = "bad-digest"     // 400 BadDigest
 	IdleTimeout   Name = "idle-timeout"   // 400 RequestTimeout
 	LostUpload    Name = "lost-upload"    // 404 NoSuchUpload
@@ -37,7 +38,7 @@ const (
 )
 
 // Names are all faults, for programs that take one by name.
-var Names = []Name{SlowDown, RetryLater, Internal, BadGateway, Denied, Exists, Conflict, Expired, Digest, IdleTimeout, LostUpload,
+var Names = []Name{SlowDown, RetryLater, Internal, BadGateway, Denied, Exists, Conflict, Expired, UnknownKey, Digest, IdleTimeout, LostUpload,
 	ResetBefore, ResetInside, ResetAfter, LostAnswer, DoneThen500, Timeout, Hang, Slow, SkewedDate, ErrorInside, WrongChecksum}
 
 // Fault is what goes wrong with one call; the zero value is nothing.
@@ -67,6 +68,8 @@ func (f Fault) refusal() *answer {
 		return refuse(409, "ConditionalRequestConflict", "The conditional request cannot succeed due to a conflicting operation against this resource.")
 	case Expired:
 		return refuse(400, "ExpiredToken", "The provided token has expired.")
+	case UnknownKey:
+		return refuse(403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
 	case Digest:
 		return refuse(400, "BadDigest", "The checksum did not match the calculated checksum.")
 	case IdleTimeout:

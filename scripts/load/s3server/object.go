@@ -208,7 +208,7 @@ func (s *Server) deleteObject(c *Call, key, version string) *answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := &answer{status: 204, header: map[string]string{}}
-	if match := c.Header.Get("If-Match"); match != "" && b.current(key) == nil {
+	if match := c.Header.Get("If-Match"); match != "" && !s.opts.NoIfMatch && b.current(key) == nil {
 		return refuse(404, "NoSuchKey", "The specified key does not exist.")
 	}
 	switch {

@@ -85,16 +85,17 @@ type Options struct {
 	// Fault is asked once for every call, from many goroutines, before its body is read.
 	Fault func(*Call) Fault
 
-	Latency time.Duration // added to every answer, after the body was read
-	Keep    Keep
-	Trust   bool             // do not verify checksums (cheaper; for benchmarks)
-	NoEcho  bool             // do not answer x-amz-checksum-* to PutObject and CompleteMultipartUpload
-	NoSTS   bool             // STS calls are 405 MethodNotAllowed, as at S3 stores that have no STS
-	NoIfs   bool             // If-None-Match is ignored, as at some S3 stores
-	MinPart int64            // smallest part but the last; default 5 MiB
-	Repeat  Repeat           // what a repeated CompleteMultipartUpload answers
-	TLS     bool             // Start and Listen serve https with a fresh certificate
-	Now     func() time.Time // the server's clock; default time.Now
+	Latency   time.Duration // added to every answer, after the body was read
+	Keep      Keep
+	Trust     bool             // do not verify checksums (cheaper; for benchmarks)
+	NoEcho    bool             // do not answer x-amz-checksum-* to PutObject and CompleteMultipartUpload
+	NoSTS     bool             // STS calls are 405 MethodNotAllowed, as at S3 stores that have no STS
+	NoIfs     bool             // If-None-Match is ignored, as at some S3 stores
+	NoIfMatch bool             // If-Match of a delete is ignored, as at stores that don't know conditional deletes
+	MinPart   int64            // smallest part but the last; default 5 MiB
+	Repeat    Repeat           // what a repeated CompleteMultipartUpload answers
+	TLS       bool             // Start and Listen serve https with a fresh certificate
+	Now       func() time.Time // the server's clock; default time.Now
 }
 
 // Server is an http.Handler. Make it with New, or with Start, which also listens.
