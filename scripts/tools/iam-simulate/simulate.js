@@ -1,11 +1,12 @@
 // Answers the requests of a corpus with iam-simulate.
 //
-//   npm ci --ignore-scripts && node simulate.js < corpus.jsonl > answers.jsonl
+//   npm ci --ignore-scripts && node simulate.js < requests.jsonl > answers.jsonl
 //
 // One line in, one line out: {"id": …, "answer": "allowed" | "explicit deny" |
-// "implicit deny" | "refused", "why": … where it was refused}. The corpus is
-// that of agent/internal/judge/decide/testdata; a test there compares the
-// answers with its own (docs/decisions/iam-simulate.md).
+// "implicit deny" | "refused", "why": … where it was refused, "ignored": the
+// condition keys that it leaves out of the request, if any}. The tests of
+// agent/internal/judge/decide write the requests and compare the answers with
+// their own (docs/decisions/second-opinion.md).
 import { createInterface } from 'node:readline'
 import { runSimulation } from '@cloud-copilot/iam-simulate'
 

@@ -22,7 +22,9 @@ func (c *condition) holds(r *request, wide bool) truth {
 	if len(values) == 0 {
 		switch {
 		case c.op.IfExists:
-			return yes
+			// One page lets every IfExists hold over an absent key, another lets
+			// every ForAnyValue fail.
+			return sure(wide || c.op.Quantifier != policy.ForAnyValue)
 		case c.op.Quantifier == policy.ForAllValues:
 			return yes
 		case c.op.Quantifier == policy.ForAnyValue:

@@ -123,12 +123,23 @@ func TestEveryOperatorOverKeysThatAreAbsentPresentAndMultiValued(t *testing.T) {
 	}
 }
 
-func TestArnOperatorsWantSixSegments(t *testing.T) {
-	for _, test := range []string{"ArnLike", "ArnEquals"} {
-		for _, value := range []string{"arn:aws:sns:*:t", "*", "arn:*"} {
-			c := fmt.Sprintf(`{"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {%q: {"aws:SourceArn": %q}}}`, test, value)
-			row{name: test + " " + value, docs: []doc{{"user-inline", c}}, action: "s3:ListBucket", on: slot,
-				context: map[string][]string{"aws:sourcearn": {"arn:aws:sns:a:b:t"}}, want: ImplicitDeny}.check(t)
+func TestAnArnOperatorOverAShortPatternGrantsAndDeniesNothingForCertain(t *testing.T) {
+	for _, value := range []string{"arn:aws:sns:*:t", "*", "arn:*"} {
+		for _, test := range []string{"ArnLike", "ArnEquals", "ArnNotLike", "ArnNotEquals"} {
+			elements := fmt.Sprintf(`"Action": "*", "Resource": "*", "Condition": {%q: {"aws:SourceArn": %q}}`, test, value)
+			for _, docs := range [][]doc{allows(elements), denies(elements)} {
+				row{name: test + " " + value, docs: docs, action: "s3:ListBucket", on: slot,
+					context: map[string][]string{"aws:sourcearn": {"arn:aws:sns:a:b:t"}}, want: Allowed}.check(t)
+			}
 		}
 	}
+	row{name: "a short pattern that doesn't match as a glob either", docs: allows(`"Action": "*", "Resource": "*", "Condition": {"ArnLike": {"aws:SourceArn": "arn:aws:sqs:*"}}`),
+		action: "s3:ListBucket", on: slot, context: map[string][]string{"aws:sourcearn": {"arn:aws:sns:a:b:t"}}, want: ImplicitDeny}.check(t)
+}
+
+func TestADenyForAnyValueIfExistsIsNotCountedOnWithoutTheKey(t *testing.T) {
+	elements := acting("s3:*") + `, "Condition": {"ForAnyValue:StringLikeIfExists": {"aws:TagKeys": "a*"}}`
+	row{name: "an Allow", docs: allows(elements), action: "s3:PutObject", on: object, want: Allowed}.check(t)
+	row{name: "a Deny", docs: denies(elements), action: "s3:PutObject", on: object, want: Allowed}.check(t)
+	row{name: "a Deny with the key", docs: denies(elements), action: "s3:PutObject", on: object, context: context("aws:tagkeys", "ab"), want: ExplicitDeny}.check(t)
 }

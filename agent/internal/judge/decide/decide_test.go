@@ -157,6 +157,25 @@ func TestTheLayersDecideTogether(t *testing.T) {
 	}
 }
 
+func TestAFederatedSessionMayBeOfAnyUser(t *testing.T) {
+	fed := subjectOf("arn:aws:sts::111122223333:federated-user/vm-01", nil)
+	for _, row := range []struct {
+		name string
+		docs []doc
+		want Outcome
+	}{
+		{"an Allow for a user", []doc{{"bucket-policy", grant(`{"AWS": "` + user + `"}`)}}, Unclear},
+		{"… is under the session policy", []doc{{"bucket-policy", grant(`{"AWS": "` + user + `"}`)}, {"session", allowList}}, ImplicitDeny},
+		{"an Allow for another account's user", []doc{{"bucket-policy", grant(`{"AWS": "arn:aws:iam::444455556666:user/vm-01"}`)}}, ImplicitDeny},
+		{"a Deny for a user", []doc{{"user-inline", allowPut}, {"bucket-policy", refuse(`{"AWS": "` + user + `"}`)}}, Allowed},
+		{"an Allow for the session", []doc{{"bucket-policy", grant(`{"AWS": "` + fed.ARN + `"}`)}}, Allowed},
+	} {
+		if got := Decide(makeSet(t, fed, row.docs...), Request{Action: "s3:PutObject", Resource: object}); got.Outcome != row.want {
+			t.Errorf("%s: got %v, want %v", row.name, got.Outcome, row.want)
+		}
+	}
+}
+
 func TestAnUnknownUniqueIDMayBeOurs(t *testing.T) {
 	s := theUser()
 	s.UniqueID = ""

@@ -125,6 +125,13 @@ func (e *Evaluator) statement(st *policy.Statement, kind policy.Kind, variables 
 	}
 	for _, r := range st.Resources {
 		out.resources = append(out.resources, e.resourcePattern(r.Value, kind, variables))
+		if len(policy.Segments(r.Value)) < 6 && r.Value != "*" {
+			// Read widely, the wildcards of a short ARN may run on past the colons
+			// that it seems to lack.
+			asWritten := e.pattern(r.Value, variables)
+			asWritten.wide = true
+			out.resources = append(out.resources, asWritten)
+		}
 	}
 	for _, c := range st.Conditions {
 		ready := condition{op: c.Operator, key: strings.ToLower(c.Key)}

@@ -1,6 +1,7 @@
 package decide
 
 import (
+	"slices"
 	"strings"
 
 	"buzon/agent/policy"
@@ -50,6 +51,10 @@ func (e *Evaluator) matches(r *request, src *source, st *statement, resource str
 	if src.kind != policy.Trust {
 		result = anyPattern(st.resources, resource, r, wide != st.notResource, true)
 		if st.notResource {
+			if !wide && slices.ContainsFunc(st.resources, func(p pattern) bool { return p.void(r) }) {
+				// The page on variables has it that a statement may not be valid then.
+				result = yes
+			}
 			result = result.not()
 		}
 	}
@@ -140,6 +145,9 @@ func (e *Evaluator) naming(p policy.Principal, wide bool) (naming, truth) {
 			if ok && role == s.Name && strings.HasPrefix(p.Value, "arn:"+s.Partition+":sts::"+s.Account+":") {
 				return named, yes
 			}
+		case s.Type == policy.FederatedUser && strings.HasPrefix(p.Value, "arn:"+s.Partition+":iam::"+s.Account+":user/"):
+			// Any user of the account may have asked for this session, by any name.
+			return asRole, maybe
 		}
 	case policy.PrincipalCanonical:
 		// The canonical id of an account isn't part of a set: it may be ours.

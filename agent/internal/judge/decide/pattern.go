@@ -100,7 +100,9 @@ func (p *pattern) match(text string, r *request, wide, arn bool) truth {
 }
 
 // arn holds a text against the pattern as the Arn operators do: segment by
-// segment, so that a wildcard crosses no colon but in the last.
+// segment, so that a wildcard crosses no colon but in the last. What AWS makes
+// of a pattern that hasn't six segments stands nowhere: read widely it is a
+// glob, read narrowly it matches nothing.
 func (p *pattern) arn(text string, r *request, wide bool) truth {
 	if !wide && p.open {
 		return no
@@ -112,7 +114,14 @@ func (p *pattern) arn(text string, r *request, wide bool) truth {
 	if wide && (p.symbol || policy.HasSymbol(text)) {
 		return sure(p.of.overlap(pieces, text))
 	}
-	return sure(p.bySegment(pieces, text))
+	return sure(p.bySegment(pieces, text) || wide && len(segments(pieces)) != 6 && glob(pieces, text))
+}
+
+// void reports whether the pattern holds a variable that has neither a value
+// nor a default.
+func (p *pattern) void(r *request) bool {
+	_, t := p.expand(r)
+	return t == no
 }
 
 // bySegment compares two ARNs segment by segment; what hasn't six segments

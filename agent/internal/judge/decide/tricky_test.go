@@ -50,6 +50,8 @@ func denies(elements string) []doc {
 	return []doc{{"user-inline", allowAll + `, {"Effect": "Deny", ` + elements + `}`}}
 }
 
+func acting(action string) string { return `"Action": "` + action + `", "Resource": "*"` }
+
 func context(pairs ...string) map[string][]string {
 	m := make(map[string][]string)
 	for i := 0; i < len(pairs); i += 2 {
@@ -66,7 +68,6 @@ func trickyRows() []row {
 	session := theSession()
 	const put, get, list = "s3:PutObject", "s3:GetObject", "s3:ListBucket"
 	on := func(resource string) string { return `"Action": "s3:*", "Resource": "` + resource + `"` }
-	acting := func(action string) string { return `"Action": "` + action + `", "Resource": "*"` }
 	inUsers := `{"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::slot/${aws:username}/*"}`
 	return []row{
 		// actions
@@ -121,7 +122,8 @@ func trickyRows() []row {
 		{name: "in the version of 2008 it is that text", docs: []doc{version("2008-10-17", inUsers)}, action: put, on: "arn:aws:s3:::slot/${aws:username}/a", want: Allowed},
 		{name: "no version is that of 2008", docs: []doc{{"user-inline", `{"Statement": ` + inUsers + `}`}}, action: put, on: "arn:aws:s3:::slot/vm-01/a", want: ImplicitDeny},
 		{name: "a Deny of a resource without a value", subject: &session, docs: []doc{{"role-inline", allowAll + `, {"Effect": "Deny", "Action": "s3:*", "Resource": "arn:aws:s3:::slot/${aws:username}*"}`}}, action: put, on: object, want: Allowed},
-		{name: "a Deny outside a resource without a value", subject: &session, docs: []doc{{"role-inline", allowAll + `, {"Effect": "Deny", "Action": "s3:*", "NotResource": "arn:aws:s3:::slot/${aws:username}*"}`}}, action: put, on: object, want: ExplicitDeny},
+		{name: "a Deny outside a resource without a value", subject: &session, docs: []doc{{"role-inline", allowAll + `, {"Effect": "Deny", "Action": "s3:*", "NotResource": "arn:aws:s3:::slot/${aws:username}*"}`}}, action: put, on: object, want: Allowed},
+		{name: "an Allow outside a resource without a value", subject: &session, docs: []doc{{"role-inline", `{"Effect": "Allow", "Action": "s3:*", "NotResource": "arn:aws:s3:::slot/${aws:username}*"}`}}, action: put, on: object, want: Allowed},
 		{name: "a value from another key", docs: allows(acting("s3:*") + `, "Condition": {"StringEquals": {"s3:x-amz-acl": "${aws:PrincipalTag/acl}"}}`), action: put, on: object, context: context("s3:x-amz-acl", "private", "aws:principaltag/acl", "private"), want: Allowed},
 		{name: "a value from a key without one", docs: allows(acting("s3:*") + `, "Condition": {"StringEquals": {"s3:x-amz-acl": "${aws:PrincipalTag/acl}"}}`), action: put, on: object, context: context("s3:x-amz-acl", "private"), want: ImplicitDeny},
 		{name: "a negated value from a key without one", docs: allows(acting("s3:*") + `, "Condition": {"StringNotEquals": {"s3:x-amz-acl": "${aws:PrincipalTag/acl}"}}`), action: put, on: object, context: context("s3:x-amz-acl", "private"), want: Allowed},
