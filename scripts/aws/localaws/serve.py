@@ -6,6 +6,10 @@ by which a bucket becomes append-only. Both are supplied here. This proves the
 documents and their wiring; that AWS itself substitutes variables so is taken
 from the IAM User Guide ("IAM policy elements: Variables and tags").
 
+MiniStack also has no S3 Access Grants, and calls the question for them a
+malformed one; the auditor has to ask it. Here the answer is the true one: the
+account has none.
+
 It also keeps the server off port 443, which it would take beside its own.
 """
 
@@ -70,8 +74,25 @@ def with_append_only_keys(s3_service_context):
     return wrapped
 
 
+NO_GRANTS = (b'<?xml version="1.0" encoding="UTF-8"?>'
+             b"<ListAccessGrantsInstancesResult><AccessGrantsInstancesList/></ListAccessGrantsInstancesResult>")
+
+
+def with_access_grants(handle_s3_control):
+    async def wrapped(path, method, body, query_params, request_id, headers=None):
+        if method != "GET" or path != "/v20180820/accessgrantsinstances":
+            return await handle_s3_control(path, method, body, query_params, request_id, headers)
+        headers = headers or {}
+        denied = app._enforce_data_plane(
+            "s3", "s3:ListAccessGrantsInstances", headers, query_params, request_id, resource_arn="*")
+        denied = denied or app._get_module("s3").s3control_account_error(headers)
+        return denied or (200, {"Content-Type": "application/xml", "x-amzn-requestid": request_id}, NO_GRANTS)
+    return wrapped
+
+
 iam_evaluator._first_match = with_variables(iam_evaluator._first_match)
 iam_actions.s3_service_context = with_append_only_keys(iam_actions.s3_service_context)
+app._handle_s3_control_request = with_access_grants(app._handle_s3_control_request)
 app._port_is_bindable = lambda host, port: False
 
 sys.exit(app.main())

@@ -9,8 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3control"
-	"github.com/aws/smithy-go/middleware"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
+	smithyendpoints "github.com/aws/smithy-go/endpoints"
 
 	"buzon/agent/policy"
 )
@@ -152,8 +151,7 @@ func (v *live) accessPoints(ctx context.Context, bucket, arn string) error {
 	control := s3control.NewFromConfig(v.access.AWS.Config, func(o *s3control.Options) {
 		o.Retryer = retry.AddWithMaxAttempts(retry.NewStandard(), readTries)
 		if o.BaseEndpoint != nil {
-			// The account's id goes in front of the host's name only at AWS.
-			o.APIOptions = append(o.APIOptions, plainHost)
+			o.EndpointResolverV2 = plainHost{o.EndpointResolverV2}
 		}
 	})
 	for page := s3control.NewListAccessPointsPaginator(control, &s3control.ListAccessPointsInput{
@@ -214,11 +212,11 @@ func (v *live) accessGrants(ctx context.Context, control *s3control.Client, acco
 	return nil
 }
 
-// plainHost keeps the account's id out of the host's name.
-func plainHost(stack *middleware.Stack) error {
-	return stack.Initialize.Add(middleware.InitializeMiddlewareFunc("PlainHost",
-		func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (
-			middleware.InitializeOutput, middleware.Metadata, error) {
-			return next.HandleInitialize(smithyhttp.DisableEndpointHostPrefix(ctx, true), in)
-		}), middleware.Before)
+// plainHost keeps the account's id out of the host's name: it stands there only
+// at AWS, and elsewhere may be an address.
+type plainHost struct{ s3control.EndpointResolverV2 }
+
+func (p plainHost) ResolveEndpoint(ctx context.Context, params s3control.EndpointParameters) (smithyendpoints.Endpoint, error) {
+	params.RequiresAccountId = aws.Bool(false)
+	return p.EndpointResolverV2.ResolveEndpoint(ctx, params)
 }
