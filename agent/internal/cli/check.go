@@ -2,6 +2,8 @@ package cli
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -9,6 +11,7 @@ import (
 	"buzon/agent/internal/config"
 	"buzon/agent/internal/report"
 	"buzon/agent/internal/send/gate"
+	"buzon/agent/internal/send/outbox"
 )
 
 // checkOptions are the flags of check.
@@ -46,15 +49,51 @@ func runCheck(ctx context.Context, a *app, o checkOptions) error {
 	c.Identity.Canary = c.Identity.Canary && !o.noCanary
 	c.Identity.Probes = c.Identity.Probes && !o.noProbes
 	r := a.newGate(c).Pass(ctx, gate.Full)
+	outboxes := lookInto(ctx, c.Outboxes)
 	if o.format == "json" {
-		err = report.CheckJSON(a.stdout, a.words, r, Version())
+		err = report.CheckJSON(a.stdout, a.words, r, outboxes, Version())
 	} else {
-		err = report.Check(a.stdout, a.words, r, a.colorful(a.stdout))
+		err = report.Check(a.stdout, a.words, r, outboxes, a.colorful(a.stdout))
 	}
 	if err != nil {
 		return err
 	}
 	return exit(gateCode(r))
+}
+
+// lookInto tells of each outbox how a writer would be seen in it.
+func lookInto(ctx context.Context, outboxes []config.Outbox) []report.Outbox {
+	var all []report.Outbox
+	for _, o := range outboxes {
+		shown := report.Outbox{Path: o.Path, Quiet: o.Quiet, Settle: string(o.Settle)}
+		how, err := detect(ctx, o)
+		switch {
+		case errors.Is(err, outbox.ErrGone):
+			shown.Fault = "missing"
+		case errors.Is(err, outbox.ErrDenied):
+			shown.Fault = "denied"
+		case errors.Is(err, outbox.ErrNotFolder):
+			shown.Fault = "no-folder"
+		case err != nil:
+			shown.Fault = "other"
+		default:
+			shown.How = string(how)
+			if how == outbox.ByQuiet && !o.QuietSet {
+				shown.Quiet *= 2 // as the outbox does where nothing can tell
+			}
+		}
+		all = append(all, shown)
+	}
+	return all
+}
+
+func detect(ctx context.Context, o config.Outbox) (how outbox.How, err error) {
+	box, err := outbox.Open(outbox.Options{Path: o.Path, Include: o.Include, Exclude: o.Exclude})
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, box.Close()) }()
+	return box.Detection(ctx)
 }
 
 // gateCode is the exit code of a pass through the gate.
@@ -69,11 +108,15 @@ func gateCode(r gate.Report) code {
 	}
 }
 
+// processTimeout bounds a credential_process; 0 is client's own. Tests shorten
+// it.
+var processTimeout time.Duration
+
 // clientSettings are whom the configuration says to be, and where to go.
 func (a *app) clientSettings(c *config.Config) client.Settings {
 	return client.Settings{
 		Profile: c.Identity.Profile, Region: c.Region, Endpoint: c.Endpoint, Addressing: client.Addressing(c.Addressing),
-		Version: Version(), Secrets: a.secrets,
+		Version: Version(), Secrets: a.secrets, ProcessTimeout: processTimeout,
 	}
 }
 

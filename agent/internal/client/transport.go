@@ -57,6 +57,23 @@ func share(cfg *aws.Config) http.RoundTripper {
 	return t
 }
 
+// Proxy is the proxy through which an address is reached, without its user and password; "" if there is none.
+func (a *AWS) Proxy(address string) string {
+	transport, ok := a.Transport.(*http.Transport)
+	if !ok || transport.Proxy == nil {
+		return ""
+	}
+	request, err := http.NewRequest(http.MethodGet, address, nil)
+	if err != nil {
+		return ""
+	}
+	proxy, err := transport.Proxy(request)
+	if err != nil || proxy == nil {
+		return ""
+	}
+	return proxy.Scheme + "://" + proxy.Host
+}
+
 // watched breaks a write that makes no progress: a peer that stops reading would hold a transfer for ever.
 type watched struct {
 	net.Conn

@@ -1,9 +1,9 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -20,10 +20,22 @@ var marks = map[gate.Status]struct{ mark, color string }{
 	gate.Unproven: {"–", "\x1b[2m"},
 }
 
+// Outbox is an outbox as `check` shows it.
+type Outbox struct {
+	Path string
+	// How a writer would be seen in it, in outbox's words.
+	How    string
+	Quiet  time.Duration // that its files must rest, besides
+	Settle string
+	// Fault is why it can't be looked into: missing, denied, no-folder, other;
+	// "" if it can.
+	Fault string
+}
+
 // Check writes a pass through the gate as text: a line for each check, with
 // what was asked and answered; under it what to do, where something is to be
-// done.
-func Check(w io.Writer, p *locale.Printer, r gate.Report, color bool) error {
+// done. The outboxes come last.
+func Check(w io.Writer, p *locale.Printer, r gate.Report, outboxes []Outbox, color bool) error {
 	paint := func(code, s string) string {
 		if !color {
 			return s
@@ -31,16 +43,18 @@ func Check(w io.Writer, p *locale.Printer, r gate.Report, color bool) error {
 		return code + s + "\x1b[0m"
 	}
 	width := 0
+	if len(outboxes) > 0 {
+		width = utf8.RuneCountInString(p.Text("check.name-outbox"))
+	}
 	for _, c := range r.Checks {
 		width = max(width, utf8.RuneCountInString(checkName(p, c)))
 	}
 	var b strings.Builder
-	for _, c := range r.Checks {
-		m := marks[c.Status]
-		name := checkName(p, c)
-		lines := strings.Split(sentence(p, r, c), "\n")
+	line := func(status gate.Status, name, text, exchange string) {
+		m := marks[status]
+		lines := strings.Split(text, "\n")
 		fmt.Fprintf(&b, "%s %s%s  %s", paint(m.color, m.mark), name, strings.Repeat(" ", width-utf8.RuneCountInString(name)), lines[0])
-		if exchange := exchange(p, c); exchange != "" {
+		if exchange != "" {
 			b.WriteString(" " + paint("\x1b[2m", "["+locale.Clean(exchange)+"]"))
 		}
 		b.WriteByte('\n')
@@ -52,6 +66,12 @@ func Check(w io.Writer, p *locale.Printer, r gate.Report, color bool) error {
 			b.WriteString(line + "\n")
 		}
 	}
+	for _, c := range r.Checks {
+		line(c.Status, checkName(p, c), sentence(p, r, c), exchange(p, c))
+	}
+	for _, o := range outboxes {
+		line(o.status(), p.Text("check.name-outbox"), o.sentence(p), "")
+	}
 	b.WriteByte('\n')
 	for _, s := range conclusion(p, r) {
 		b.WriteString(s + "\n")
@@ -60,11 +80,30 @@ func Check(w io.Writer, p *locale.Printer, r gate.Report, color bool) error {
 	return err
 }
 
+// status is ✓ where a writer would be seen, – where only time tells.
+func (o Outbox) status() gate.Status {
+	switch {
+	case o.Fault != "":
+		return gate.Warning
+	case o.How == "quiet":
+		return gate.Unproven
+	default:
+		return gate.OK
+	}
+}
+
+func (o Outbox) sentence(p *locale.Printer) string {
+	if o.Fault != "" {
+		return p.Text("check.outbox-"+o.Fault, "path", o.Path)
+	}
+	return p.Text("check.how-"+o.How, "path", o.Path, "quiet", o.Quiet)
+}
+
 // conclusion is what follows from all checks.
 func conclusion(p *locale.Printer, r gate.Report) []string {
 	var all []string
-	if len(r.Overpowered) > 0 {
-		all = append(all, p.Text("check.overpowered", "permissions", r.Overpowered))
+	if powers := powers(p, r); len(powers) > 0 {
+		all = append(all, p.Text("check.overpowered", "permissions", powers))
 	}
 	switch {
 	case !r.Passed:
@@ -76,6 +115,21 @@ func conclusion(p *locale.Printer, r gate.Report) []string {
 	}
 	if r.Passed && probed(r) {
 		all = append(all, p.Text("check.samples", "who", auditFlag(r), "bucket", r.Bucket, "prefix", r.Prefix))
+	}
+	return all
+}
+
+// powers are the permissions too many, each once.
+func powers(p *locale.Printer, r gate.Report) []string {
+	var all []string
+	for _, c := range r.Checks {
+		permission := c.Permission
+		if c.Outcome == gate.BesideAllowed {
+			permission = p.Text("check.beside", "permission", permission)
+		}
+		if permission != "" && !slices.Contains(all, permission) {
+			all = append(all, permission)
+		}
 	}
 	return all
 }
@@ -125,7 +179,7 @@ func CheckWarnings(p *locale.Printer, r gate.Report) []string {
 
 func checkName(p *locale.Printer, c gate.Check) string {
 	switch c.ID {
-	case gate.CheckSource, gate.CheckTrap, gate.CheckEndpoint, gate.CheckIdentity, gate.CheckClock, gate.CheckExpected,
+	case gate.CheckSource, gate.CheckTrap, gate.CheckEndpoint, gate.CheckProxy, gate.CheckIdentity, gate.CheckClock, gate.CheckExpected,
 		gate.CheckBucket, gate.CheckStore, gate.CheckCanary, gate.CheckConflict, gate.CheckProbes:
 		return p.Text("check.name-" + string(c.ID))
 	}
@@ -161,7 +215,7 @@ func silence(p *locale.Printer, c gate.Check) string {
 // placeholders are the arguments that a check may lack.
 var placeholders = []string{"path", "profile", "key", "old", "code", "places", "kind", "line", "mode", "variable", "missing", "timeout",
 	"answer", "region", "right", "bucket", "prefix", "owner", "offset", "arn", "account", "wanted", "expect", "expectable",
-	"endpoint", "sts", "store", "permission", "what", "address"}
+	"endpoint", "sts", "proxy", "store", "permission", "what", "address"}
 
 // sentence is a check in words.
 func sentence(p *locale.Printer, r gate.Report, c gate.Check) string {
@@ -231,85 +285,4 @@ func auditFlag(r gate.Report) string {
 		}
 	}
 	return "--user NAME"
-}
-
-// checkJSON is buzon/check/v1.
-type checkJSON struct {
-	Schema      string          `json:"schema"`
-	Generated   string          `json:"generated"`
-	Tool        checkTool       `json:"tool"`
-	Passed      bool            `json:"passed"`
-	Depth       string          `json:"depth"`
-	Target      checkTarget     `json:"target"`
-	Credentials *checkSource    `json:"credentials"`
-	Identity    *checkIdentity  `json:"identity"`
-	Overpowered []string        `json:"overpowered"`
-	Checks      []checkJSONLine `json:"checks"`
-}
-
-type checkTool struct {
-	Version string `json:"version"`
-}
-
-type checkTarget struct {
-	Bucket   string `json:"bucket"`
-	Prefix   string `json:"prefix"`
-	Region   string `json:"region"`
-	Endpoint string `json:"endpoint,omitempty"`
-}
-
-type checkSource struct {
-	Kind      string `json:"kind"`
-	File      string `json:"file,omitempty"`
-	Profile   string `json:"profile,omitempty"`
-	Key       string `json:"key"` // the last four characters of its id
-	Temporary bool   `json:"temporary"`
-	Expires   string `json:"expires,omitempty"`
-}
-
-type checkIdentity struct {
-	Account string `json:"account"`
-	ARN     string `json:"arn"`
-	UserID  string `json:"user_id"`
-}
-
-type checkJSONLine struct {
-	ID         string            `json:"id"`
-	Status     string            `json:"status"`
-	Outcome    string            `json:"outcome"`
-	Asked      string            `json:"asked,omitempty"`
-	Answered   string            `json:"answered,omitempty"`
-	Permission string            `json:"permission,omitempty"`
-	Args       map[string]string `json:"args,omitempty"`
-	Message    string            `json:"message"`
-}
-
-// CheckJSON writes a pass through the gate as buzon/check/v1. Its messages are
-// in the language of the printer; all else is the same in both.
-func CheckJSON(w io.Writer, p *locale.Printer, r gate.Report, version string) error {
-	out := checkJSON{
-		Schema: "buzon/check/v1", Generated: r.Time.UTC().Format(time.RFC3339), Tool: checkTool{version},
-		Passed: r.Passed, Depth: string(r.Depth),
-		Target:      checkTarget{r.Bucket, r.Prefix, r.Region, r.Endpoint},
-		Overpowered: r.Overpowered,
-	}
-	if out.Overpowered == nil {
-		out.Overpowered = []string{}
-	}
-	if s := r.Source; s.Kind != "" {
-		out.Credentials = &checkSource{Kind: string(s.Kind), File: s.File, Profile: s.Profile, Key: s.Key, Temporary: s.Temporary}
-		if !s.Expires.IsZero() {
-			out.Credentials.Expires = s.Expires.UTC().Format(time.RFC3339)
-		}
-	}
-	if who := r.Identity; who != nil {
-		out.Identity = &checkIdentity{who.Account, who.ARN, who.UserID}
-	}
-	for _, c := range r.Checks {
-		out.Checks = append(out.Checks, checkJSONLine{string(c.ID), string(c.Status), string(c.Outcome), c.Asked, c.Answered, c.Permission, c.Args, sentence(p, r, c)})
-	}
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	return e.Encode(out)
 }

@@ -42,6 +42,11 @@ func (p *pass) source() {
 		}
 	}
 	p.report.add(e)
+	way := Check{ID: CheckProxy, Status: OK, Outcome: ProxyNone, Args: map[string]string{"address": p.address("s3")}}
+	if proxy := p.aws.Proxy(way.Args["address"]); proxy != "" {
+		way.Outcome, way.Args["proxy"] = ProxyUsed, proxy
+	}
+	p.report.add(way)
 }
 
 // whoami asks whose key it is.

@@ -27,6 +27,7 @@ const (
 	CheckSource   ID = "credentials"
 	CheckTrap     ID = "environment"
 	CheckEndpoint ID = "endpoint"
+	CheckProxy    ID = "proxy"
 	CheckIdentity ID = "identity"
 	CheckClock    ID = "clock"
 	CheckExpected ID = "expected"
@@ -46,6 +47,9 @@ type Outcome string
 const (
 	EndpointAWS    Outcome = "gate.endpoint-aws"
 	EndpointCustom Outcome = "gate.endpoint-custom"
+
+	ProxyNone Outcome = "gate.proxy-none"
+	ProxyUsed Outcome = "gate.proxy"
 
 	IdentityKnown   Outcome = "gate.identity"
 	IdentityHidden  Outcome = "gate.identity-hidden"   // list-buckets: valid, nobody said who
