@@ -2,6 +2,8 @@ package cli
 
 import (
 	"fmt"
+	"io"
+	"sync/atomic"
 	"time"
 
 	"github.com/vbauerster/mpb/v8"
@@ -62,42 +64,75 @@ func (p *pulse) line(words *locale.Printer) string {
 	return text
 }
 
-// showProgress shows how far c is on standard error, as a bar on a terminal and as a line now and then elsewhere,
-// until the returned function is called.
-func (a *app) showProgress(c *courier.Courier) (stop func()) {
-	quit, ended := make(chan struct{}), make(chan struct{})
-	var p pulse
-	tick := func(every time.Duration, show func()) {
-		defer close(ended)
+// progress shows how far an upload is on standard error: as a bar on a terminal, as a line now and then elsewhere.
+type progress struct {
+	words *locale.Printer
+	out   io.Writer
+	bars  *mpb.Progress // on a terminal
+	bar   *mpb.Bar
+	text  atomic.Pointer[string]
+	pulse pulse
+	quit  chan struct{}
+	ended chan struct{}
+}
+
+// start begins to show.
+func (p *progress) start(a *app, c *courier.Courier) {
+	p.words, p.out = a.words, a.stderr
+	p.quit, p.ended = make(chan struct{}), make(chan struct{})
+	every := lineEvery
+	if terminal(a.stderr) {
+		every = barEvery
+		p.bars = mpb.New(mpb.WithOutput(a.stderr), mpb.WithWidth(40), mpb.WithAutoRefresh())
+		p.bar = p.bars.New(0, mpb.BarStyle(), mpb.AppendDecorators(decor.Any(func(decor.Statistics) string {
+			if text := p.text.Load(); text != nil {
+				return *text
+			}
+			return ""
+		})))
+	}
+	go func() {
+		defer close(p.ended)
 		timer := time.NewTicker(every)
 		defer timer.Stop()
 		for {
 			select {
-			case <-quit:
+			case <-p.quit:
 				return
 			case <-timer.C:
+				p.show(c.Tally())
 			}
-			p.see(c.Tally(), time.Now())
-			show()
 		}
+	}()
+}
+
+func (p *progress) show(t courier.Tally) {
+	p.pulse.see(t, time.Now())
+	text := p.pulse.line(p.words)
+	if p.bars == nil {
+		fmt.Fprintln(p.out, text)
+		return
 	}
-	if !terminal(a.stderr) {
-		go tick(lineEvery, func() { fmt.Fprintln(a.stderr, p.line(a.words)) })
-		return func() { close(quit); <-ended }
+	p.text.Store(&text)
+	p.bar.SetTotal(max(1, t.AcceptedSize), false)
+	p.bar.SetCurrent(settledBytes(t))
+}
+
+// say writes lines above the bar.
+func (p *progress) say(text string) {
+	if p.bars != nil {
+		_, _ = fmt.Fprintln(p.bars, text) // progress is no result
+		return
 	}
-	var text string
-	bars := mpb.New(mpb.WithOutput(a.stderr), mpb.WithWidth(40), mpb.WithAutoRefresh())
-	bar := bars.New(0, mpb.BarStyle(), mpb.BarRemoveOnComplete(),
-		mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return text })))
-	go tick(barEvery, func() {
-		text = p.line(a.words)
-		bar.SetTotal(max(1, p.tally.AcceptedSize), false)
-		bar.SetCurrent(settledBytes(p.tally))
-	})
-	return func() {
-		close(quit)
-		<-ended
-		bar.Abort(true)
-		bars.Wait()
+	fmt.Fprintln(p.out, text)
+}
+
+// stop ends showing; the bar goes.
+func (p *progress) stop() {
+	close(p.quit)
+	<-p.ended
+	if p.bars != nil {
+		p.bar.Abort(true)
+		p.bars.Wait()
 	}
 }

@@ -29,7 +29,10 @@ import (
 
 // commands is the table of subcommands, in the order of the help.
 var commands = []func(*app) *cobra.Command{
+	newRun,
 	newUpload,
+	newStatus,
+	newRetry,
 	newCheck,
 	newAuditPolicy,
 	newReceipts,

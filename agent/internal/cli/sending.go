@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"buzon/agent/internal/client"
 	"buzon/agent/internal/config"
 	"buzon/agent/internal/report"
 	"buzon/agent/internal/send/courier"
@@ -29,10 +30,10 @@ type folder struct {
 
 // sending is everything between the files and the bucket.
 type sending struct {
-	courier *courier.Courier
-	journal *journal.Journal
-	gate    *gate.Gate
-	boxes   []*courier.Folder
+	courier  *courier.Courier
+	gate     *gate.Gate
+	boxes    []*courier.Folder
+	outboxes []courier.Outbox
 }
 
 // openJournal opens the journal of the state folder, for writing unless readOnly.
@@ -46,27 +47,16 @@ func (a *app) openJournal(c *config.Config, readOnly bool) (*journal.Journal, er
 	}})
 }
 
-// openSending joins the rooms as the configuration says. The caller closes it.
-func (a *app) openSending(c *config.Config, folders []folder) (_ *sending, err error) {
-	s := &sending{gate: a.newGate(c)}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, s.close())
-		}
-	}()
-	outboxes, err := s.open(a, folders)
-	if err != nil {
-		return s, err
-	}
-	if s.journal, err = a.openJournal(c, false); err != nil {
-		return s, err
-	}
+// join joins the rooms as the configuration says, around a journal that is open; gated is told how each pass of the
+// gate ended.
+func (s *sending) join(a *app, c *config.Config, j *journal.Journal, gated func(gate.Report, bool)) (err error) {
+	s.gate = a.newGate(c)
 	options := upload.Options{PartSize: c.Limits.PartSize, Memory: c.Limits.Memory}
 	if c.Limits.Bandwidth > 0 {
 		options.Limiter = rate.NewLimiter(rate.Limit(c.Limits.Bandwidth), int(max(c.Limits.Bandwidth/10, 64<<10)))
 	}
 	var uploader *upload.Uploader
-	deps := courier.Deps{Journal: s.journal, Gate: s.gate, Log: a.log, Point: Point, Sender: func() courier.Sender {
+	deps := courier.Deps{Journal: j, Gate: s.gate, Gated: gated, Log: a.log, Point: Point, Sender: func() courier.Sender {
 		if uploader == nil {
 			uploader = upload.New(s.gate.AWS(), options)
 		} else {
@@ -74,13 +64,13 @@ func (a *app) openSending(c *config.Config, folders []folder) (_ *sending, err e
 		}
 		return uploader
 	}}
-	s.courier, err = courier.New(deps, courierSettings(c), outboxes)
-	return s, err
+	s.courier, err = courier.New(deps, a.courierSettings(c), s.outboxes)
+	return err
 }
 
-// open opens the folders.
-func (s *sending) open(a *app, folders []folder) ([]courier.Outbox, error) {
-	var outboxes []courier.Outbox
+// openFolders opens the outboxes. The caller closes what is returned.
+func (a *app) openFolders(folders []folder) (*sending, error) {
+	s := &sending{}
 	for _, f := range folders {
 		options := outbox.Options{Path: f.Path, Include: f.Include, Exclude: f.Exclude, Names: f.names, Once: f.once, Log: a.log}
 		if f.QuietSet {
@@ -88,14 +78,14 @@ func (s *sending) open(a *app, folders []folder) ([]courier.Outbox, error) {
 		}
 		box, err := courier.OpenFolder(options)
 		if err != nil {
-			return nil, &folderError{f.Path, err}
+			return nil, errors.Join(&folderError{f.Path, err}, s.close())
 		}
 		s.boxes = append(s.boxes, box)
-		outboxes = append(outboxes, courier.Outbox{
+		s.outboxes = append(s.outboxes, courier.Outbox{
 			Path: f.Path, Box: box, Key: f.Key, Settle: courier.Settle(f.Settle), MoveTo: f.MoveTo, Only: f.only(),
 		})
 	}
-	return outboxes, nil
+	return s, nil
 }
 
 // only is what of the folder is to be sent, or nil for all.
@@ -110,12 +100,9 @@ func (f folder) only() func(rel string) bool {
 	return func(rel string) bool { return named[rel] }
 }
 
-// close lets go of everything; what waits for the disk is written first.
+// close lets go of the folders.
 func (s *sending) close() error {
 	var err error
-	if s.journal != nil {
-		err = s.journal.Close()
-	}
 	for _, b := range s.boxes {
 		err = errors.Join(err, b.Close())
 	}
@@ -123,7 +110,7 @@ func (s *sending) close() error {
 }
 
 // courierSettings are the configuration's, as far as the courier follows them.
-func courierSettings(c *config.Config) courier.Settings {
+func (a *app) courierSettings(c *config.Config) courier.Settings {
 	host, err := os.Hostname()
 	if err != nil {
 		host = ""
@@ -133,11 +120,22 @@ func courierSettings(c *config.Config) courier.Settings {
 		tags.Set(k, v)
 	}
 	return courier.Settings{
-		Endpoint: c.Endpoint, Bucket: c.Bucket, Prefix: c.Prefix, Owner: c.BucketOwner, Host: host,
+		Endpoint: a.store(c), Bucket: c.Bucket, Prefix: c.Prefix, Owner: c.BucketOwner, Host: host,
 		OnConflict: courier.OnConflict(c.OnConflict), Tries: c.Tries, Transfers: c.Limits.Transfers, Rescan: c.Rescan,
 		Retain: c.Retain, Shutdown: c.ShutdownTimeout, Wait: c.Identity.OnProblem == config.ProblemWait,
 		Patience: c.Identity.Patience, Metadata: c.Object.Metadata, Class: c.Object.StorageClass, Tags: tags.Encode(),
 	}
+}
+
+// store is the S3 store that is not AWS's own, or "": another store is another route, and its receipts say nothing of
+// AWS.
+func (a *app) store(c *config.Config) string {
+	for _, endpoint := range []string{c.Endpoint, a.getenv("AWS_ENDPOINT_URL_S3"), a.getenv("AWS_ENDPOINT_URL")} {
+		if endpoint != "" {
+			return client.Store(endpoint)
+		}
+	}
+	return ""
 }
 
 // sendError puts what ended a sending command into its exit code and sentence.

@@ -14,7 +14,9 @@ import (
 	"buzon/agent/internal/config"
 	"buzon/agent/internal/report"
 	"buzon/agent/internal/send/courier"
+	"buzon/agent/internal/send/gate"
 	"buzon/agent/internal/send/journal"
+	"buzon/agent/internal/serve"
 )
 
 // uploadOptions are the flags of upload.
@@ -85,24 +87,15 @@ func runUpload(ctx context.Context, a *app, o uploadOptions, paths []string) err
 		return a.dryRun(ctx, c, o, folders)
 	}
 	began := time.Now()
-	s, err := a.openSending(c, folders)
-	if err != nil {
-		return a.sendError(c, err)
-	}
-	stop := a.showProgress(s.courier)
-	summary, err := s.courier.Send(ctx)
-	stop()
-	if closed := s.close(); err == nil {
-		err = closed
-	}
+	summary, err := a.send(ctx, c, folders)
 	if err != nil {
 		err = a.sendError(c, err)
 		var e *exitError
-		if errors.As(err, &e) && e.code != answerNo && summary.Sent == 0 {
+		if summary == nil || errors.As(err, &e) && e.code != answerNo && summary.Sent == 0 {
 			return err // it never began: its sentence says all
 		}
 	}
-	r := report.Sent{Summary: summary, Bucket: c.Bucket, Prefix: c.Prefix, Took: time.Since(began), Interrupted: ctx.Err() != nil}
+	r := report.Sent{Summary: *summary, Bucket: c.Bucket, Prefix: c.Prefix, Took: time.Since(began), Interrupted: ctx.Err() != nil}
 	if o.format == "json" {
 		err = errors.Join(report.SentJSON(a.stdout, r), err)
 	} else {
@@ -114,27 +107,65 @@ func runUpload(ctx context.Context, a *app, o uploadOptions, paths []string) err
 	return err
 }
 
+// send sends what is in the folders. The summary is nil if it did not begin.
+func (a *app) send(ctx context.Context, c *config.Config, folders []folder) (_ *courier.Summary, err error) {
+	s, err := a.openFolders(folders)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	j, err := a.openJournal(c, false)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, j.Close()) }()
+	var p progress
+	if err := s.join(a, c, j, func(r gate.Report, final bool) {
+		if !r.Passed && !final {
+			p.say(report.Waiting(a.words, r))
+		}
+	}); err != nil {
+		return nil, err
+	}
+	control, err := serve.Listen(c.State, a.handlers(c, j, func() *courier.Courier { return s.courier }))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, control.Close()) }()
+	p.start(a, s.courier)
+	defer p.stop()
+	summary, err := s.courier.Send(ctx)
+	return &summary, err
+}
+
 // dryRun shows what would be sent. Nothing is asked of S3 and no byte changes.
 func (a *app) dryRun(ctx context.Context, c *config.Config, o uploadOptions, folders []folder) error {
-	s := &sending{}
-	outboxes, err := s.open(a, folders)
-	if err == nil {
-		s.journal, err = a.openJournal(c, true)
-		if errors.Is(err, journal.ErrNone) {
-			err = nil
-		}
-	}
-	var plan courier.Plan
-	if err == nil {
-		plan, err = courier.Foresee(ctx, s.journal, courierSettings(c), outboxes)
-	}
-	if err = errors.Join(err, s.close()); err != nil {
+	plan, err := a.foresee(ctx, c, folders)
+	if err != nil {
 		return a.sendError(c, err)
 	}
 	if o.format == "json" {
 		return report.PlanJSON(a.stdout, c.Bucket, plan)
 	}
 	return report.PlanText(a.stdout, a.words, c.Bucket, plan)
+}
+
+func (a *app) foresee(ctx context.Context, c *config.Config, folders []folder) (_ courier.Plan, err error) {
+	s, err := a.openFolders(folders)
+	if err != nil {
+		return courier.Plan{}, err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	j, err := a.openJournal(c, true)
+	switch {
+	case errors.Is(err, journal.ErrNone):
+		j = nil
+	case err != nil:
+		return courier.Plan{}, err
+	default:
+		defer func() { err = errors.Join(err, j.Close()) }()
+	}
+	return courier.Foresee(ctx, j, a.courierSettings(c), s.outboxes)
 }
 
 // uploadFolders are the outboxes that the paths stand for: each folder is one, and so are the files of one folder

@@ -150,6 +150,14 @@ func amazon(endpoint string) bool {
 	return false
 }
 
+// Store names the store at an endpoint: "" for every endpoint of AWS's own, which all lead to the same buckets.
+func Store(endpoint string) string {
+	if endpoint == "" || amazon(endpoint) {
+		return ""
+	}
+	return strings.TrimSuffix(endpoint, "/")
+}
+
 // KeyID is the id of the key in use, for telling keys apart in memory; it is
 // never shown whole.
 func (a *AWS) KeyID() string { return a.keyID }

@@ -166,6 +166,14 @@ func Refusal(p *locale.Printer, r gate.Report) string {
 	return strings.Join(append(all, p.Text("check.look")), "\n")
 }
 
+// Waiting is what a sender says while it waits for a gate that is not passed: the first check that failed.
+func Waiting(p *locale.Printer, r gate.Report) string {
+	if first := r.First(); first != nil {
+		return sentence(p, r, *first)
+	}
+	return p.Text("check.not-passed")
+}
+
 // CheckWarnings are the sentences of a passed report that still matter.
 func CheckWarnings(p *locale.Printer, r gate.Report) []string {
 	var all []string

@@ -58,7 +58,6 @@ func (c *Courier) carry(ctx context.Context, it *item) {
 	it.begun = false
 	if err == nil {
 		c.pace.answered()
-		c.door.carried()
 		c.receive(it, f, &result)
 		return
 	}

@@ -122,9 +122,11 @@ type Deps struct {
 	Gate    Gate
 	// Sender returns what sends with the credentials that passed the gate last. It is called after every pass.
 	Sender func() Sender
-	Log    *slog.Logger
-	Now    func() time.Time  // nil for time.Now
-	Point  func(name string) // called at the named kill points; nil for none
+	// Gated is told how each pass ended; final says that the courier gives up because of it. It may be nil.
+	Gated func(report gate.Report, final bool)
+	Log   *slog.Logger
+	Now   func() time.Time  // nil for time.Now
+	Point func(name string) // called at the named kill points; nil for none
 }
 
 // Courier carries files. Send or Run is called once.
@@ -179,6 +181,9 @@ func (c *Courier) routeOf(o Outbox) journal.Route {
 func New(deps Deps, set Settings, outboxes []Outbox) (*Courier, error) {
 	if deps.Now == nil {
 		deps.Now = time.Now
+	}
+	if deps.Gated == nil {
+		deps.Gated = func(gate.Report, bool) {}
 	}
 	if deps.Point == nil {
 		deps.Point = func(string) {}
@@ -237,6 +242,7 @@ func (c *Courier) run(ctx context.Context, once bool) error {
 	front.Go(func() { c.scanAll(stop, once) })
 	if !once {
 		front.Go(func() { c.sweepAll(stop) })
+		front.Go(func() { c.door.keep(stop) })
 	}
 	dispatched := make(chan struct{})
 	go func() {

@@ -15,30 +15,50 @@ const (
 	doorCap   = time.Minute
 )
 
-// door is the courier's side of the gate: nothing is sent but through it. It is passed when the first file waits, and
-// again whenever an answer puts the credentials in doubt; meanwhile everybody waits.
+// door is the courier's side of the gate: nothing is sent but through it. It is passed when the first file waits (a
+// courier that runs passes it at the start, so that a wrong key is told before there is a file), and again whenever
+// an answer puts the credentials in doubt; meanwhile everybody waits.
 type door struct {
 	c *Courier
 
 	pass   sync.Mutex    // one pass at a time
 	nudged chan struct{} // a pause between two passes ends early
+	shut   chan struct{} // it was shut after it had been open
 
 	mu      sync.Mutex
-	gen     uint64 // of the pass that opened it; 0 before the first
+	gen     uint64 // of the pass that opened it; 0 before the first, and then patience counts
 	open    bool
 	sender  Sender
 	report  *gate.Report
 	trouble time.Time // since when it can't be passed
-	sent    bool      // something was sent since the start: patience counts from now on
 }
 
-func newDoor(c *Courier) *door { return &door{c: c, nudged: make(chan struct{}, 1)} }
+func newDoor(c *Courier) *door {
+	return &door{c: c, nudged: make(chan struct{}, 1), shut: make(chan struct{}, 1)}
+}
 
 // peek returns the sender if the door is open.
 func (d *door) peek() (Sender, uint64, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.sender, d.gen, d.open
+}
+
+// keep passes the gate at the start and whenever the door was shut, though no file may wait.
+func (d *door) keep(ctx context.Context) {
+	for {
+		if err := d.wait(ctx); err != nil {
+			if !ended(err) {
+				d.c.stopWith(err)
+			}
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.shut:
+		}
+	}
 }
 
 // wait returns when the door is open, passing the gate if need be. Its error ends everything: the gate was not passed
@@ -53,15 +73,20 @@ func (d *door) wait(ctx context.Context) error {
 		if _, _, open := d.peek(); open {
 			return nil
 		}
-		report := d.c.Gate.Pass(ctx, gate.Full)
-		if ctx.Err() != nil {
-			return ctx.Err()
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		report := d.c.Gate.Pass(ctx, d.depth())
+		if err := ctx.Err(); err != nil {
+			return err
 		}
 		if err := d.note(&report); err == nil {
 			return nil
 		} else if d.final() {
+			d.c.Gated(report, true)
 			return err
 		}
+		d.c.Gated(report, false)
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -69,6 +94,16 @@ func (d *door) wait(ctx context.Context) error {
 		case <-time.After(pause):
 		}
 	}
+}
+
+// depth is how much a pass asks: everything at first, afterwards what an answer may have put in doubt.
+func (d *door) depth() gate.Depth {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.gen == 0 {
+		return gate.Full
+	}
+	return gate.Quick
 }
 
 // note keeps a report: it opens the door, or says why not.
@@ -79,15 +114,26 @@ func (d *door) note(report *gate.Report) error {
 	if report.Passed {
 		d.gen++
 		d.open, d.sender, d.trouble = true, d.c.Sender(), time.Time{}
-		d.c.Log.Info("gate passed")
+		d.c.Gated(*report, false)
 		return nil
 	}
-	d.open = false
+	d.close()
 	if d.trouble.IsZero() {
 		d.trouble = d.c.Now()
 	}
-	d.c.Log.Error("gate not passed; nothing is sent")
 	return &GateError{Report: *report}
+}
+
+// close shuts the door; called with the lock held.
+func (d *door) close() {
+	if !d.open {
+		return
+	}
+	d.open = false
+	select {
+	case d.shut <- struct{}{}:
+	default:
+	}
 }
 
 // final says whether a gate that is not passed is the end.
@@ -97,7 +143,7 @@ func (d *door) final() bool {
 	if d.c.set.Wait {
 		return false
 	}
-	return !d.sent || d.c.Now().Sub(d.trouble) >= d.c.set.Patience
+	return d.gen == 0 || d.c.Now().Sub(d.trouble) >= d.c.set.Patience
 }
 
 // doubt shuts the door because an answer to a request of this generation tells of the credentials. A newer pass has
@@ -106,15 +152,8 @@ func (d *door) doubt(gen uint64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.gen == gen {
-		d.open = false
+		d.close()
 	}
-}
-
-// carried notes that something was sent.
-func (d *door) carried() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.sent = true
 }
 
 // status is what the gate said last, or nil.
@@ -144,8 +183,8 @@ func (c *Courier) Recheck(ctx context.Context, depth gate.Depth) {
 	if ctx.Err() != nil {
 		return
 	}
-	if err := d.note(&report); err != nil && !c.set.Wait && c.set.Patience <= 0 {
-		c.stopWith(err)
+	if err := d.note(&report); err != nil { // from now on it is waited for, by who keeps it
+		c.Gated(report, false)
 	}
 	c.hand.wake()
 }

@@ -17,14 +17,17 @@ type Status struct {
 	Schema    string    `json:"schema"`
 	Generated time.Time `json:"generated"`
 	Running   bool      `json:"running"`
+	Command   string    `json:"command,omitempty"` // that runs: run or upload
 	PID       int       `json:"pid,omitempty"`
 	// Since is when the run began, or, when nothing runs, when the journal was last written.
 	Since      time.Time        `json:"since"`
 	Bucket     string           `json:"bucket"`
 	Prefix     string           `json:"prefix"`
 	State      string           `json:"state"`
-	Counts     map[string]Count `json:"counts"` // by state
+	Counts     map[string]Count `json:"counts"`                   // by state
+	Oldest     *time.Time       `json:"oldest_pending,omitempty"` // when the file that waits longest was accepted
 	Inferred   int64            `json:"inferred"`
+	Conflicts  int64            `json:"conflicts"` // files that met another object at their key
 	Unsettled  int64            `json:"unsettled"` // sent, and the local file could not be settled yet
 	Gate       *GateStatus      `json:"gate,omitempty"`
 	Transfers  int              `json:"transfers,omitempty"` // that may run at once now
@@ -38,6 +41,18 @@ type Status struct {
 	Quarantine []Aside          `json:"quarantine"`
 	More       int64            `json:"quarantine_more,omitempty"` // that are not listed
 }
+
+// Stages are the states of a file in the order in which it passes them, as [Status.Counts] names them.
+func Stages() []string {
+	names := make([]string, 0, len(journal.States))
+	for _, state := range journal.States {
+		names = append(names, state.String())
+	}
+	return names
+}
+
+// Quarantined is how many files are in quarantine.
+func (s Status) Quarantined() int64 { return s.Counts[journal.Quarantined.String()].Files }
 
 // Count is a number of files and their bytes.
 type Count struct {
@@ -103,6 +118,10 @@ func (c *Courier) Status() (Status, error) {
 		return s, err
 	}
 	s.Running, s.PID, s.Since = true, os.Getpid(), c.began.UTC()
+	s.Command = "run"
+	if c.once {
+		s.Command = "upload"
+	}
 	s.Bucket, s.Prefix = c.set.Bucket, c.set.Prefix
 	open, report, since := c.door.status()
 	s.Gate = &GateStatus{Open: open, Report: report}
@@ -146,6 +165,14 @@ func Stored(j *journal.Journal, now time.Time) (Status, error) {
 	}
 	if err := j.Trouble(); err != nil {
 		s.Journal = err.Error()
+	}
+	open, err := j.Open(0, 1)
+	if err != nil {
+		return s, err
+	}
+	if len(open) > 0 {
+		at := time.Unix(0, open[0].Added).UTC()
+		s.Oldest = &at
 	}
 	list, err := j.Quarantine(0, mostListed)
 	for _, e := range list {

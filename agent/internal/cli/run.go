@@ -1,0 +1,258 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/spf13/cobra"
+
+	"buzon/agent/internal/config"
+	"buzon/agent/internal/report"
+	"buzon/agent/internal/send/courier"
+	"buzon/agent/internal/send/gate"
+	"buzon/agent/internal/send/journal"
+	"buzon/agent/internal/serve"
+)
+
+func newRun(a *app) *cobra.Command {
+	var flags *configFlags
+	cmd := &cobra.Command{
+		Use:         "run",
+		Short:       a.words.Text("cli.run-short"),
+		Long:        a.words.Text("cli.run-long"),
+		Args:        noArgs,
+		Annotations: map[string]string{logLevel: "info"},
+		RunE:        func(cmd *cobra.Command, _ []string) error { return runRun(cmd.Context(), a, flags) },
+	}
+	flags = a.addConfigFlags(cmd, false)
+	return cmd
+}
+
+// runRun watches the outboxes and sends, until the context ends.
+func runRun(ctx context.Context, a *app, flags *configFlags) (err error) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	c, err := flags.load(a, "bucket", "state", "outboxes")
+	if err != nil {
+		return err
+	}
+	s, err := a.openFolders(watched(c))
+	if err != nil {
+		return a.sendError(c, err)
+	}
+	j, err := a.openJournal(c, false)
+	if err != nil {
+		return errors.Join(a.sendError(c, err), s.close())
+	}
+	defer func() { err = errors.Join(err, j.Close()) }()
+	r := &runner{app: a, flags: flags, journal: j, reload: merge(ctx, hangup, watchFile(ctx, c.File))}
+	if err := r.use(c, s); err != nil {
+		return errors.Join(a.sendError(c, err), s.close())
+	}
+	control, err := serve.Listen(c.State, a.handlers(c, j, r.current.Load))
+	if err != nil {
+		return errors.Join(err, s.close())
+	}
+	defer func() { err = errors.Join(err, control.Close()) }()
+	a.notify(daemon.SdNotifyReady)
+	defer a.notify(daemon.SdNotifyStopping)
+	go r.watchdog(ctx)
+	err = r.run(ctx)
+	if err != nil {
+		return a.sendError(r.config, err)
+	}
+	a.log.Info("stopped")
+	return nil
+}
+
+// watched are the configured outboxes.
+func watched(c *config.Config) []folder {
+	var list []folder
+	for _, o := range c.Outboxes {
+		list = append(list, folder{Outbox: o})
+	}
+	return list
+}
+
+// runner holds what a reload replaces.
+type runner struct {
+	*app
+	flags   *configFlags
+	journal *journal.Journal
+	reload  <-chan string // why
+	config  *config.Config
+	sending *sending
+	current atomic.Pointer[courier.Courier]
+	told    gateTold
+}
+
+// use joins the rooms by a configuration.
+func (r *runner) use(c *config.Config, s *sending) error {
+	if err := s.join(r.app, c, r.journal, r.gated); err != nil {
+		return err
+	}
+	r.config, r.sending = c, s
+	r.current.Store(s.courier)
+	return nil
+}
+
+// run runs one courier after the other, each until the configuration changes.
+func (r *runner) run(ctx context.Context) error {
+	for {
+		c, s, err := r.one(ctx)
+		if err != nil || s == nil {
+			return err
+		}
+		if err := r.use(c, s); err != nil {
+			return errors.Join(err, s.close())
+		}
+		r.log.Info("configuration is in force", "file", c.File)
+		r.notify(daemon.SdNotifyReady)
+	}
+}
+
+// one runs the current courier. When the configuration was changed for a good one it returns that with its folders.
+func (r *runner) one(ctx context.Context) (next *config.Config, with *sending, err error) {
+	s := r.sending
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for _, o := range s.outboxes {
+		r.log.Info("watching outbox", "path", o.Path, "bucket", r.config.Bucket, "prefix", r.config.Prefix, "settle", string(o.Settle))
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.courier.Run(ctx) }()
+	go s.gate.Watch(ctx, func(depth gate.Depth) { s.courier.Recheck(ctx, depth) })
+	defer func() { err = errors.Join(err, s.close()) }()
+	pulse := time.NewTicker(pulseEvery)
+	defer pulse.Stop()
+	var before courier.Tally
+	for {
+		select {
+		case err := <-ended:
+			return nil, nil, err
+		case <-pulse.C:
+			before = r.beat(s.courier, before)
+		case why := <-r.reload:
+			c, fresh, err := r.reread(why)
+			if err != nil {
+				r.log.Error("new configuration can't be used; the old one stays in force", "reason", r.oneLine(err))
+				continue
+			}
+			r.notify(daemon.SdNotifyReloading + "\n" + daemon.SdNotifyMonotonicUsec())
+			cancel()
+			if err := <-ended; err != nil {
+				return nil, nil, errors.Join(err, fresh.close())
+			}
+			return c, fresh, nil
+		}
+	}
+}
+
+// reread reads the configuration again, and opens what it names, so that a bad one is known before the old one goes.
+func (r *runner) reread(why string) (*config.Config, *sending, error) {
+	r.log.Info("reading the configuration again", "why", why)
+	c, err := r.flags.load(r.app, "bucket", "state", "outboxes")
+	if err != nil {
+		return nil, nil, err
+	}
+	if c.State != r.config.State {
+		return nil, nil, sentence("cli.reload-state", "old", r.config.State, "new", c.State)
+	}
+	s, err := r.openFolders(watched(c))
+	return c, s, err
+}
+
+// oneLine is the sentences for err, for a log.
+func (r *runner) oneLine(err error) string {
+	var e *exitError
+	if errors.As(err, &e) {
+		err = e.err
+	}
+	return strings.ReplaceAll(strings.Join(r.sentences(err), " "), "\n", " ")
+}
+
+// pulseEvery is how often the log tells what was sent, if anything was.
+const pulseEvery = time.Minute
+
+// beat logs what happened since the last time.
+func (r *runner) beat(c *courier.Courier, before courier.Tally) courier.Tally {
+	t := c.Tally()
+	if t.Sent != before.Sent || t.Quarantined != before.Quarantined {
+		n := r.journal.Counts()
+		r.log.Info("sent", "files", t.Sent-before.Sent, "bytes", t.SentBytes-before.SentBytes,
+			"waiting", n.Files[journal.Pending]+n.Files[journal.Sending], "quarantined", n.Files[journal.Quarantined])
+	}
+	return t
+}
+
+// gateTold is what the log was told of the gate last, so that a fault that lasts is not told at every try.
+type gateTold struct {
+	outcome gate.Outcome
+	at      time.Time
+}
+
+// gateAgain is how often a fault of the gate that lasts is told again.
+const gateAgain = time.Hour
+
+// gated logs how a pass of the gate ended. It is called by one goroutine at a time.
+func (r *runner) gated(seen gate.Report, final bool) {
+	first := seen.First()
+	if first == nil {
+		if r.told.outcome != "" || r.told.at.IsZero() {
+			r.log.Info("gate passed", "identity", arnOf(seen), "key", seen.Source.Key)
+			for _, w := range report.CheckWarnings(r.words, seen) {
+				r.log.Warn("gate", "warning", strings.ReplaceAll(w, "\n", " "))
+			}
+		}
+		r.told = gateTold{at: seen.Time}
+		return
+	}
+	if r.told.outcome == first.Outcome && seen.Time.Sub(r.told.at) < gateAgain || final {
+		return // what is final is told at the end
+	}
+	r.told = gateTold{first.Outcome, seen.Time}
+	r.log.Error("gate not passed; nothing is sent, nothing is lost", "check", string(first.ID), "outcome", string(first.Outcome),
+		"why", strings.ReplaceAll(report.Waiting(r.words, seen), "\n", " "))
+}
+
+func arnOf(r gate.Report) string {
+	if r.Identity == nil {
+		return ""
+	}
+	return r.Identity.ARN
+}
+
+// notify tells systemd, where it listens.
+func (a *app) notify(state string) {
+	if _, err := daemon.SdNotify(false, state); err != nil {
+		a.log.Debug("systemd was not told", "error", err)
+	}
+}
+
+// watchdog tells systemd, where it asks for it, that the journal still answers.
+func (r *runner) watchdog(ctx context.Context) {
+	every, err := daemon.SdWatchdogEnabled(false)
+	if err != nil || every <= 0 {
+		return
+	}
+	ticker := time.NewTicker(every / 2)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			if _, err := r.current.Load().Status(); err == nil {
+				r.notify(daemon.SdNotifyWatchdog)
+			}
+		}
+	}
+}

@@ -1,0 +1,217 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"buzon/scripts/load/s3server"
+)
+
+// running is an `agent run` in this process.
+type running struct {
+	*host
+	cancel context.CancelFunc
+	ended  chan int
+	mu     sync.Mutex
+	out    bytes.Buffer
+}
+
+func (r *running) Write(b []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.out.Write(b)
+}
+
+func (r *running) log() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.out.String()
+}
+
+// start runs the agent on an outbox until the test ends; more is configuration.
+func (h *host) start(more string) *running {
+	h.t.Helper()
+	h.files("out")
+	if err := os.MkdirAll(h.file("out"), 0o755); err != nil {
+		h.t.Fatal(err)
+	}
+	h.settings("outboxes:\n  - path: " + h.file("out") + "\n    quiet: 50ms\n" + more)
+	return h.startAsIs()
+}
+
+func (h *host) startAsIs() *running {
+	h.t.Helper()
+	ctx, cancel := context.WithCancel(h.t.Context())
+	r := &running{host: h, cancel: cancel, ended: make(chan int, 1)}
+	go func() {
+		r.ended <- Main(ctx, []string{"run", "--config", h.file("agent.yaml")}, strings.NewReader(""), r, r, os.Environ())
+	}()
+	h.t.Cleanup(func() {
+		cancel()
+		r.stopped()
+		if h.t.Failed() {
+			h.t.Log(r.log())
+		}
+	})
+	return r
+}
+
+// stopped waits for the end and gives the exit code.
+func (r *running) stopped() int {
+	select {
+	case code := <-r.ended:
+		r.ended <- code
+		return code
+	case <-time.After(time.Minute):
+		r.t.Error("the agent does not end")
+		return -1
+	}
+}
+
+// until waits for something to become true.
+func (h *host) until(what string, true_ func() bool) {
+	h.t.Helper()
+	deadline := time.After(30 * time.Second)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !true_() {
+		select {
+		case <-deadline:
+			h.t.Fatalf("it does not come to pass that %s", what)
+		case <-tick.C:
+		}
+	}
+}
+
+func (h *host) arrived(key string) func() bool {
+	return func() bool { _, ok := h.server.Object(inbox, prefix+key); return ok }
+}
+
+// status asks for the status as JSON.
+func (h *host) status() (code int, s struct {
+	Running bool
+	Command string
+	PID     int
+	Counts  map[string]struct{ Files, Bytes int64 }
+	Gate    struct{ Open bool }
+}) {
+	h.t.Helper()
+	code, out, errs := h.run("en", "status", "--config", h.file("agent.yaml"), "--format", "json")
+	if err := json.Unmarshal([]byte(out), &s); err != nil {
+		h.t.Fatalf("%v\n%s%s", err, out, errs)
+	}
+	return code, s
+}
+
+func TestRunSendsWhatAppears(t *testing.T) {
+	h := newHost(t, s3server.Options{})
+	r := h.start("")
+	h.files("out", "early.txt")
+	h.until("a file arrives", h.arrived("early.txt"))
+	h.files("out", "new/folder/late.txt")
+	h.until("a file in a new folder arrives", h.arrived("new/folder/late.txt"))
+	h.until("both are settled", func() bool { _, s := h.status(); return s.Counts["settled"].Files == 2 })
+	code, s := h.status()
+	if code != 0 || !s.Running || s.Command != "run" || s.PID != os.Getpid() || !s.Gate.Open {
+		t.Errorf("status %d %+v", code, s)
+	}
+	if info, err := os.Stat(h.file("state/control.sock")); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("control socket: %v %v", info, err)
+	}
+	code, _, errs := h.upload(h.files("elsewhere", "x"))
+	if code != 2 || !strings.Contains(errs, "is in use by process") {
+		t.Errorf("upload on the same state: code %d\n%s", code, errs)
+	}
+	r.cancel()
+	if code := r.stopped(); code != 0 {
+		t.Errorf("stopped with %d", code)
+	}
+	if code, s := h.status(); code != 0 || s.Running || s.Counts["settled"].Files != 2 {
+		t.Errorf("afterwards: status %d %+v", code, s)
+	}
+}
+
+func TestRunStopsAtTheGateAndWaitsWhereAsked(t *testing.T) {
+	h := newHost(t, s3server.Options{})
+	h.server.SetIdentities()
+	if code := h.start("").stopped(); code != 3 {
+		t.Errorf("stop: code %d", code)
+	}
+	r := h.start("identity:\n  on_problem: wait\n  expect: " + vm01 + "\n")
+	h.files("out", "a.txt")
+	h.until("the gate's refusal is told", func() bool { return strings.Contains(r.log(), "gate not passed") })
+	if h.arrived("a.txt")() {
+		t.Error("a file was sent")
+	}
+	h.server.SetIdentities(s3server.Uploader)
+	h.key(s3server.Uploader) // its file changed: it is tried at once
+	h.until("the file arrives", h.arrived("a.txt"))
+}
+
+func TestRunTakesUpANewKey(t *testing.T) {
+	h := newHost(t, s3server.Options{})
+	r := h.start("")
+	h.files("out", "a.txt")
+	h.until("a file arrives", h.arrived("a.txt"))
+	second := s3server.Uploader
+	second.AccessKey, second.Secret = "AKIASECONDSECOND0000", "second/second/second/second/second/second"
+	h.server.SetIdentities(second) // the old one is gone before the new one is known here
+	h.files("out", "b.txt")
+	h.until("the gate shuts", func() bool { return strings.Contains(r.log(), "gate not passed") })
+	h.key(second)
+	h.until("the file arrives with the new key", h.arrived("b.txt"))
+	h.until("all is settled", func() bool { _, s := h.status(); return s.Counts["settled"].Files == 2 })
+}
+
+func TestRunReadsItsConfigurationAgain(t *testing.T) {
+	h := newHost(t, s3server.Options{})
+	r := h.start("")
+	h.files("out", "a.txt")
+	h.until("a file arrives", h.arrived("a.txt"))
+	// A bad one is told, and the old one stays.
+	h.settings("outboxes:\n  - path: " + h.file("nowhere") + "\n")
+	h.until("the bad configuration is told", func() bool { return strings.Contains(r.log(), "the old one stays in force") })
+	h.files("out", "b.txt")
+	h.until("the old outbox still works", h.arrived("b.txt"))
+	// A good one is used.
+	h.files("second", "c.txt")
+	h.settings("outboxes:\n  - path: " + h.file("second") + "\n    quiet: 50ms\n    key: \"again/{name}{ext}\"\n")
+	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	h.until("the new outbox works", h.arrived("again/c.txt"))
+}
+
+func TestStatusAndRetryOfTheQuarantine(t *testing.T) {
+	h := newHost(t, s3server.Options{Allow: func(who s3server.Identity, action, bucket, key string) bool {
+		return s3server.WriteOnly(inbox, prefix)(who, action, bucket, key) && !strings.HasSuffix(key, "denied.txt")
+	}})
+	dir := h.files("out", "good.txt", "denied.txt")
+	h.settings("tries: 2\n")
+	code, out, _ := h.upload(dir)
+	if code != 1 || !strings.Contains(out, "denied.txt: S3 denies this file") {
+		t.Errorf("upload: %d\n%s", code, out)
+	}
+	h.holds("good.txt", "good.txt")
+	code, out, _ = h.run("en", "status", "--config", h.file("agent.yaml"))
+	if code != 1 || !strings.Contains(out, "1 file is in quarantine") || !strings.Contains(out, filepath.Join(dir, "denied.txt")) || !strings.Contains(out, "AccessDenied") {
+		t.Errorf("status: %d\n%s", code, out)
+	}
+	if code, out, _ := h.run("en", "retry", "--config", h.file("agent.yaml"), filepath.Join(dir, "good.txt")); code != 1 || !strings.Contains(out, "0 files") {
+		t.Errorf("retry of a file that is not there: %d\n%s", code, out)
+	}
+	if code, out, _ := h.run("en", "retry", "--config", h.file("agent.yaml"), filepath.Join(dir, "denied.txt")); code != 0 || !strings.Contains(out, "1 file left quarantine") {
+		t.Errorf("retry: %d\n%s", code, out)
+	}
+	if code, s := h.status(); code != 0 || s.Counts["pending"].Files != 1 {
+		t.Errorf("after retry: %d %+v", code, s)
+	}
+}
