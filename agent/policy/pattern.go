@@ -173,3 +173,7 @@ func Segments(pattern string) []string {
 	}
 	return append(parts, pattern[start:])
 }
+
+// IsAccount reports whether a segment of an ARN names an account: twelve digits,
+// or a symbol that may turn out to be an account.
+func IsAccount(s string) bool { return accountID.MatchString(s) || HasSymbol(s) }

@@ -32,7 +32,7 @@ func (e *Evaluator) request(req Request) *request {
 				r.account = e.owner(r.bucketARN)
 			}
 			r.bucketAccount = r.account
-		} else if r.account == "" && parts[4] != "aws" && !strings.Contains(parts[4], "*") {
+		} else if r.account == "" && policy.IsAccount(parts[4]) {
 			r.account = parts[4]
 		}
 		if rest, ok := strings.CutPrefix(parts[5], "accesspoint/"); ok && parts[2] == "s3" {

@@ -1,41 +1,182 @@
 package reach
 
-import "buzon/agent/policy"
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"buzon/agent/policy"
+)
 
 // Engine answers questions about one set. It may not be used by two goroutines
 // at once.
 type Engine struct {
-	set  *policy.Set
-	opts Options
+	set    *policy.Set
+	opts   Options
+	budget Budget
+	space  *Space
+	now    time.Time
+
+	partition   string
+	account     string // the ARN of the principal's account
+	role        string // the ARN of the role, of whose sessions one asks
+	bucket      string // the ARN of the bucket in question, "" where there is none
+	root        bool
+	fixed       map[string][]string
+	symbolChars string
+
+	omitted  map[policy.Reference]bool
+	noDenies map[int]bool
+	limits   limits
+
+	wide, narrow *view
+	places       map[placeKey][]*place
+	templates    map[string][]*place
+	looked       int // boxes looked at in the search that is under way
 }
 
-// Space keeps automata and compiled patterns between engines.
-type Space struct{}
-
-// NewSpace makes an empty Space.
-func NewSpace() *Space { return &Space{} }
+// limits are the layers that have to allow, whatever else does.
+type limits struct {
+	boundary, session bool
+	levels            []string // of SCPs
+}
 
 // New makes an engine for a set. The set may not change afterwards.
-func New(set *policy.Set, opts Options) *Engine { return &Engine{set: set, opts: opts} }
-
-// Find looks for an allowed request.
-func (e *Engine) Find(q Question) Answer {
-	return Answer{Kind: Unknown, Doubts: []Doubt{{Reason: NotModelled, Reference: policy.Reference{Source: -1, Statement: -1}}}}
+func New(set *policy.Set, opts Options) *Engine {
+	s := &set.Subject
+	e := &Engine{
+		set: set, opts: opts, budget: opts.Budget, space: opts.Space, now: opts.Now,
+		partition: s.Partition, root: s.Type == policy.Root, fixed: fixedKeys(s),
+		omitted: map[policy.Reference]bool{}, noDenies: map[int]bool{},
+		places: map[placeKey][]*place{}, templates: map[string][]*place{},
+	}
+	if e.budget.States == 0 {
+		e.budget.States = DefaultBudget.States
+	}
+	if e.budget.Boxes == 0 {
+		e.budget.Boxes = DefaultBudget.Boxes
+	}
+	if e.space == nil {
+		e.space = NewSpace()
+	}
+	if e.now.IsZero() {
+		e.now = time.Now()
+	}
+	if e.partition == "" {
+		e.partition = "aws"
+	}
+	e.account = "arn:" + e.partition + ":iam::" + s.Account + ":root"
+	switch s.Type {
+	case policy.Role:
+		e.role = s.ARN
+	case policy.RoleSession:
+		e.role = e.fixed["aws:principalarn"][0]
+	case policy.User, policy.FederatedUser, policy.Root:
+	}
+	if set.Bucket != "" {
+		e.bucket = e.bucketARN(set.Bucket)
+	}
+	var symbols []rune
+	for r := range set.Symbols {
+		symbols = append(symbols, r)
+	}
+	slices.Sort(symbols)
+	e.symbolChars = string(symbols)
+	for _, r := range opts.Without.Statements {
+		e.omitted[r] = true
+	}
+	for _, i := range opts.Without.Denies {
+		e.noDenies[i] = true
+	}
+	e.limits = e.layers()
+	return e
 }
 
-// Covers tells whether there is one environment in which every resource of the
-// glob is allowed for each of the calls.
-func (e *Engine) Covers(glob string, calls []Call) Coverage {
-	return Coverage{Kind: Open, Doubts: []Doubt{{Reason: NotModelled, Reference: policy.Reference{Source: -1, Statement: -1}}}}
+func (e *Engine) bucketARN(name string) string { return "arn:" + e.partition + ":s3:::" + name }
+
+// leftOut tells whether the sources of a kind are left out wholly.
+func (e *Engine) leftOut(k policy.Kind) bool { return slices.Contains(e.opts.Without.Kinds, k) }
+
+func (e *Engine) layers() limits {
+	var l limits
+	for i := range e.set.Sources {
+		src := &e.set.Sources[i]
+		if src.Document == nil || e.leftOut(src.Kind) {
+			continue
+		}
+		switch src.Kind {
+		case policy.Boundary:
+			l.boundary = true
+		case policy.Session:
+			l.session = true
+		case policy.SCP:
+			if !slices.Contains(l.levels, src.Level) {
+				l.levels = append(l.levels, src.Level)
+			}
+		case policy.UserInline, policy.UserManaged, policy.GroupInline, policy.GroupManaged, policy.RoleInline,
+			policy.RoleManaged, policy.Trust, policy.BucketPolicy, policy.AccessPoint, policy.KeyPolicy, policy.RCP:
+		}
+	}
+	return l
 }
 
-// Grants lists what the Allow statements grant in effect.
-func (e *Engine) Grants() []Grant { return nil }
+// wideView is made on first use; begin sets the budget of what is done with it.
+func (e *Engine) wideView() *view {
+	if e.wide == nil {
+		e.wide = e.newView(true)
+	}
+	return e.wide
+}
 
-// Stopped tells what keeps a request from being allowed; empty if it is allowed.
-func (e *Engine) Stopped(w Witness) Stops { return Stops{} }
+func (e *Engine) narrowView() *view {
+	if e.narrow == nil {
+		e.narrow = e.newView(false)
+	}
+	return e.narrow
+}
 
-// Contains tells whether a request lies in the set of what is allowed, and
-// whether such a request can occur at all (a condition key that the action never
-// has, two keys that exclude each other). For tests.
-func (e *Engine) Contains(w Witness) (inside, possible bool) { return true, true }
+// begin starts a new piece of work.
+func (e *Engine) begin() {
+	e.space.limit = e.budget.States
+	e.looked = 0
+}
+
+// look counts one box.
+func (e *Engine) look() {
+	if e.looked++; e.looked > e.budget.Boxes {
+		panic(overBudget{})
+	}
+}
+
+// within does a piece of work, and tells whether it stayed within the budget.
+func (e *Engine) within(work func()) (ok bool) {
+	defer func() {
+		if r := recover(); r != nil {
+			if _, over := r.(overBudget); !over {
+				panic(r)
+			}
+			ok = false
+		}
+	}()
+	e.begin()
+	work()
+	return true
+}
+
+// nowhere is the reference of a doubt that hangs on no single statement.
+var nowhere = policy.Reference{Source: -1, Statement: -1}
+
+// defaultOf is what a request holds under a key that isn't fixed, unless it says
+// otherwise: the tags of a role, which its sessions can replace.
+func (e *Engine) defaultOf(key string) (string, bool) {
+	name, ok := strings.CutPrefix(key, "aws:principaltag/")
+	if !ok {
+		return "", false
+	}
+	for tag, value := range e.set.Subject.Tags {
+		if strings.EqualFold(tag, name) {
+			return value, true
+		}
+	}
+	return "", false
+}

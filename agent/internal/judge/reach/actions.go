@@ -1,0 +1,238 @@
+package reach
+
+import (
+	"strings"
+	"sync"
+
+	"buzon/agent/internal/judge/catalogue"
+	"buzon/agent/policy"
+)
+
+// index numbers the actions of the catalogue.
+type index struct {
+	actions []catalogue.Action
+	number  map[string]int32 // by lower-case name
+	ranges  map[string][2]int32
+	lower   []string
+	kinds   []int32 // of each action: the number of its list of resource types
+	keys    []int32 // of each action: the number of its list of condition keys
+}
+
+var actionIndex = sync.OnceValue(func() *index {
+	x := &index{actions: catalogue.Match("*"), number: map[string]int32{}, ranges: map[string][2]int32{}}
+	for i, a := range x.actions {
+		x.lower = append(x.lower, lower(a.Name))
+		x.number[x.lower[i]] = int32(i)
+		r, ok := x.ranges[a.Service]
+		if !ok {
+			r[0] = int32(i)
+		}
+		r[1] = int32(i + 1)
+		x.ranges[a.Service] = r
+	}
+	x.kinds = numbered(x.actions, func(a *catalogue.Action) *catalogue.ResourceType { return first(a.Resources) })
+	x.keys = numbered(x.actions, func(a *catalogue.Action) *string { return first(a.Keys) })
+	return x
+})
+
+// first tells lists of the catalogue apart, which shares equal ones.
+func first[T any](list []T) *T {
+	if len(list) == 0 {
+		return nil
+	}
+	return &list[0]
+}
+
+// numbered gives the same number to actions that share a list.
+func numbered[T any](actions []catalogue.Action, list func(*catalogue.Action) *T) []int32 {
+	out := make([]int32, len(actions))
+	seen := map[*T]int32{}
+	for i := range actions {
+		at := list(&actions[i])
+		n, ok := seen[at]
+		if !ok {
+			n = int32(len(seen))
+			seen[at] = n
+		}
+		out[i] = n
+	}
+	return out
+}
+
+// actionSet is a set of actions of the catalogue, and, by patterns, of those that
+// it doesn't know.
+type actionSet struct {
+	known    []uint64
+	patterns [][]token // of a statement: folded, over the whole name
+	shown    []string  // the patterns as they are written
+	not      bool
+	all      bool
+}
+
+func (s *actionSet) join(o actionSet) {
+	if s.known == nil {
+		s.known = make([]uint64, len(o.known))
+	}
+	for i, w := range o.known {
+		s.known[i] |= w
+	}
+}
+
+func (s *actionSet) has(i int32) bool { return s.known[i/64]>>(i%64)&1 == 1 }
+
+// actionsOf is the set of actions that a statement matches, under its reading. A
+// symbol of a template in the name of an action can be any text.
+func (s *Space) actionsOf(st *stmt) actionSet {
+	x := actionIndex()
+	set := actionSet{known: make([]uint64, (len(x.actions)+63)/64), not: st.st.NotAction, all: st.all}
+	fill := func(from, to int32) {
+		for i := from; i < to; i++ {
+			set.known[i/64] |= 1 << (i % 64)
+		}
+	}
+	if st.all {
+		fill(0, int32(len(x.actions)))
+		return set
+	}
+	b := st.b
+	if set.not {
+		b = may + must - b
+	}
+	for _, text := range st.st.Actions {
+		pattern := lower(text.Value)
+		if pattern == "*:*" {
+			pattern = "*"
+		}
+		if policy.HasSymbol(pattern) {
+			if b == must {
+				continue
+			}
+			pattern = strings.Map(func(r rune) rune {
+				if policy.IsSymbol(r) {
+					return '*'
+				}
+				return r
+			}, pattern)
+		}
+		set.patterns, set.shown = append(set.patterns, actionTokens(pattern)), append(set.shown, text.Value)
+		if pattern == "*" {
+			fill(0, int32(len(x.actions)))
+			continue
+		}
+		for _, i := range s.matching(pattern) {
+			set.known[i/64] |= 1 << (i % 64)
+		}
+	}
+	if set.not {
+		for i := range set.known {
+			set.known[i] = ^set.known[i]
+		}
+		if extra := len(x.actions) % 64; extra > 0 {
+			set.known[len(set.known)-1] &= 1<<extra - 1
+		}
+	}
+	return set
+}
+
+func actionTokens(pattern string) []token {
+	var list []token
+	for _, r := range pattern {
+		switch r {
+		case '*':
+			list = append(list, token{kind: run})
+		case '?':
+			list = append(list, token{kind: one})
+		default:
+			list = append(list, token{kind: char, r: r})
+		}
+	}
+	return list
+}
+
+// matching lists the numbers of the actions that a pattern covers.
+func (s *Space) matching(pattern string) []int32 {
+	if list, ok := s.actions[pattern]; ok {
+		return list
+	}
+	x := actionIndex()
+	list := []int32{}
+	prefix, rest, _ := strings.Cut(pattern, ":")
+	switch {
+	case !strings.ContainsAny(pattern, "*?"):
+		if i, ok := x.number[pattern]; ok {
+			list = append(list, i)
+		}
+	case !strings.ContainsAny(prefix, "*?"):
+		r := x.ranges[prefix]
+		for i := r[0]; i < r[1]; i++ {
+			if strings.Trim(rest, "*") == "" || globs(actionTokens(rest), lower(x.actions[i].Name)[len(prefix)+1:]) {
+				list = append(list, i)
+			}
+		}
+	default:
+		for i := range x.actions {
+			if globs(actionTokens(pattern), lower(x.actions[i].Name)) {
+				list = append(list, int32(i))
+			}
+		}
+	}
+	s.actions[pattern] = list
+	return list
+}
+
+// globs matches a list of tokens against a text, going back to the last run.
+func globs(list []token, text string) bool {
+	runes := []rune(text)
+	p, i, star, mark := 0, 0, -1, 0
+	for i < len(runes) {
+		switch {
+		case p < len(list) && list[p].kind == run:
+			star, mark = p, i
+			p++
+		case p < len(list) && (list[p].kind == one || list[p].r == runes[i]):
+			p++
+			i++
+		case star >= 0:
+			mark++
+			p, i = star+1, mark
+		default:
+			return false
+		}
+	}
+	for p < len(list) && list[p].kind == run {
+		p++
+	}
+	return p == len(list)
+}
+
+// matches tells whether the set has an action, given by its number or, where the
+// catalogue doesn't know it, by its name in lower case.
+func (s *actionSet) matches(a *asked) bool {
+	if a.number >= 0 {
+		return s.has(a.number)
+	}
+	if s.all {
+		return true
+	}
+	for _, p := range s.patterns {
+		if globs(p, a.lower) {
+			return !s.not
+		}
+	}
+	return s.not
+}
+
+// asked is one action of a question: of the catalogue, or an invented name.
+type asked struct {
+	name   string // as the question has it, for the answer
+	lower  string
+	shown  string // as a witness names it
+	number int32  // -1 if the catalogue doesn't know it
+}
+
+func (a *asked) entry() *catalogue.Action {
+	if a.number < 0 {
+		return nil
+	}
+	return &actionIndex().actions[a.number]
+}

@@ -1,0 +1,336 @@
+package reach
+
+import (
+	"encoding/binary"
+	"slices"
+	"strings"
+
+	"buzon/agent/policy"
+)
+
+// cell is an action (or many that nothing tells apart) at a place: there, every
+// statement is one box, and keys that are known are settled.
+type cell struct {
+	v      *view
+	scope  *scope
+	dims   []*dim
+	boxes  []box // of each statement of the view, where it is in it
+	ways   []way // of being allowed; the identity policies' first
+	denies []int
+	doubts []Doubt // statements that are inexact here
+}
+
+// way is a list of layers that must all allow; of a layer's statements one is
+// enough.
+type way []layer
+
+type layer struct {
+	kind  policy.Kind
+	stmts []int
+}
+
+// open tells whether every layer has a statement.
+func (w way) open() bool {
+	return !slices.ContainsFunc(w, func(l layer) bool { return len(l.stmts) == 0 })
+}
+
+// cellKey names a cell.
+type cellKey struct {
+	place *place
+	stmts string // that match the action
+	keys  string // which of the set's s3: keys the action can't have
+	given string // what the question fixes
+}
+
+// group is the actions of a question that no statement tells apart, and that
+// have the same places and keys.
+type group struct {
+	stmts   []int
+	key     cellKey
+	actions []int // indices of the question's
+	sample  *asked
+}
+
+// groupKey is what the actions of a group have in common.
+type groupKey struct {
+	low   uint64 // the first statements that match
+	rest  string
+	kinds int32
+	keys  string
+	own   int32 // set where an action stands alone
+}
+
+// groups divides the actions of a question.
+func (v *view) groups(list []asked, given string) []*group {
+	x := actionIndex()
+	seen := map[groupKey]*group{}
+	var out []*group
+	absent := map[int32]string{}
+	var more []byte
+	for i := range list {
+		a := &list[i]
+		k := groupKey{kinds: -1, own: -1}
+		more = more[:0]
+		for j, st := range v.stmts {
+			switch {
+			case !st.actions.matches(a):
+			case j < 64:
+				k.low |= 1 << j
+			default:
+				more = binary.AppendUvarint(more, uint64(j))
+			}
+		}
+		k.rest = string(more)
+		switch {
+		case a.number >= 0:
+			k.kinds = x.kinds[a.number]
+			if len(v.s3keys) > 0 {
+				n := x.keys[a.number]
+				s, ok := absent[n]
+				if !ok {
+					s = v.absentKeys(a)
+					absent[n] = s
+				}
+				k.keys = s
+			}
+		case strings.HasPrefix(a.lower, "s3:"):
+			k.kinds = -2
+		}
+		if v.naming || v.e.root && mends(a.lower) {
+			k.own = int32(i)
+		}
+		g := seen[k]
+		if g == nil {
+			g = &group{sample: a}
+			for j := range min(64, len(v.stmts)) {
+				if k.low>>j&1 == 1 {
+					g.stmts = append(g.stmts, j)
+				}
+			}
+			for rest := more; len(rest) > 0; {
+				j, n := binary.Uvarint(rest)
+				g.stmts, rest = append(g.stmts, int(j)), rest[n:]
+			}
+			var b []byte
+			for _, j := range g.stmts {
+				b = binary.AppendUvarint(b, uint64(j))
+			}
+			g.key = cellKey{stmts: string(b), keys: k.keys, given: given}
+			if k.own >= 0 {
+				g.key.keys += a.lower
+			}
+			seen[k] = g
+			out = append(out, g)
+		}
+		g.actions = append(g.actions, i)
+		if len(a.shown) < len(g.sample.shown) {
+			g.sample = a
+		}
+	}
+	return out
+}
+
+// matching lists the statements that match one action.
+func (v *view) matching(a *asked) []int {
+	var list []int
+	for j, st := range v.stmts {
+		if st.actions.matches(a) {
+			list = append(list, j)
+		}
+	}
+	return list
+}
+
+// absentKeys names those of the set's s3: keys that an action never has.
+func (v *view) absentKeys(a *asked) string {
+	entry := a.entry()
+	b := []byte{'-'}
+	if entry.Service == "s3" {
+		b[0] = 's'
+	}
+	for i, key := range v.s3keys {
+		if neverThere(key, entry) {
+			b = binary.AppendUvarint(b, uint64(i))
+		}
+	}
+	return string(b)
+}
+
+// mends tells whether an action is one of those that the root user of a bucket's
+// account can always do, whatever the bucket's policy says (S3 API Reference,
+// PutBucketPolicy).
+func mends(action string) bool {
+	switch action {
+	case "s3:getbucketpolicy", "s3:putbucketpolicy", "s3:deletebucketpolicy":
+		return true
+	}
+	return false
+}
+
+// cellOf makes the cell of a group at a place.
+func (v *view) cellOf(g *group, p *place, given map[string][]string) *cell {
+	key := g.key
+	key.place = p
+	if c, ok := v.cells[key]; ok {
+		return c
+	}
+	c := v.makeCell(g.sample, g.stmts, p, given)
+	v.cells[key] = c
+	return c
+}
+
+// here tells whether a statement speaks at a place.
+func (p *place) here(st *stmt) bool {
+	switch st.kind {
+	case policy.BucketPolicy:
+		return p.bucket != "" && (st.attached == "" || st.attached == p.bucket) || p.anyBucket && st.attached == ""
+	case policy.AccessPoint:
+		return st.attached != "" && p.pointARN == st.attached
+	case policy.KeyPolicy, policy.Trust:
+		return p.attached == st.attached
+	case policy.UserInline, policy.UserManaged, policy.GroupInline, policy.GroupManaged, policy.RoleInline,
+		policy.RoleManaged, policy.Boundary, policy.Session, policy.SCP, policy.RCP:
+	}
+	return true
+}
+
+// makeCell reads the statements that match an action at a place.
+func (v *view) makeCell(a *asked, stmts []int, p *place, given map[string][]string) *cell {
+	sc := &scope{view: v, place: p, action: a.entry(), given: given}
+	c := &cell{v: v, scope: sc}
+	type open struct { // a condition on a key that isn't fixed
+		stmt int
+		cond *cond
+		dim  int
+		pred int
+	}
+	var opens []open
+	var preds [][]*pred
+	dimOf := map[string]int{}
+	var keys []string
+	var left []int
+next:
+	for _, j := range stmts {
+		st := v.stmts[j]
+		if st.gone || !p.here(st) || !st.allow && st.kind == policy.BucketPolicy && v.e.root && mends(a.lower) && p.owner == v.e.set.Subject.Account {
+			continue
+		}
+		sc.at = j
+		from := len(opens)
+		for _, cd := range st.conds {
+			state := sc.state(cd.key)
+			if state.fixed {
+				var pr *pred
+				if len(state.values) > 0 && cd.Operator.Test != policy.Null {
+					pr = sc.predOf(st, cd)
+				}
+				if !cd.holds(pr, st.b, state.values) {
+					opens = opens[:from]
+					continue next
+				}
+				continue
+			}
+			dimension := dimensionOf(cd.key)
+			d, ok := dimOf[dimension]
+			if !ok {
+				d = len(preds)
+				dimOf[dimension] = d
+				preds, keys = append(preds, nil), append(keys, dimension)
+			}
+			o := open{j, cd, d, -1}
+			if cd.Operator.Test != policy.Null {
+				pr := sc.predOf(st, cd)
+				if o.pred = slices.Index(preds[d], pr); o.pred < 0 {
+					o.pred = len(preds[d])
+					preds[d] = append(preds[d], pr)
+				}
+			}
+			opens = append(opens, o)
+		}
+		left = append(left, j)
+	}
+	for d, key := range keys {
+		c.dims = append(c.dims, v.dimension(key, preds[d]))
+	}
+	c.boxes = make([]box, len(v.stmts))
+	at := 0
+	for _, j := range left {
+		st := v.stmts[j]
+		b := box{keys: make([]keyset, len(c.dims))}
+		for d := range c.dims {
+			b.keys[d] = c.dims[d].full
+		}
+		for at < len(opens) && opens[at].stmt < j {
+			at++
+		}
+		for ; at < len(opens) && opens[at].stmt == j; at++ {
+			o := opens[at]
+			d := c.dims[o.dim]
+			var in bits
+			if o.pred >= 0 {
+				in = d.bits[o.pred]
+			}
+			b.keys[o.dim] = b.keys[o.dim].and(o.cond.keyset(d, in, st.b))
+		}
+		if slices.ContainsFunc(b.keys, keyset.empty) {
+			continue
+		}
+		sc.at = j
+		b.res = v.e.space.and(p.shape, c.resources(st))
+		if b.res.empty() {
+			continue
+		}
+		c.boxes[j] = b
+	}
+	c.arrange(left)
+	c.note(stmts)
+	return c
+}
+
+// resources are those of a statement as the place has them: a bucket's policy
+// sees what is behind the access point.
+func (c *cell) resources(st *stmt) *lang {
+	s, p := c.v.e.space, c.scope.place
+	l := c.scope.resources(st)
+	if st.kind != policy.BucketPolicy || !p.point || l == s.any {
+		return l
+	}
+	through := s.concat(p.pointARN+"/object/", s.after(p.bucket+"/", l))
+	if l.has(p.bucket) {
+		whole := s.glob(append(chars(p.pointARN+"/object/"), token{kind: run}), false)
+		through = s.or(through, s.minus(s.any, whole))
+	}
+	return through
+}
+
+// dimension makes a dimension, or finds it made.
+func (v *view) dimension(key string, preds []*pred) *dim {
+	id := []byte(key)
+	for _, p := range preds {
+		if p.number == 0 {
+			v.preds++
+			p.number = v.preds
+		}
+		id = append(id, 0)
+		id = binary.AppendUvarint(id, uint64(p.number))
+	}
+	if d, ok := v.dims[string(id)]; ok {
+		return d
+	}
+	d := &dim{key: key, kind: typeOf(key), preds: preds}
+	d.divide(v.e.space, v.e.now)
+	v.dims[string(id)] = d
+	return d
+}
+
+// note gathers why the cell isn't exact.
+func (c *cell) note(stmts []int) {
+	for _, j := range stmts {
+		st := c.v.stmts[j]
+		if st.doubt != nil && c.scope.place.here(st) {
+			c.doubts = append(c.doubts, *st.doubt)
+		} else if c.scope.touched[st.index] {
+			c.doubts = append(c.doubts, Doubt{FreeVariable, st.ref})
+		}
+	}
+}

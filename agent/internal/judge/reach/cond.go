@@ -1,0 +1,135 @@
+package reach
+
+import (
+	"strings"
+
+	"buzon/agent/policy"
+)
+
+// cond is a condition made ready.
+type cond struct {
+	*policy.Condition
+	key    string // in lower case
+	static bool   // its values hold no variables
+	pred   *pred  // where static
+}
+
+// prepare makes the conditions of a statement ready, and looks where it holds
+// variables.
+func (st *stmt) prepare() {
+	variable := func(list []policy.Text) bool {
+		if !st.variables {
+			return false
+		}
+		for _, t := range list {
+			if strings.Contains(t.Value, "${") {
+				return true
+			}
+		}
+		return false
+	}
+	st.plain = !variable(st.st.Resources)
+	if st.skipConditions {
+		return
+	}
+	for i := range st.st.Conditions {
+		c := &st.st.Conditions[i]
+		st.conds = append(st.conds, &cond{Condition: c, key: lower(c.Key), static: !variable(c.Values)})
+	}
+}
+
+// predOf is the set of a condition's values at a place.
+func (c *scope) predOf(st *stmt, cd *cond) *pred {
+	if cd.pred != nil {
+		return cd.pred
+	}
+	c.at = st.index
+	p := c.pred(cd.Condition, reading{b: st.b, allow: st.allow, variables: st.variables})
+	if cd.static {
+		cd.pred = p
+	}
+	return p
+}
+
+// null tells of a Null condition whether it holds for an absent key and for one
+// that is there.
+func (cd *cond) null(b bound) (absent, present bool) {
+	for _, v := range cd.Values {
+		switch want, ok := policy.ParseBool(v.Value); {
+		case !ok:
+			absent, present = absent || b == may, present || b == may
+		case want:
+			absent = true
+		default:
+			present = true
+		}
+	}
+	return absent, present
+}
+
+// missing tells whether the condition holds where the key is absent (IAM User
+// Guide, "IAM JSON policy elements: Condition operators").
+func (cd *cond) missing() bool {
+	op := cd.Operator
+	switch {
+	case op.IfExists, op.Quantifier == policy.ForAllValues:
+		return true
+	case op.Quantifier == policy.ForAnyValue:
+		return false
+	}
+	return op.Test.Negated()
+}
+
+// holds tells whether the condition holds for the values of a key that is fixed.
+func (cd *cond) holds(p *pred, b bound, values []string) bool {
+	if cd.Operator.Test == policy.Null {
+		absent, present := cd.null(b)
+		return len(values) == 0 && absent || len(values) > 0 && present
+	}
+	if len(values) == 0 {
+		return cd.missing()
+	}
+	negated := cd.Operator.Test.Negated()
+	meets := 0
+	for _, v := range values {
+		if p.has(v) != negated {
+			meets++
+		}
+	}
+	switch cd.Operator.Quantifier {
+	case policy.ForAllValues:
+		return meets == len(values)
+	case policy.ForAnyValue:
+		return meets > 0
+	case policy.Single:
+	}
+	return len(values) == 1 && meets == 1
+}
+
+// keyset is what of a dimension passes the condition; in are the classes of
+// values that equal one of the condition's.
+func (cd *cond) keyset(d *dim, in bits, b bound) keyset {
+	if cd.Operator.Test == policy.Null {
+		absent, present := cd.null(b)
+		k := keyset{absent: absent}
+		if present {
+			k.one, k.many = d.values, &several{all: d.values}
+		}
+		return k
+	}
+	if cd.Operator.Test.Negated() {
+		in = d.values.minus(in)
+	}
+	k := keyset{absent: cd.missing(), one: in}
+	switch cd.Operator.Quantifier {
+	case policy.ForAllValues:
+		k.many = &several{all: in}
+	case policy.ForAnyValue:
+		k.many = &several{all: d.values, some: []bits{in}}
+	case policy.Single:
+	}
+	if k.many.empty() {
+		k.many = nil
+	}
+	return k
+}

@@ -1,0 +1,340 @@
+package reach
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"buzon/agent/policy"
+)
+
+// Find looks for an allowed request.
+func (e *Engine) Find(q Question) Answer {
+	var f finding
+	if !e.within(func() { f = e.find(q) }) {
+		return Answer{Kind: Unknown, Doubts: []Doubt{{OverBudget, nowhere}}, Actions: e.spelled(q.Actions)}
+	}
+	return f.answer(e)
+}
+
+// spelled is how an answer names the actions of a question of which nothing else
+// is known.
+func (e *Engine) spelled(names []string) []string {
+	out := make([]string, 0, len(names))
+	x := actionIndex()
+	for i, n := range e.space.numbersOf(names) {
+		if n >= 0 {
+			out = append(out, x.actions[n].Name)
+		} else {
+			out = append(out, names[i])
+		}
+	}
+	return out
+}
+
+// finding is what came of a question, group by group.
+type finding struct {
+	asked []asked
+	kinds []Kind // of each of asked; 0 is Nothing
+	found []*found
+	open  []Doubt
+	given map[string][]string
+}
+
+// found is a group for which something is allowed.
+type found struct {
+	cell   *cell
+	leaf   leaf
+	action *asked
+	keys   int // that a witness has to hold
+	order  int
+}
+
+func (e *Engine) find(q Question) finding {
+	v := e.wideView()
+	given, signature := normalised(q.Context)
+	f := finding{asked: v.ask(q.Actions), given: given}
+	f.kinds = make([]Kind, len(f.asked))
+	res := e.resources(q.Resources)
+	for i, g := range v.groups(f.asked, signature) {
+		var o outcome
+		if !e.within(func() { o = e.solve(g, res, given) }) {
+			o = outcome{kind: Unknown, doubts: []Doubt{{OverBudget, nowhere}}}
+		}
+		for _, a := range g.actions {
+			f.kinds[a] = o.kind
+		}
+		switch o.kind {
+		case Found:
+			f.found = append(f.found, &found{cell: o.cell, leaf: o.leaf, action: g.sample, keys: o.keys, order: i})
+		case Unknown:
+			f.open = append(f.open, o.doubts...)
+		case Nothing:
+		}
+	}
+	return f
+}
+
+// answer sums the groups up.
+func (f *finding) answer(e *Engine) Answer {
+	a := Answer{Kind: Nothing, Doubts: distinct(f.open)}
+	want := Nothing
+	switch {
+	case len(f.found) > 0:
+		slices.SortStableFunc(f.found, func(x, y *found) int {
+			return cmp.Or(
+				cmp.Compare(x.keys, y.keys), cmp.Compare(x.cell.scope.place.rank, y.cell.scope.place.rank),
+				cmp.Compare(len(x.action.shown), len(y.action.shown)), cmp.Compare(x.order, y.order))
+		})
+		best := f.found[0]
+		a.Kind, want = Found, Found
+		a.Witness, _ = best.cell.witness(best.action, best.leaf)
+		for _, j := range best.leaf.used {
+			a.Because = append(a.Because, best.cell.v.stmts[j].ref)
+		}
+	case len(f.open) > 0:
+		a.Kind, want = Unknown, Unknown
+	}
+	seen := ""
+	for i := range f.asked {
+		if f.kinds[i] == want && want != Nothing && (f.asked[i].number >= 0 || f.asked[i].name != seen) {
+			seen = f.asked[i].name
+			a.Actions = append(a.Actions, seen)
+		}
+	}
+	return a
+}
+
+// distinct leaves out doubts that are there twice.
+func distinct(list []Doubt) []Doubt {
+	seen := map[Doubt]bool{}
+	return slices.DeleteFunc(list, func(d Doubt) bool {
+		again := seen[d]
+		seen[d] = true
+		return again
+	})
+}
+
+// normalised is a question's context with both keys of the clock, and a text that
+// tells it from others.
+func normalised(context map[string][]string) (map[string][]string, string) {
+	if len(context) == 0 {
+		return nil, ""
+	}
+	given := make(map[string][]string, len(context)+1)
+	for key, values := range context {
+		given[lower(key)] = values
+	}
+	time1, has1 := given[clock]
+	time2, has2 := given["aws:epochtime"]
+	switch {
+	case has1 && !has2:
+		given["aws:epochtime"] = epochs(time1)
+	case has2 && !has1:
+		given[clock] = dates(time2)
+	}
+	var b strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(given)) {
+		b.WriteString(key + "\x00" + strings.Join(given[key], "\x01") + "\x02")
+	}
+	return given, b.String()
+}
+
+// resources is the set of the resources of a question.
+func (e *Engine) resources(r Resources) *lang {
+	s := e.space
+	list := make([]*lang, 0, len(r.globs))
+	for _, g := range r.globs {
+		list = append(list, s.glob(globTokens(g), false))
+	}
+	switch r.kind {
+	case under:
+		return s.union(list)
+	case except:
+		return s.not(s.union(list))
+	case everything:
+	}
+	return s.any
+}
+
+// globTokens reads "*" and "?" as wildcards and everything else as it stands.
+func globTokens(glob string) []token {
+	return actionTokens(glob)
+}
+
+// outcome is the answer for one group.
+type outcome struct {
+	kind   Kind
+	cell   *cell
+	leaf   leaf
+	keys   int
+	doubts []Doubt
+}
+
+// solve looks for an allowed request of a group, place by place.
+func (e *Engine) solve(g *group, res *lang, given map[string][]string) outcome {
+	out := outcome{kind: Nothing}
+	for _, p := range e.placesOf(g.sample) {
+		if e.space.and(p.shape, res).empty() {
+			continue
+		}
+		c := e.wideView().cellOf(g, p, given)
+		o := c.best(res)
+		if o.kind == Found && len(c.doubts) > 0 {
+			o = e.certain(g, c, o, res, given)
+		}
+		switch o.kind {
+		case Found:
+			return o
+		case Unknown:
+			out.kind = Unknown
+			out.doubts = append(out.doubts, o.doubts...)
+		case Nothing:
+		}
+	}
+	return out
+}
+
+// leaves is how many boxes are compared to find the one with the fewest keys.
+const leaves = 24
+
+// best looks for the leaf whose requests have to hold the fewest keys.
+func (c *cell) best(res *lang) outcome {
+	out := outcome{kind: Nothing}
+	n := 0
+	c.search(c.start(res), func(l leaf) bool {
+		n++
+		chosen, ok := c.choose(l.box)
+		if !ok {
+			if out.kind == Nothing {
+				out = outcome{kind: Unknown, doubts: []Doubt{{TiedKeys, c.v.stmts[l.used[0]].ref}}}
+			}
+			return true
+		}
+		keys := 0
+		for _, values := range chosen {
+			if len(values) > 0 {
+				keys++
+			}
+		}
+		if out.kind != Found || keys < out.keys {
+			l.used = slices.Clone(l.used)
+			out = outcome{kind: Found, cell: c, leaf: l, keys: keys}
+		}
+		return keys > 0 && n < leaves || out.kind != Found
+	})
+	return out
+}
+
+// certain looks for a request that is allowed for certain where the wide view
+// has one that only may be: by what is exact, or by giving the keys of variables
+// a value.
+func (e *Engine) certain(g *group, wide *cell, o outcome, res *lang, given map[string][]string) outcome {
+	nv := e.narrowView()
+	ng := *g
+	ng.stmts = nv.matching(g.sample)
+	try := func(given map[string][]string) (outcome, bool) {
+		c := nv.makeCell(g.sample, ng.stmts, wide.scope.place, given)
+		got := c.best(res)
+		return got, got.kind == Found
+	}
+	if got, ok := try(given); ok {
+		return got
+	}
+	for _, more := range e.guesses(wide, o.leaf) {
+		tried := maps.Clone(given)
+		if tried == nil {
+			tried = map[string][]string{}
+		}
+		maps.Copy(tried, more)
+		if got, ok := try(tried); ok {
+			got.keys += len(more)
+			return got
+		}
+	}
+	return outcome{kind: Unknown, doubts: wide.doubts}
+}
+
+// guesses are values to try for the variables of a cell: none, a plain one, those
+// that conditions name, and what stands in their place in a resource of the leaf.
+func (e *Engine) guesses(c *cell, l leaf) []map[string][]string {
+	keys := slices.Sorted(maps.Keys(c.scope.free))
+	if len(keys) == 0 {
+		return nil
+	}
+	var list []map[string][]string
+	add := func(values ...string) {
+		m := map[string][]string{}
+		for _, k := range keys {
+			m[k] = values
+		}
+		list = append(list, m)
+	}
+	add("x")
+	add()
+	for _, d := range c.dims {
+		if !c.scope.free[d.key] {
+			continue
+		}
+		for _, a := range d.atoms {
+			if a.sure && len(list) < 8 {
+				add(a.sample)
+			}
+		}
+	}
+	if text, ok := e.space.word(l.box.res); ok {
+		for _, j := range l.used {
+			for _, v := range standIns(c.v.stmts[j], text) {
+				if len(list) < 80 {
+					add(v)
+				}
+			}
+		}
+	}
+	return list
+}
+
+// standIns are the texts that can stand in the place of a statement's first
+// variable where its resource is the one given.
+func standIns(st *stmt, text string) []string {
+	var out []string
+	for _, r := range st.st.Resources {
+		before, _, found := strings.Cut(r.Value, "${")
+		if !found || strings.ContainsAny(before, "*?") {
+			continue
+		}
+		rest, ok := strings.CutPrefix(text, before)
+		for i := range rest {
+			if ok && i > 0 {
+				out = append(out, rest[:i])
+			}
+		}
+		if ok && rest != "" {
+			out = append(out, rest)
+		}
+	}
+	return out
+}
+
+// epochs and dates turn values of one key of the clock into the other's.
+func epochs(values []string) []string {
+	var out []string
+	for _, v := range values {
+		if t, ok := policy.ParseDate(v); ok {
+			out = append(out, numberText(instantOf(t)))
+		}
+	}
+	return out
+}
+
+func dates(values []string) []string {
+	var out []string
+	for _, v := range values {
+		if n, ok := policy.ParseNumber(v); ok {
+			out = append(out, timeOf(n).Format(time.RFC3339Nano))
+		}
+	}
+	return out
+}

@@ -1,0 +1,160 @@
+package reach
+
+import (
+	"strings"
+
+	"buzon/agent/policy"
+)
+
+// naming is how a statement of a resource policy names the principal.
+type naming uint8
+
+const (
+	nobody    naming = iota
+	asAccount        // its account: a delegation to the identity policies
+	asRole           // its role: still under boundary and session policy
+	everyone
+	named // the user itself, or the very session
+)
+
+// bound says which of two readings of a statement is meant: may holds every
+// request that it could match, must only those that it matches for certain.
+type bound uint8
+
+const (
+	must bound = iota
+	may
+)
+
+// who tells how a statement of a resource policy names the subject, under a
+// reading. A Deny with NotPrincipal spares for certain only whom it names with
+// the account (IAM User Guide, "AWS JSON policy elements: NotPrincipal").
+func (e *Engine) who(st *policy.Statement, b bound) naming {
+	best := nobody
+	var user, role, session, account bool
+	inner := b
+	if st.NotPrincipal {
+		inner = may + must - b
+	}
+	for _, p := range st.Principals {
+		n := e.names(p, inner, st.Effect == policy.Allow && !st.NotPrincipal)
+		best = max(best, n)
+		switch n {
+		case named:
+			user = true
+			if _, _, ok := sessionOf(p.Value); ok {
+				session = true
+			}
+		case asRole:
+			role = true
+		case asAccount:
+			account = true
+		case nobody, everyone:
+		}
+	}
+	if !st.NotPrincipal {
+		return best
+	}
+	if best == everyone {
+		return nobody
+	}
+	if st.Effect == policy.Allow {
+		if best <= asAccount {
+			return everyone
+		}
+		return nobody
+	}
+	listed := user
+	if e.role != "" {
+		listed = role && session
+	}
+	switch {
+	case listed && account:
+		return nobody
+	case best == nobody || b == may:
+		return everyone
+	}
+	return nobody
+}
+
+// unsureMember tells whether the two readings of who differ.
+func (e *Engine) unsureMember(st *policy.Statement) bool { return e.who(st, may) != e.who(st, must) }
+
+// names tells how one entry names the subject. In an Allow it is enough that one
+// session of a role is meant.
+func (e *Engine) names(p policy.Principal, b bound, allow bool) naming {
+	s := &e.set.Subject
+	switch p.Kind {
+	case policy.PrincipalEveryone:
+		return everyone
+	case policy.PrincipalAWS:
+		switch {
+		case e.same(p.Value, s.Account, b), e.same(p.Value, e.account, b):
+			if s.Type == policy.Root {
+				return named
+			}
+			return asAccount
+		case e.role != "" && (e.same(p.Value, e.role, b) || s.UniqueID != "" && p.Value == s.UniqueID):
+			return asRole
+		case e.same(p.Value, s.ARN, b), s.UniqueID != "" && p.Value == s.UniqueID:
+			return named
+		}
+		// The subject is any session of the role, so perhaps this one.
+		if role, _, ok := sessionOf(p.Value); ok && s.Type == policy.Role && (allow || b == may) && role == s.Name &&
+			strings.HasPrefix(p.Value, "arn:"+s.Partition+":sts::"+s.Account+":") {
+			return named
+		}
+	case policy.PrincipalCanonical:
+		if b == may { // the account's canonical id isn't part of a set
+			return asAccount
+		}
+	case policy.PrincipalService, policy.PrincipalFederated:
+	}
+	return nobody
+}
+
+// same compares a name with the subject's; symbols of a template are themselves,
+// and may be any other name.
+func (e *Engine) same(pattern, text string, b bound) bool {
+	if text == "" {
+		return false
+	}
+	if pattern == text {
+		return b == may || !e.hasOpen(pattern)
+	}
+	if b == must || !policy.HasSymbol(pattern) && !policy.HasSymbol(text) {
+		return false
+	}
+	s := e.space
+	l := s.build([][]token{e.symbolTokens(pattern)}, false)
+	r := s.build([][]token{e.symbolTokens(text)}, false)
+	return !s.disjoint(l, r)
+}
+
+// symbolTokens spells a text out with what its symbols could stand for.
+func (e *Engine) symbolTokens(text string) []token {
+	var list []token
+	for _, r := range text {
+		switch {
+		case !policy.IsSymbol(r):
+			list = append(list, token{kind: char, r: r})
+		case e.set.Symbols[r].Open:
+			list = append(list, token{kind: run})
+		default:
+			list = append(list, token{kind: one, but: separators}, token{kind: run, but: separators})
+		}
+	}
+	return list
+}
+
+// separators are what a name made by CloudFormation doesn't hold.
+const separators = ":/*?"
+
+func (e *Engine) hasOpen(text string) bool {
+	for _, r := range text {
+		if policy.IsSymbol(r) && e.set.Symbols[r].Open {
+			return true
+		}
+	}
+	return false
+}

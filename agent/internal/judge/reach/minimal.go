@@ -1,0 +1,283 @@
+package reach
+
+import (
+	"encoding/binary"
+	"slices"
+)
+
+// minimal turns an automaton into the one lang that accepts the same: states
+// that can't reach acceptance become dead, states that behave alike become one,
+// and what is left is numbered in the order of a walk from the start.
+func (s *Space) minimal(states []state) *lang {
+	states = trim(states)
+	if len(states) == 0 {
+		return s.none
+	}
+	class := merge(states)
+
+	number := make([]int32, len(states)+2) // there are at most as many classes, and perhaps one without members
+	for i := range number {
+		number[i] = dead
+	}
+	var order []int32 // a member of each class, in the order of the walk
+	visit := func(to int32) int32 {
+		if to == dead {
+			return dead
+		}
+		c := class[to]
+		if number[c] == dead {
+			number[c] = int32(len(order))
+			order = append(order, to)
+		}
+		return number[c]
+	}
+	visit(0)
+	var out []state
+	for i := 0; i < len(order); i++ {
+		from := &states[order[i]]
+		st := state{accept: from.accept}
+		kept := make([]edge, 0, len(from.edges))
+		for _, e := range from.edges {
+			if sameClass(class, e.to, from.other) {
+				continue
+			}
+			kept = append(kept, edge{e.r, visit(e.to)})
+		}
+		if len(kept) > 0 {
+			st.edges = kept
+		}
+		st.other = visit(from.other)
+		out = append(out, st)
+	}
+	return s.intern(out)
+}
+
+func sameClass(class []int32, a, b int32) bool {
+	if a == dead || b == dead {
+		return a == b
+	}
+	return class[a] == class[b]
+}
+
+// trim drops the states from which nothing is accepted. All states are reachable
+// from the first by construction, and stay so: a state on the way to one that is
+// kept is kept.
+func trim(states []state) []state {
+	before := predecessors(states)
+	live := make([]bool, len(states))
+	var todo []int32
+	for i := range states {
+		if states[i].accept {
+			live[i] = true
+			todo = append(todo, int32(i))
+		}
+	}
+	for len(todo) > 0 {
+		at := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		for _, p := range before.of(at) {
+			if !live[p] {
+				live[p] = true
+				todo = append(todo, p)
+			}
+		}
+	}
+	if len(states) == 0 || !live[0] {
+		return nil
+	}
+	if !slices.Contains(live, false) {
+		return states
+	}
+	renamed := make([]int32, len(states))
+	n := int32(0)
+	for i := range states {
+		renamed[i] = dead
+		if live[i] {
+			renamed[i] = n
+			n++
+		}
+	}
+	name := func(to int32) int32 {
+		if to == dead {
+			return dead
+		}
+		return renamed[to]
+	}
+	out := make([]state, 0, n)
+	for i := range states {
+		if !live[i] {
+			continue
+		}
+		st := state{accept: states[i].accept, other: name(states[i].other)}
+		for _, e := range states[i].edges {
+			if to := name(e.to); to != st.other {
+				st.edges = append(st.edges, edge{e.r, to})
+			}
+		}
+		out = append(out, st)
+	}
+	return out
+}
+
+// reverse holds the predecessors of every state in one array.
+type reverse struct {
+	start []int32
+	list  []int32
+}
+
+func (r *reverse) of(i int32) []int32 { return r.list[r.start[i]:r.start[i+1]] }
+
+func predecessors(states []state) reverse {
+	r := reverse{start: make([]int32, len(states)+1)}
+	each := func(do func(from, to int32)) {
+		for i := range states {
+			if states[i].other != dead {
+				do(int32(i), states[i].other)
+			}
+			for _, e := range states[i].edges {
+				if e.to != dead {
+					do(int32(i), e.to)
+				}
+			}
+		}
+	}
+	each(func(_, to int32) { r.start[to+1]++ })
+	for i := 1; i < len(r.start); i++ {
+		r.start[i] += r.start[i-1]
+	}
+	r.list = make([]int32, r.start[len(states)])
+	at := slices.Clone(r.start)
+	each(func(from, to int32) {
+		r.list[at[to]] = from
+		at[to]++
+	})
+	return r
+}
+
+// merge finds which states behave alike: it starts with two classes and splits
+// them until all members of a class lead into the same classes. A class that
+// splits keeps its number for the largest part, so that only predecessors of the
+// smaller ones have to be looked at again: long literal tails cost linear time.
+func merge(states []state) []int32 {
+	n := len(states)
+	class := make([]int32, n)
+	members := [][]int32{nil, nil}
+	for i := range states {
+		if states[i].accept {
+			class[i] = 1
+		}
+		members[class[i]] = append(members[class[i]], int32(i))
+	}
+	before := predecessors(states)
+	affected := make([]int32, n)
+	for i := range affected {
+		affected[i] = int32(i)
+	}
+	marked := make([]bool, n)
+	var key []byte
+	sign := func(i int32) string {
+		st := &states[i]
+		c := func(to int32) uint64 {
+			if to == dead {
+				return 0
+			}
+			return uint64(class[to]) + 1
+		}
+		other := c(st.other)
+		key = binary.AppendUvarint(key[:0], other)
+		for _, e := range st.edges {
+			if to := c(e.to); to != other {
+				key = binary.AppendUvarint(key, uint64(e.r))
+				key = binary.AppendUvarint(key, to)
+			}
+		}
+		return string(key)
+	}
+	for len(affected) > 0 {
+		byClass := map[int32][]int32{}
+		for _, i := range affected {
+			marked[i] = true
+			byClass[class[i]] = append(byClass[class[i]], i)
+		}
+		// In the order of numbers, so that the result doesn't hang on a map's order.
+		touched := make([]int32, 0, len(byClass))
+		for c := range byClass {
+			touched = append(touched, c)
+		}
+		slices.Sort(touched)
+		type part struct{ list []int32 }
+		type split struct {
+			of    int32
+			parts []*part
+		}
+		var splits []split
+		for _, c := range touched {
+			if len(members[c]) == 1 {
+				continue
+			}
+			groups := map[string]*part{}
+			var parts []*part
+			put := func(sig string, i int32) {
+				g := groups[sig]
+				if g == nil {
+					g = &part{}
+					groups[sig] = g
+					parts = append(parts, g)
+				}
+				g.list = append(g.list, i)
+			}
+			for _, i := range byClass[c] {
+				put(sign(i), i)
+			}
+			if len(byClass[c]) < len(members[c]) {
+				// The others still lead where they led: all alike.
+				sig := ""
+				for _, i := range members[c] {
+					if marked[i] {
+						continue
+					}
+					if sig == "" {
+						sig = sign(i)
+					}
+					put(sig, i)
+				}
+			}
+			if len(parts) > 1 {
+				splits = append(splits, split{c, parts})
+			}
+		}
+		for _, i := range affected {
+			marked[i] = false
+		}
+		affected = affected[:0]
+		for _, sp := range splits {
+			largest := 0
+			for i, p := range sp.parts {
+				if len(p.list) > len(sp.parts[largest].list) {
+					largest = i
+				}
+			}
+			for i, p := range sp.parts {
+				if i == largest {
+					members[sp.of] = p.list
+					continue
+				}
+				c := int32(len(members))
+				members = append(members, p.list)
+				for _, m := range p.list {
+					class[m] = c
+					for _, from := range before.of(m) {
+						if !marked[from] {
+							marked[from] = true
+							affected = append(affected, from)
+						}
+					}
+				}
+			}
+		}
+		for _, i := range affected {
+			marked[i] = false
+		}
+	}
+	return class
+}

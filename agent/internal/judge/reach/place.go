@@ -1,0 +1,418 @@
+package reach
+
+import (
+	"slices"
+	"strings"
+
+	"buzon/agent/internal/judge/catalogue"
+	"buzon/agent/policy"
+)
+
+// place is a kind of resource that an action can have, as far as documents tell
+// it apart: whose it is, and which policies hang on it.
+type place struct {
+	shape *lang
+	hints []string // members that are easy to read
+	rank  int      // what to show first: the bucket in question before all others
+
+	owner string // account; "" where it isn't known
+
+	bucket      string // ARN of the bucket at the end; "" where there is none or it isn't known
+	bucketOwner string
+	anyBucket   bool // some bucket whose policies aren't in the set
+
+	point    bool   // through an access point
+	pointARN string // the one whose policies are in the set
+
+	attached string // the key or role whose policies are in the set
+
+	s3 bool // for actions of S3
+}
+
+// placeKey names the places of an action: the same for all with the same kinds of
+// resources.
+type placeKey struct {
+	kinds int32 // -1: not in the catalogue
+	s3    bool
+}
+
+// placesOf lists the places of an action; entry is nil for one that the catalogue
+// doesn't know.
+func (e *Engine) placesOf(a *asked) []*place {
+	key := placeKey{kinds: -1, s3: strings.HasPrefix(a.lower, "s3:")}
+	entry := a.entry()
+	if entry != nil {
+		key.kinds = actionIndex().kinds[a.number]
+	}
+	if list, ok := e.places[key]; ok {
+		return list
+	}
+	var found []*place
+	switch {
+	case entry == nil:
+		found = e.everywhere()
+	case len(entry.Resources) == 0:
+		found = []*place{{shape: e.space.glob(chars("*"), false), hints: []string{"*"}, rank: 3}}
+	default:
+		for _, r := range entry.Resources {
+			found = append(found, e.template(r)...)
+		}
+	}
+	list := make([]*place, 0, len(found))
+	for _, p := range found {
+		if p.shape.empty() {
+			continue
+		}
+		same := *p
+		same.s3 = key.s3
+		list = append(list, &same)
+	}
+	slices.SortStableFunc(list, func(a, b *place) int { return a.rank - b.rank })
+	e.places[key] = list
+	return list
+}
+
+// knownBuckets are the ARNs of the buckets that the set knows something about.
+func (e *Engine) knownBuckets() []string {
+	var list []string
+	add := func(arn string) {
+		if arn != "" && !slices.Contains(list, arn) {
+			list = append(list, arn)
+		}
+	}
+	add(e.bucket)
+	for _, src := range e.set.Sources {
+		switch {
+		case src.Document == nil || e.leftOut(src.Kind):
+		case src.Kind == policy.BucketPolicy:
+			add(src.Attached)
+		case src.Kind == policy.AccessPoint:
+			add(src.Bucket)
+		}
+	}
+	return list
+}
+
+// knownPoints are the access points whose policies are in the set, with the
+// bucket behind each.
+func (e *Engine) knownPoints() (arns []string, bucket map[string]string) {
+	bucket = map[string]string{}
+	for _, src := range e.set.Sources {
+		if src.Document == nil || e.leftOut(src.Kind) || src.Kind != policy.AccessPoint || src.Attached == "" {
+			continue
+		}
+		if !slices.Contains(arns, src.Attached) {
+			arns = append(arns, src.Attached)
+		}
+		if src.Bucket != "" {
+			bucket[src.Attached] = src.Bucket
+		}
+	}
+	return arns, bucket
+}
+
+// knownOthers are the keys and roles whose policies are in the set.
+func (e *Engine) knownOthers() []string {
+	var list []string
+	for _, src := range e.set.Sources {
+		if src.Document != nil && !e.leftOut(src.Kind) && (src.Kind == policy.KeyPolicy || src.Kind == policy.Trust) &&
+			!slices.Contains(list, src.Attached) {
+			list = append(list, src.Attached)
+		}
+	}
+	return list
+}
+
+// ownerOf is the account of a bucket: known of the one in question only.
+func (e *Engine) ownerOf(bucket string) string {
+	switch {
+	case e.bucket == "" || bucket != e.bucket:
+		return ""
+	case e.set.BucketAccount != "":
+		return e.set.BucketAccount
+	}
+	return e.set.Subject.Account
+}
+
+// accountIn is the account in an ARN, where there is one.
+func accountIn(arn string) string {
+	parts := policy.Segments(arn)
+	if len(parts) != 6 || !policy.IsAccount(parts[4]) {
+		return ""
+	}
+	return parts[4]
+}
+
+// template lists the places of one type of resources of the catalogue.
+func (e *Engine) template(r catalogue.ResourceType) []*place {
+	if list, ok := e.templates[r.ARN]; ok {
+		return list
+	}
+	segs := policy.Segments(r.ARN)
+	var list []*place
+	switch {
+	case len(segs) != 6:
+		list = e.everywhere()
+	case segs[2] == "s3" && segs[3] == "" && segs[4] == "":
+		list = e.bucketPlaces(strings.TrimPrefix(segs[5], "${BucketName}"))
+	case segs[2] == "s3" && strings.HasPrefix(segs[5], "accesspoint/"):
+		list = e.pointPlaces(segs)
+	default:
+		list = e.otherPlaces(segs)
+	}
+	e.templates[r.ARN] = list
+	return list
+}
+
+// bucketPlaces are buckets (rest is empty) or objects, of the buckets that are
+// known and of all others.
+func (e *Engine) bucketPlaces(rest string) []*place {
+	s := e.space
+	tail, hint := placeholders(nil, rest), strings.NewReplacer("${ObjectName}", "x").Replace(rest)
+	var list []*place
+	known := e.knownBuckets()
+	others := s.glob(append(append(chars(e.bucketARN("")), bucketName...), tail...), false)
+	for i, b := range known {
+		shape := s.glob(append(chars(b), tail...), false)
+		others = s.minus(others, shape)
+		list = append(list, &place{
+			shape: shape, hints: []string{b + hint}, rank: min(i, 1), owner: e.ownerOf(b), bucket: b, bucketOwner: e.ownerOf(b),
+		})
+	}
+	return append(list, &place{shape: others, hints: []string{e.bucketARN("another-bucket") + hint}, rank: 2, anyBucket: true})
+}
+
+// pointPlaces are access points, or objects through them.
+func (e *Engine) pointPlaces(segs []string) []*place {
+	s := e.space
+	_, rest, objects := strings.Cut(strings.TrimPrefix(segs[5], "accesspoint/"), "/")
+	var tail []token
+	hint := ""
+	if objects {
+		tail, hint = placeholders(chars("/"), rest), "/"+strings.NewReplacer("${ObjectName}", "x").Replace(rest)
+	}
+	account := e.set.Subject.Account
+	region := []token{{kind: run, but: ":"}} // none for those of several Regions
+	head := append(append(chars("arn:"+e.partition+":s3:"), region...), chars(":"+account+":accesspoint/")...)
+	others := s.glob(append(append(head, bucketName...), tail...), false)
+	var list []*place
+	arns, bucket := e.knownPoints()
+	for _, a := range arns {
+		shape := s.glob(append(chars(a), tail...), false)
+		others = s.minus(others, shape)
+		p := &place{
+			shape: shape, hints: []string{a + hint}, rank: 2, owner: accountIn(a), point: true, pointARN: a,
+			bucket: bucket[a], bucketOwner: e.ownerOf(bucket[a]),
+		}
+		if p.bucket == e.bucket && p.bucket != "" {
+			p.rank = 1
+		}
+		if p.bucketOwner == "" {
+			p.bucketOwner = p.owner
+		}
+		list = append(list, p)
+	}
+	if account == "" {
+		return list
+	}
+	return append(list, &place{
+		shape: others, hints: []string{"arn:" + e.partition + ":s3:us-east-1:" + account + ":accesspoint/x" + hint},
+		rank: 4, owner: account, point: true,
+	})
+}
+
+// otherPlaces are the resources of all other services: those of the principal's
+// account, those that belong to no account, and the keys and roles whose policies
+// are known. What belongs to another account can't be reached without a policy
+// of its own.
+func (e *Engine) otherPlaces(segs []string) []*place {
+	s := e.space
+	account := e.set.Subject.Account
+	shape := func(owner string) *lang {
+		parts := slices.Clone(segs)
+		parts[1], parts[4] = e.partition, owner
+		key := "template " + strings.Join(parts, ":")
+		if l, ok := s.shapes[key]; ok {
+			return l
+		}
+		l := s.glob(templateTokens(parts), false)
+		s.shapes[key] = l
+		return l
+	}
+	var list []*place
+	var known []*lang
+	for _, arn := range e.knownOthers() {
+		parts := policy.Segments(arn)
+		if len(parts) != 6 || !strings.Contains(segs[4], "${") && parts[4] != segs[4] || !shape(parts[4]).has(arn) {
+			continue
+		}
+		one := s.glob(chars(arn), false)
+		known = append(known, one)
+		list = append(list, &place{shape: one, hints: []string{arn}, rank: 3, owner: accountIn(arn), attached: arn})
+	}
+	except := s.union(known)
+	add := func(rank int, owner string, accounts ...string) {
+		p := &place{rank: rank, owner: owner}
+		var shapes []*lang
+		for _, a := range accounts {
+			shapes = append(shapes, shape(a))
+			parts := slices.Clone(segs)
+			parts[1], parts[4] = e.partition, a
+			p.hints = append(p.hints, hintOf(parts))
+		}
+		p.shape = s.minus(s.union(shapes), except)
+		list = append(list, p)
+	}
+	switch {
+	case !strings.Contains(segs[4], "${"):
+		owner := ""
+		if policy.IsAccount(segs[4]) {
+			owner = segs[4]
+		}
+		add(3, owner, segs[4])
+	case account != "":
+		add(3, account, account)
+		add(5, "", "aws", "")
+	default:
+		add(5, "", "aws", "")
+	}
+	return list
+}
+
+// everywhere are the places of an action that the catalogue doesn't know: every
+// resource that there can be.
+func (e *Engine) everywhere() []*place {
+	s := e.space
+	below := func(arn string) *lang {
+		return s.or(s.glob(chars(arn), false), s.glob(append(chars(arn+"/"), some...), false))
+	}
+	tokens := func(service, region, account string) *lang {
+		list := chars("arn:" + e.partition + ":")
+		for _, part := range []string{service, region} {
+			switch part {
+			case "*":
+				list = append(list, token{kind: run, but: ":"})
+			default:
+				list = append(list, chars(part)...)
+			}
+			list = append(list, token{kind: char, r: ':'})
+		}
+		return s.glob(append(append(list, chars(account+":")...), some...), false)
+	}
+	account := e.set.Subject.Account
+	var list []*place
+	bucketKind := tokens("s3", "", "")
+	others := bucketKind
+	for i, b := range e.knownBuckets() {
+		others = s.minus(others, below(b))
+		list = append(list, &place{
+			shape: below(b), hints: []string{b + "/x", b}, rank: min(i, 1), owner: e.ownerOf(b), bucket: b, bucketOwner: e.ownerOf(b),
+		})
+	}
+	list = append(list, &place{
+		shape: others, hints: []string{e.bucketARN("another-bucket/x"), e.bucketARN("another-bucket")}, rank: 2, anyBucket: true,
+	})
+	var seen []*lang
+	arns, bucket := e.knownPoints()
+	for _, a := range arns {
+		p := &place{
+			shape: below(a), hints: []string{a + "/object/x", a}, rank: 2, owner: accountIn(a), point: true, pointARN: a,
+			bucket: bucket[a], bucketOwner: e.ownerOf(bucket[a]),
+		}
+		if p.bucketOwner == "" {
+			p.bucketOwner = p.owner
+		}
+		seen = append(seen, p.shape)
+		list = append(list, p)
+	}
+	for _, arn := range e.knownOthers() {
+		one := s.glob(chars(arn), false)
+		seen = append(seen, one)
+		list = append(list, &place{shape: one, hints: []string{arn}, rank: 3, owner: accountIn(arn), attached: arn})
+	}
+	except := s.union(append(seen, bucketKind))
+	if account != "" {
+		head := append(chars("arn:"+e.partition+":s3:"), token{kind: run, but: ":"})
+		points := s.minus(s.glob(append(append(head, chars(":"+account+":accesspoint/")...), some...), false), except)
+		list = append(list,
+			&place{
+				shape: points, hints: []string{"arn:" + e.partition + ":s3:us-east-1:" + account + ":accesspoint/x/object/x"},
+				rank: 4, owner: account, point: true,
+			},
+			&place{shape: s.minus(tokens("*", "*", account), s.or(except, points)), rank: 3, owner: account})
+	}
+	ownerless := s.union([]*lang{tokens("*", "*", ""), tokens("*", "*", "aws"), s.glob(chars("*"), false)})
+	return append(list, &place{shape: s.minus(ownerless, except), hints: []string{"*"}, rank: 2})
+}
+
+// some is any text but the empty one; bucketName is what a name can be.
+var (
+	some       = []token{{kind: one}, {kind: run}}
+	bucketName = []token{{kind: one, but: separators}, {kind: run, but: separators}}
+)
+
+// placeholders appends the tokens of a text of the catalogue, in which "${Name}"
+// is any text but the empty one.
+func placeholders(list []token, text string) []token {
+	for text != "" {
+		before, rest, found := strings.Cut(text, "${")
+		for _, r := range before {
+			if r == '*' {
+				list = append(list, token{kind: run})
+			} else {
+				list = append(list, token{kind: char, r: r})
+			}
+		}
+		if !found {
+			break
+		}
+		name, after, _ := strings.Cut(rest, "}")
+		switch name {
+		case "BucketName", "AccessPointName":
+			list = append(list, bucketName...)
+		default:
+			list = append(list, some...)
+		}
+		text = after
+	}
+	return list
+}
+
+// templateTokens are the tokens of an ARN of the catalogue, in which no
+// placeholder but those of the last part holds a colon.
+func templateTokens(segs []string) []token {
+	var list []token
+	for i, part := range segs {
+		if i > 0 {
+			list = append(list, token{kind: char, r: ':'})
+		}
+		from := len(list)
+		list = placeholders(list, part)
+		if i == 5 {
+			break
+		}
+		for k := from; k < len(list); k++ {
+			if list[k].kind != char {
+				list[k].but += ":"
+			}
+		}
+	}
+	return list
+}
+
+// hintOf fills an ARN of the catalogue with names that are easy to read.
+func hintOf(segs []string) string {
+	parts := slices.Clone(segs)
+	if strings.HasPrefix(parts[3], "${") {
+		parts[3] = "us-east-1"
+	}
+	text := strings.Join(parts, ":")
+	for {
+		before, rest, found := strings.Cut(text, "${")
+		if !found {
+			return text
+		}
+		_, after, _ := strings.Cut(rest, "}")
+		text = before + "x" + after
+	}
+}

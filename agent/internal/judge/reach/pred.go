@@ -1,0 +1,191 @@
+package reach
+
+import (
+	"encoding/base64"
+	"net/netip"
+
+	"buzon/agent/policy"
+)
+
+// pred is the set of single values that equal one of a condition's, by its test
+// without the negation.
+type pred struct {
+	field  field
+	texts  *lang
+	spans  []span
+	blocks []netip.Prefix
+	all    bool // also everything else: a value isn't known
+	number int  // in its view, once it is part of a dimension
+}
+
+// field is what a test compares.
+type field uint8
+
+const (
+	asText field = iota
+	asNumber
+	asDate
+	asAddress
+	fields
+)
+
+func fieldOf(t policy.Test) field {
+	switch t {
+	case policy.NumericEquals, policy.NumericNotEquals, policy.NumericLessThan, policy.NumericLessThanEquals,
+		policy.NumericGreaterThan, policy.NumericGreaterThanEquals:
+		return asNumber
+	case policy.DateEquals, policy.DateNotEquals, policy.DateLessThan, policy.DateLessThanEquals,
+		policy.DateGreaterThan, policy.DateGreaterThanEquals:
+		return asDate
+	case policy.IPAddress, policy.NotIPAddress:
+		return asAddress
+	case policy.StringEquals, policy.StringNotEquals, policy.StringEqualsIgnoreCase, policy.StringNotEqualsIgnoreCase,
+		policy.StringLike, policy.StringNotLike, policy.Bool, policy.BinaryEquals, policy.ArnEquals, policy.ArnLike,
+		policy.ArnNotEquals, policy.ArnNotLike, policy.Null:
+	}
+	return asText
+}
+
+// has tells whether a value is in the set.
+func (p *pred) has(value string) bool {
+	if p.all {
+		return true
+	}
+	switch p.field {
+	case asNumber:
+		v, ok := policy.ParseNumber(value)
+		return ok && p.inSpan(v)
+	case asDate:
+		t, ok := policy.ParseDate(value)
+		return ok && p.inSpan(instantOf(t))
+	case asAddress:
+		a, ok := policy.ParseIP(value)
+		if !ok || !a.IsSingleIP() {
+			return false
+		}
+		for _, b := range p.blocks {
+			if b.Contains(a.Addr()) {
+				return true
+			}
+		}
+		return false
+	case asText, fields:
+	}
+	return p.texts.has(value)
+}
+
+func (p *pred) inSpan(v float64) bool {
+	for _, s := range p.spans {
+		if s.has(v) {
+			return true
+		}
+	}
+	return false
+}
+
+// pred makes the set of a condition's values, under a reading of the statement.
+func (c *scope) pred(cond *policy.Condition, r reading) *pred {
+	s := c.view.e.space
+	t := cond.Operator.Test
+	if t.Negated() {
+		r.b = may + must - r.b
+	}
+	p := &pred{field: fieldOf(t), texts: s.none}
+	if p.field == asNumber && lower(cond.Key) == "aws:epochtime" {
+		p.field = asDate // the one clock, in seconds
+	}
+	var list []*lang
+	for _, v := range cond.Values {
+		// A symbol where a number, date, address or Boolean should be.
+		unknown := func() { p.all = p.all || r.b == may && policy.HasSymbol(v.Value) }
+		switch t {
+		case policy.StringLike, policy.StringNotLike:
+			if tokens, ok := c.tokens(v.Value, r); ok {
+				list = append(list, s.glob(tokens, false))
+			}
+		case policy.StringEquals, policy.StringNotEquals, policy.StringEqualsIgnoreCase, policy.StringNotEqualsIgnoreCase:
+			exact := r
+			exact.plain = true
+			if tokens, ok := c.tokens(v.Value, exact); ok {
+				list = append(list, s.glob(tokens, t == policy.StringEqualsIgnoreCase || t == policy.StringNotEqualsIgnoreCase))
+			}
+		case policy.ArnEquals, policy.ArnLike, policy.ArnNotEquals, policy.ArnNotLike:
+			list = append(list, c.arns(v.Value, r))
+		case policy.Bool:
+			if b, ok := policy.ParseBool(v.Value); !ok {
+				unknown()
+			} else if b {
+				list = append(list, s.glob(chars("true"), true))
+			} else {
+				list = append(list, s.glob(chars("false"), true))
+			}
+		case policy.BinaryEquals:
+			if raw, err := base64.StdEncoding.DecodeString(v.Value); err == nil {
+				list = append(list, s.glob(chars(base64.StdEncoding.EncodeToString(raw)), false))
+			}
+		case policy.IPAddress, policy.NotIPAddress:
+			if b, ok := policy.ParseIP(v.Value); ok {
+				p.blocks = append(p.blocks, b)
+			} else {
+				unknown()
+			}
+		case policy.NumericEquals, policy.NumericNotEquals, policy.NumericLessThan, policy.NumericLessThanEquals,
+			policy.NumericGreaterThan, policy.NumericGreaterThanEquals:
+			if n, ok := policy.ParseNumber(v.Value); ok {
+				p.spans = append(p.spans, spanOf(t, n))
+			} else {
+				unknown()
+			}
+		case policy.DateEquals, policy.DateNotEquals, policy.DateLessThan, policy.DateLessThanEquals,
+			policy.DateGreaterThan, policy.DateGreaterThanEquals:
+			if d, ok := policy.ParseDate(v.Value); ok {
+				p.spans = append(p.spans, spanOf(t, instantOf(d)))
+			} else {
+				unknown()
+			}
+		case policy.Null: // answered by presence
+		}
+	}
+	if len(list) > 0 {
+		p.texts = s.union(list)
+	}
+	return p
+}
+
+// arns is the set of ARNs that match segment by segment; what hasn't six
+// segments matches nothing. Where a variable could be any text, also one with
+// colons, the whole is one glob.
+func (c *scope) arns(text string, r reading) *lang {
+	s := c.view.e.space
+	tokens, ok := c.tokens(text, r)
+	if !ok {
+		return s.none
+	}
+	if r.b == may && c.vague(text, r) {
+		return s.glob(tokens, false)
+	}
+	parts, ok := bySegment(tokens)
+	if !ok {
+		return s.none
+	}
+	return s.glob(parts, false)
+}
+
+// vague tells whether a text holds something that tokens had to widen.
+func (c *scope) vague(text string, r reading) bool {
+	if policy.HasSymbol(text) {
+		return true
+	}
+	pieces, ok := policy.Pieces(text, r.variables)
+	if !ok {
+		return true
+	}
+	for _, p := range pieces {
+		if p.Kind == policy.Variable {
+			if st := c.state(lower(p.Key)); !st.fixed || len(st.values) > 1 {
+				return true
+			}
+		}
+	}
+	return false
+}

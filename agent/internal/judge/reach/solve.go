@@ -1,0 +1,90 @@
+package reach
+
+import "slices"
+
+// leaf is a box of requests that are allowed, with the statements that allow it.
+type leaf struct {
+	box  box
+	used []int
+}
+
+// search walks over boxes that are allowed and don't fall to a Deny, within a
+// box; yield ends it by answering false.
+func (c *cell) search(within box, yield func(leaf) bool) {
+	for _, w := range c.ways {
+		if w.open() && !c.walk(within, w, nil, yield) {
+			return
+		}
+	}
+}
+
+// walk takes one layer after the other.
+func (c *cell) walk(b box, w way, used []int, yield func(leaf) bool) bool {
+	c.v.e.look()
+	if len(w) == 0 {
+		return c.clear(b, c.denies, func(rest box) bool { return yield(leaf{rest, used}) })
+	}
+	s := c.v.e.space
+	used = used[:len(used):len(used)]
+	for _, j := range w[0].stmts {
+		if s.inside(b, c.boxes[j]) {
+			return c.walk(b, w[1:], append(used, j), yield)
+		}
+	}
+	for _, j := range w[0].stmts {
+		if part, ok := s.cut(b, c.boxes[j]); ok && !c.walk(part, w[1:], append(used, j), yield) {
+			return false
+		}
+	}
+	return true
+}
+
+// clear takes the denies out of a box: first those that leave the least.
+func (c *cell) clear(b box, denies []int, yield func(box) bool) bool {
+	c.v.e.look()
+	s := c.v.e.space
+	var left []int
+	best, least := -1, 0
+	for _, j := range denies {
+		if s.apart(b, c.boxes[j]) {
+			continue
+		}
+		n := s.sticksOut(b, c.boxes[j])
+		if n == 0 {
+			return true // nothing is left
+		}
+		if best < 0 || n < least {
+			best, least = j, n
+		}
+		left = append(left, j)
+	}
+	if best < 0 {
+		return yield(b)
+	}
+	left = slices.DeleteFunc(left, func(j int) bool { return j == best })
+	for _, part := range s.subtract(b, c.boxes[best]) {
+		if !c.clear(part, left, yield) {
+			return false
+		}
+	}
+	return true
+}
+
+// inside tells whether a box is part of another.
+func (s *Space) inside(a, b box) bool {
+	for i := range a.keys {
+		if !a.keys[i].within(b.keys[i]) {
+			return false
+		}
+	}
+	return s.within(a.res, b.res)
+}
+
+// start is the box of everything that a question asks of a cell.
+func (c *cell) start(res *lang) box {
+	b := box{res: c.v.e.space.and(c.scope.place.shape, res), keys: make([]keyset, len(c.dims))}
+	for d := range c.dims {
+		b.keys[d] = c.dims[d].full
+	}
+	return b
+}

@@ -1,0 +1,256 @@
+package reach
+
+import (
+	"slices"
+	"strings"
+
+	"buzon/agent/internal/judge/catalogue"
+	"buzon/agent/policy"
+)
+
+// view is the set under one reading. The wide view holds every request that may
+// be allowed: Allows are read widely and Denies narrowly. The narrow view holds
+// only those that are allowed for certain. They are the same where every
+// statement is exact.
+type view struct {
+	e    *Engine
+	wide bool
+
+	stmts []*stmt
+	cells map[cellKey]*cell
+	dims  map[string]*dim
+	preds int // numbered so far
+
+	allows  actionSet // actions that some Allow matches
+	s3keys  []string  // the s3: keys that the set names, which an action may never have
+	naming  bool      // the name of some action holds a symbol
+	futures *futures
+}
+
+// stmt is one statement under a view: an Allow or a Deny.
+type stmt struct {
+	index     int
+	ref       policy.Reference
+	kind      policy.Kind
+	level     string
+	attached  string
+	st        *policy.Statement
+	variables bool
+	allow     bool
+	b         bound
+	who       naming // of a resource policy
+
+	all            bool // not understood: may match every request
+	skipConditions bool // its conditions aren't understood
+	doubt          *Doubt
+	gone           bool // not in this view: it is here for its doubt alone
+
+	actions actionSet
+	conds   []*cond
+	plain   bool  // no variables in its resources
+	res     *lang // of its resources, where they are plain
+}
+
+func (e *Engine) newView(wide bool) *view {
+	v := &view{
+		e: e, wide: wide, cells: map[cellKey]*cell{}, dims: map[string]*dim{},
+	}
+	keys := map[string]bool{}
+	for i := range e.set.Sources {
+		src := &e.set.Sources[i]
+		if src.Document == nil || e.leftOut(src.Kind) {
+			continue
+		}
+		for j := range src.Document.Statements {
+			st := &src.Document.Statements[j]
+			ref := policy.Reference{Source: i, Statement: j}
+			if e.omitted[ref] {
+				continue
+			}
+			noDeny := e.opts.Without.AllDenies || e.noDenies[i]
+			if st.Effect != policy.Deny && src.Kind != policy.RCP {
+				v.add(src, st, ref, true)
+			}
+			if st.Effect != policy.Allow && !noDeny {
+				v.add(src, st, ref, false)
+			}
+			for _, c := range st.Conditions {
+				if key := lower(c.Key); strings.HasPrefix(key, "s3:") {
+					keys[key] = true
+				}
+			}
+			if src.Document.Variables() {
+				for _, key := range variablesOf(st) {
+					if strings.HasPrefix(key, "s3:") {
+						keys[key] = true
+					}
+				}
+			}
+		}
+	}
+	for key := range keys {
+		v.s3keys = append(v.s3keys, key)
+	}
+	slices.Sort(v.s3keys)
+	return v
+}
+
+// add puts a statement into the view, as an Allow or as a Deny.
+func (v *view) add(src *policy.Source, st *policy.Statement, ref policy.Reference, allow bool) {
+	b := must
+	if v.wide == allow {
+		b = may
+	}
+	s := &stmt{
+		index: len(v.stmts), ref: ref, kind: src.Kind, level: src.Level, attached: src.Attached,
+		st: st, variables: src.Document.Variables(), allow: allow, b: b,
+	}
+	if src.Kind == policy.BucketPolicy && s.attached == "" {
+		s.attached = v.e.bucket
+	}
+	doubt := func(r Reason) {
+		if s.doubt == nil {
+			s.doubt = &Doubt{r, ref}
+		}
+	}
+	if st.Effect == 0 || st.Unclear != nil {
+		doubt(Unclear)
+		s.gone = b == must
+		s.all = st.Unclear != nil && !st.UnclearConditions
+		s.skipConditions = true
+	}
+	if s.all {
+		s.who = everyone
+	} else if ofResource(src.Kind) {
+		if v.e.unsureMember(st) {
+			doubt(UnsureMember)
+		}
+		if s.who = v.e.who(st, b); s.who == nobody {
+			if s.doubt == nil {
+				return
+			}
+			s.gone = true
+		}
+	}
+	if v.e.openIn(st) {
+		doubt(OpenSymbol)
+	}
+	s.prepare()
+	for _, a := range st.Actions {
+		v.naming = v.naming || policy.HasSymbol(a.Value)
+	}
+	s.actions = v.e.space.actionsOf(s)
+	if allow && !s.gone {
+		v.allows.join(s.actions)
+	}
+	v.stmts = append(v.stmts, s)
+}
+
+// ofResource tells whether a kind of document hangs on a resource and names
+// principals.
+func ofResource(k policy.Kind) bool {
+	switch k {
+	case policy.BucketPolicy, policy.AccessPoint, policy.KeyPolicy, policy.Trust:
+		return true
+	case policy.UserInline, policy.UserManaged, policy.GroupInline, policy.GroupManaged, policy.RoleInline,
+		policy.RoleManaged, policy.Boundary, policy.Session, policy.SCP, policy.RCP:
+	}
+	return false
+}
+
+// openIn tells whether a statement holds a symbol that may be any text.
+func (e *Engine) openIn(st *policy.Statement) bool {
+	if e.set.Symbols == nil {
+		return false
+	}
+	for _, list := range [][]policy.Text{st.Actions, st.Resources} {
+		for _, t := range list {
+			if e.hasOpen(t.Value) {
+				return true
+			}
+		}
+	}
+	for _, c := range st.Conditions {
+		for _, t := range c.Values {
+			if e.hasOpen(t.Value) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// variablesOf lists the keys of a statement's policy variables.
+func variablesOf(st *policy.Statement) []string {
+	var keys []string
+	look := func(text string) {
+		if !strings.Contains(text, "${") {
+			return
+		}
+		pieces, _ := policy.Pieces(text, true)
+		for _, p := range pieces {
+			if p.Kind == policy.Variable {
+				keys = append(keys, lower(p.Key))
+			}
+		}
+	}
+	for _, t := range st.Resources {
+		look(t.Value)
+	}
+	for _, c := range st.Conditions {
+		for _, t := range c.Values {
+			look(t.Value)
+		}
+	}
+	return keys
+}
+
+func lower(s string) string { return strings.ToLower(s) }
+
+// scope is where a condition key has a state: an action at a place, with what
+// the question fixes.
+type scope struct {
+	view   *view
+	place  *place
+	action *catalogue.Action // nil for one that the catalogue doesn't know
+	given  map[string][]string
+
+	at      int             // the statement that is being read
+	free    map[string]bool // variables over keys that aren't fixed
+	touched map[int]bool    // the statements that hold them
+}
+
+// unfixed notes a variable over a key that isn't fixed.
+func (c *scope) unfixed(key string) {
+	if c.free == nil {
+		c.free, c.touched = map[string]bool{}, map[int]bool{}
+	}
+	c.free[key], c.touched[c.at] = true, true
+}
+
+// state tells what is known of a key (in lower case).
+func (c *scope) state(key string) keyState {
+	e := c.view.e
+	if v, ok := c.given[key]; ok {
+		return keyState{true, v}
+	}
+	switch key {
+	case "s3:resourceaccount":
+		if c.action != nil && c.action.Service != "s3" {
+			return keyState{fixed: true}
+		}
+		fallthrough
+	case "aws:resourceaccount":
+		if c.place.owner != "" {
+			return keyState{true, []string{c.place.owner}}
+		}
+		return keyState{}
+	}
+	if v, ok := e.fixed[key]; ok {
+		return keyState{true, v}
+	}
+	if strings.HasPrefix(key, "aws:principaltag/") {
+		return tagOf(&e.set.Subject, key)
+	}
+	return keyState{fixed: neverThere(key, c.action)}
+}

@@ -1,0 +1,161 @@
+package reach
+
+import (
+	"container/heap"
+	"slices"
+)
+
+// word is the most readable text of a set; ok is false for the empty set.
+type word struct {
+	text string
+	ok   bool
+}
+
+// word finds a cheapest text: few characters, and plain ones. Each state's way to
+// acceptance is settled in the order of its cost, from the end backwards.
+func (s *Space) word(l *lang) (string, bool) {
+	if w, ok := s.words[l]; ok {
+		return w.text, w.ok
+	}
+	w := cheapest(l)
+	s.words[l] = w
+	return w.text, w.ok
+}
+
+func cheapest(l *lang) word {
+	if l.empty() {
+		return word{}
+	}
+	n := len(l.states)
+	type step struct {
+		r  rune
+		to int32
+	}
+	best := make([]int, n)
+	way := make([]step, n)
+	done := make([]bool, n)
+	queue := &costs{}
+	for i := range l.states {
+		best[i] = -1
+		if l.states[i].accept {
+			best[i] = 0
+			way[i].to = dead
+			heap.Push(queue, cost{0, int32(i)})
+		}
+	}
+	before := predecessors(l.states)
+	for queue.Len() > 0 {
+		c := heap.Pop(queue).(cost)
+		if done[c.state] {
+			continue
+		}
+		done[c.state] = true
+		for _, from := range before.of(c.state) {
+			r, price := l.states[from].cheapestTo(c.state)
+			if total := c.cost + price; best[from] < 0 || total < best[from] {
+				best[from] = total
+				way[from] = step{r, c.state}
+				heap.Push(queue, cost{total, from})
+			}
+		}
+	}
+	var text []rune
+	for at := int32(0); ; {
+		if best[at] == 0 && l.states[at].accept {
+			break
+		}
+		text = append(text, way[at].r)
+		at = way[at].to
+	}
+	return word{string(text), true}
+}
+
+// cheapestTo is the plainest character that leads to a state.
+func (s *state) cheapestTo(to int32) (rune, int) {
+	var r rune
+	price := -1
+	offer := func(c rune) {
+		if p := priceOf(c); price < 0 || p < price {
+			r, price = c, p
+		}
+	}
+	for _, e := range s.edges {
+		if e.to == to {
+			offer(e.r)
+		}
+	}
+	if s.other == to {
+		if c, ok := s.unnamed(); ok {
+			offer(c)
+		}
+	}
+	return r, price
+}
+
+// plain are the characters to choose from where any will do, the best first.
+const plain = "xabcdefghijklmnopqrstuvwyz0123456789-_.ABCDEFGHIJKLMNOPQRSTUVWXYZ/ :=+@,;!#%&()~éñøßабв"
+
+// unnamed is a character for which the state has no edge.
+func (s *state) unnamed() (rune, bool) {
+	named := func(c rune) bool {
+		_, ok := slices.BinarySearchFunc(s.edges, c, func(e edge, r rune) int { return int(e.r) - int(r) })
+		return ok
+	}
+	for _, c := range plain {
+		if !named(c) {
+			return c, true
+		}
+	}
+	for c := rune(0x4e00); c < 0x9fff; c++ { // more than a budget's worth of letters
+		if !named(c) {
+			return c, true
+		}
+	}
+	return 0, false
+}
+
+func priceOf(r rune) int {
+	switch {
+	case r == 'x':
+		return 10
+	case r >= 'a' && r <= 'z':
+		return 11
+	case r >= '0' && r <= '9':
+		return 12
+	case r == '-' || r == '/' || r == '.' || r == '_' || r == ':':
+		return 13
+	case r >= 'A' && r <= 'Z':
+		return 14
+	case r >= 0xF0000:
+		return 11
+	case r == '*' || r == '?' || r < ' ' || r == 0x7f:
+		return 90
+	case r < 0x7f:
+		return 25
+	default:
+		return 50
+	}
+}
+
+type cost struct {
+	cost  int
+	state int32
+}
+
+// costs is a heap of states by the cost of their way to acceptance.
+type costs []cost
+
+func (c costs) Len() int           { return len(c) }
+func (c costs) Less(i, j int) bool { return c[i].cost < c[j].cost }
+func (c costs) Swap(i, j int)      { c[i], c[j] = c[j], c[i] }
+
+// Push adds a cost, for container/heap.
+func (c *costs) Push(x any) { *c = append(*c, x.(cost)) }
+
+// Pop removes the last, for container/heap.
+func (c *costs) Pop() any {
+	old := *c
+	x := old[len(old)-1]
+	*c = old[:len(old)-1]
+	return x
+}
