@@ -23,7 +23,6 @@ func newBucket(stack awscdk.Stack, s *Settings) awss3.Bucket {
 		MinimumTLSVersion:      jsii.Number(1.2),
 		BlockedEncryptionTypes: &[]awss3.BlockedEncryptionType{awss3.BlockedEncryptionType_SSE_C()},
 		Versioned:              jsii.Bool(s.Versioning),
-		EventBridgeEnabled:     jsii.Bool(s.EventBridge),
 		LifecycleRules:         lifecycle(s),
 		RemovalPolicy:          removal,
 	}
@@ -58,6 +57,15 @@ func newBucket(stack awscdk.Stack, s *Settings) awss3.Bucket {
 	}
 	bucket := awss3.NewBucket(stack, jsii.String("Bucket"), props)
 	bucket.Policy().ApplyRemovalPolicy(removal)
+	resource := bucket.Node().DefaultChild().(awss3.CfnBucket)
+	waiveFor(resource, waiveAccessLogs)
+	if s.EventBridge {
+		// The property of BucketProps would bring a Lambda function with a role that
+		// may change the notifications of every bucket.
+		resource.SetNotificationConfiguration(&awss3.CfnBucket_NotificationConfigurationProperty{
+			EventBridgeConfiguration: &awss3.CfnBucket_EventBridgeConfigurationProperty{EventBridgeEnabled: jsii.Bool(true)},
+		})
+	}
 	return bucket
 }
 

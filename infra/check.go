@@ -16,7 +16,8 @@ const (
 	longestBucket  = 63
 	longestTagKey  = 128
 	longestTag     = 256
-	mostTags       = 45 // of 50, with room for what CloudFormation adds itself
+	mostTags       = 45    // of 50, with room for what CloudFormation adds itself
+	longestReaders = 8_000 // of the 20 KB of a bucket policy
 	stackResources = 500
 	ownResources   = 60 // kept for everything in the stack that is not an uploader
 )
@@ -25,7 +26,7 @@ var (
 	uploaderName = regexp.MustCompile(`^[A-Za-z0-9_.=@+-]+$`)
 	bucketName   = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 	bucketPrefix = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,34}[a-z0-9]$`)
-	principalARN = regexp.MustCompile(`^arn:[a-z*-]+:(iam|sts)::([0-9]{12}|\*):(user|role|assumed-role)/[A-Za-z0-9_+=,.@/*?-]+$`)
+	principalARN = regexp.MustCompile(`^arn:[a-z*-]+:iam::([0-9]{12}|\*):(user|role)/[A-Za-z0-9_+=,.@/*?-]+$`)
 	exactARN     = regexp.MustCompile(`^arn:[a-z-]+:iam::[0-9]{12}:(user|role)/[A-Za-z0-9_+=,.@/-]+$`)
 )
 
@@ -83,11 +84,7 @@ func (s *Settings) check() []error {
 	if !s.Retain && s.ObjectLock == LockCompliance {
 		bad("removalPolicy", `"destroy" can't work with objectLock "compliance"`)
 	}
-	for _, arn := range s.Readers {
-		if !principalARN.MatchString(arn) {
-			bad("readers", "%q is not the ARN, or a pattern of ARNs, of users or roles", arn)
-		}
-	}
+	s.checkReaders(bad)
 	for _, arn := range s.Auditors {
 		if !exactARN.MatchString(arn) {
 			bad("auditors", "%q is not the ARN of a user or role", arn)
@@ -95,6 +92,24 @@ func (s *Settings) check() []error {
 	}
 	s.checkTags(bad)
 	return errs
+}
+
+func (s *Settings) checkReaders(bad func(string, string, ...any)) {
+	length := 0
+	for _, arn := range s.Readers {
+		length += len(arn)
+		switch {
+		case strings.Contains(arn, ":assumed-role/"):
+			bad("readers", "%q would never match: AWS compares the ARN of the role, not of its session", arn)
+		case !principalARN.MatchString(arn):
+			bad("readers", "%q is not the ARN, or a pattern of ARNs, of users or roles", arn)
+		case strings.Contains(arn, ":user"+s.Path) || strings.Contains(arn, ":role"+s.Path):
+			bad("readers", "%q is an uploader, whom the guard lets read nothing", arn)
+		}
+	}
+	if length > longestReaders {
+		bad("readers", "are %d characters together, and %d fit into the bucket's policy: use patterns", length, longestReaders)
+	}
 }
 
 func (s *Settings) checkBucket(bad func(string, string, ...any)) {
@@ -150,10 +165,12 @@ func (s *Settings) checkUploaders(bad func(string, string, ...any)) {
 	if s.Shards > 0 && s.Encryption == EncryptionKMS {
 		bad("encryption", `"kms" can't go with shards: the key's ARN is known only inside the stack that makes it`)
 	}
-	for i, names := range s.split() {
-		if s.Shards > 0 && len(names) > most {
-			bad("shards", "stack %d of %d would get %d uploaders (%d fit): more shards are needed", i+1, s.Shards, len(names), most)
-		}
+	fullest := 0
+	for _, names := range s.split() {
+		fullest = max(fullest, len(names))
+	}
+	if fullest > most {
+		bad("shards", "one of the %d stacks would get %d uploaders, and %d fit: more shards are needed", s.Shards, fullest, most)
 	}
 }
 

@@ -37,7 +37,12 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	NewStacks(app, settings)
+	gone, err := settings.leaving(*app.Outdir())
+	if err != nil {
+		return err
+	}
+	stacks := NewStacks(app, settings)
+	warnOfLeaving(stacks[0], gone)
 	app.Synth(nil)
 	return nil
 }

@@ -86,7 +86,7 @@ type key struct {
 	read func(*Settings, value) error
 }
 
-// keys is the one table of settings; docs/en/settings.md lists the same.
+// keys is the one table of settings; docs/en/deploying.md lists the same.
 var keys = []key{
 	{"stackName", func(s *Settings, v value) error {
 		return v.match(&s.StackName, `[A-Za-z][A-Za-z0-9-]{0,99}`, "letters, digits and hyphens, a letter first")
@@ -154,7 +154,8 @@ var cdkOwn = []string{"cli-telemetry", "acknowledged-issue-numbers"}
 
 // ParseSettings reads the settings from a CDK context and checks them. Keys
 // that belong to the CDK itself (feature flags, cached look-ups: they hold ":"
-// or "@") are left alone; any other key that is not a setting is an error. The error joins everything found, each with the key's name.
+// or "@") are left alone; any other key that is not a setting is an error. The
+// error joins everything found, each with the key's name.
 func ParseSettings(context map[string]any) (Settings, error) {
 	s := Settings{
 		StackName: "Buzon", UploadPrefix: "uploads/", Path: "/buzon/",
@@ -187,16 +188,37 @@ func fault(key, format string, args ...any) error {
 	return fmt.Errorf("setting %q: %w", key, fmt.Errorf(format, args...))
 }
 
-// meant names the setting that a mistyped one differs from only in case, in a
-// final "s", or in one missing or added letter.
+// meant names the setting that a mistyped one differs from in at most two
+// letters, or only in case.
 func meant(name string) string {
 	for _, k := range keys {
-		a, b := strings.ToLower(k.name), strings.ToLower(name)
-		if strings.HasPrefix(a, b) || strings.HasPrefix(b, a) || strings.HasSuffix(a, b) {
+		if distance(strings.ToLower(k.name), strings.ToLower(name)) <= 2 {
 			return fmt.Sprintf("; %q was meant?", k.name)
 		}
 	}
 	return ""
+}
+
+// distance is how many letters must be changed, added or left out to make one
+// text the other.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		before := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := before
+			if a[i] != b[j] {
+				cost++
+			}
+			before = row[j+1]
+			row[j+1] = min(cost, row[j+1]+1, row[j]+1)
+		}
+	}
+	return row[len(b)]
 }
 
 // value is one value of the context: as JSON has it, or the text after -c.

@@ -37,6 +37,7 @@ func NewStacks(app awscdk.App, s Settings) []awscdk.Stack {
 			to.Via = fmt.Sprintf("s3.%s.%s", *main.Region(), *main.UrlSuffix())
 		}
 		users := newUploaders(main, to, s.Uploaders, &s)
+		waiveIn(main, waivePrefixes(s.UploadPrefix))
 		// The guard stands before there is anybody to be guarded from.
 		users.Node().AddDependency(bucket.Policy())
 		return stacks
@@ -47,6 +48,7 @@ func NewStacks(app awscdk.App, s Settings) []awscdk.Stack {
 		shard.AddStackDependency(main, nil)
 		name := s.bucketIn(shard)
 		newUploaders(shard, mailbox{BucketARN: fmt.Sprintf("arn:%s:s3:::%s", *shard.Partition(), name)}, names, &s)
+		waiveIn(shard, waivePrefixes(s.UploadPrefix))
 		outputs(shard, name, &s)
 		stacks = append(stacks, shard)
 	}

@@ -26,6 +26,7 @@ func newTrail(stack awscdk.Stack, bucket awss3.Bucket, s *Settings) {
 		RemovalPolicy:     removal,
 	})
 	logs.Policy().ApplyRemovalPolicy(removal)
+	waiveFor(logs.Node().DefaultChild().(awss3.CfnBucket), waiveLogsOfLogs)
 	trail := awscloudtrail.NewTrail(stack, jsii.String("Trail"), &awscloudtrail.TrailProps{
 		Bucket:                     logs,
 		EnableFileValidation:       jsii.Bool(true),

@@ -56,9 +56,9 @@ func newUploaders(stack awscdk.Stack, to mailbox, names []string, s *Settings) c
 		groups = &[]any{*group.Ref()}
 	}
 	for _, name := range names {
-		own := []any{inline(to.writeOnly(s.UploadPrefix, name))}
-		if s.Attach == AttachGroup {
-			own = nil
+		var own any // nil: it has the group's
+		if s.Attach != AttachGroup {
+			own = []any{inline(to.writeOnly(s.UploadPrefix, name))}
 		}
 		switch s.Identity {
 		case IdentityUser:
@@ -89,7 +89,7 @@ func newUploaders(stack awscdk.Stack, to mailbox, names []string, s *Settings) c
 	return uploaders
 }
 
-func newRole(scope constructs.Construct, name string, boundary awsiam.CfnManagedPolicy, own []any, trust map[string]any, s *Settings) awsiam.CfnRole {
+func newRole(scope constructs.Construct, name string, boundary awsiam.CfnManagedPolicy, own any, trust map[string]any, s *Settings) awsiam.CfnRole {
 	return awsiam.NewCfnRole(scope, jsii.String(name), &awsiam.CfnRoleProps{
 		RoleName: jsii.String(name), Path: jsii.String(s.Path),
 		AssumeRolePolicyDocument: trust,

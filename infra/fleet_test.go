@@ -1,0 +1,178 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
+	"github.com/aws/jsii-runtime-go"
+	"github.com/google/go-cmp/cmp"
+)
+
+// What CloudFormation takes ("CloudFormation quotas").
+const (
+	mostOutputs  = 200
+	templateSize = 1 << 20
+)
+
+// A thousand uploaders and more, in the program's own process: stacks that
+// CloudFormation takes, within five minutes and 4 GiB.
+func TestAFleetOf1200(t *testing.T) {
+	if os.Getenv("BUZON_TEST") != "long" {
+		t.Skip("SKIPPED without -long: 1,200 uploaders take minutes")
+	}
+	const within, memory = 5 * time.Minute, 4 << 30
+	names := fleet(1200)
+	context := ourContext(t)
+	context["uploaders"], context["shards"], context["bucketName"] = names, 6, "acme-uploads"
+	text, err := json.Marshal(context)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), program)
+	cmd.Env = append(os.Environ(), asInfra+"=1", "CDK_OUTDIR="+dir, "CDK_CONTEXT_JSON="+string(text))
+	began := time.Now()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	took := time.Since(began)
+	// Of the program and of the Node that it waited for, the larger (getrusage(2)).
+	most := cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
+	t.Logf("%d uploaders: %v, %d MiB", len(names), took.Round(time.Second), most>>20)
+	if took > within || most > memory {
+		t.Errorf("that is more than %v or %d MiB", within, memory>>20)
+	}
+
+	files, err := filepath.Glob(filepath.Join(dir, "*.template.json"))
+	if err != nil || len(files) != 7 {
+		t.Fatalf("there are the templates %v (%v), want 7", files, err)
+	}
+	seen := map[string]string{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var template object
+		if err := json.Unmarshal(text, &template); err != nil {
+			t.Fatal(err)
+		}
+		if n := len(template["Resources"].(object)); n > stackResources || len(text) > templateSize || len(template["Outputs"].(object)) > mostOutputs {
+			t.Errorf("%s has %d resources, %d bytes, %d outputs", file, n, len(text), len(template["Outputs"].(object)))
+		}
+		for _, r := range resources(template, "AWS::IAM::User") {
+			name := r["Properties"].(object)["UserName"].(string)
+			if seen[name] != "" {
+				t.Errorf("%s is in %s and in %s", name, seen[name], file)
+			}
+			seen[name] = file
+		}
+	}
+	if len(seen) != len(names) {
+		t.Errorf("%d of %d uploaders were made", len(seen), len(names))
+	}
+}
+
+// One stack as full as it may be is one that CloudFormation takes, whatever the
+// uploaders are.
+func TestAFullStackIsValid(t *testing.T) {
+	if os.Getenv("BUZON_TEST") != "long" {
+		t.Skip("SKIPPED without -long: a full stack takes a minute")
+	}
+	for _, kind := range []Identity{IdentityUser, IdentityRole, IdentityRolesAnywhere} {
+		context := object{"identity": string(kind), "cloudTrail": true, "eventBridge": true, "encryption": "kms", "auditors": review}
+		if kind == IdentityRolesAnywhere {
+			context["trustAnchor"] = anchor
+		}
+		s := Settings{Identity: kind}
+		var names []any
+		for _, name := range fleet(s.PerStack()) {
+			names = append(names, name.(string)+strings.Repeat("x", longestName-len(name.(string))))
+		}
+		context["uploaders"] = names
+		variants["full"] = context
+		delete(made, "full")
+		full := synth(t, "full")
+		text, err := json.MarshalIndent(full.documents[0], "", " ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := len(full.documents[0]["Resources"].(object)); n > stackResources || len(text) > templateSize {
+			t.Errorf("%s: %d resources, %d bytes", kind, n, len(text))
+		}
+	}
+	delete(variants, "full")
+}
+
+func TestWhoLeavesIsNamed(t *testing.T) {
+	dir := t.TempDir()
+	template := `{"Resources":{
+		"A":{"Type":"AWS::IAM::User","Properties":{"UserName":"vm-01","Path":"/buzon/"}},
+		"B":{"Type":"AWS::IAM::User","Properties":{"UserName":"vm-02","Path":"/buzon/"}},
+		"C":{"Type":"AWS::IAM::User","Properties":{"UserName":"clerk","Path":"/staff/"}},
+		"D":{"Type":"AWS::IAM::Role","Properties":{"RoleName":"vm-03","Path":"/buzon/"}},
+		"E":{"Type":"AWS::S3::Bucket","Properties":{"BucketName":{"Ref":"X"}}}}}`
+	for name, text := range map[string]string{
+		"Buzon.template.json": template, "Buzon-1.template.json": strings.ReplaceAll(template, "vm-0", "db-0"),
+		"Buzon-2.template.json": "{", "Other.template.json": strings.ReplaceAll(template, "vm-0", "other-0"),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, test := range []struct {
+		identity Identity
+		now      []string
+		want     []string
+	}{
+		{IdentityUser, []string{"vm-01", "vm-02", "db-01", "db-02"}, nil},
+		{IdentityUser, []string{"vm-02", "new", "db-01"}, []string{"db-02", "vm-01"}},
+		{IdentityRole, []string{"vm-01", "vm-02"}, []string{"db-01", "db-02", "vm-01", "vm-02"}}, // the users go, the roles come
+	} {
+		s := Settings{StackName: "Buzon", Path: "/buzon/", Identity: test.identity, Uploaders: test.now}
+		got, err := s.leaving(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%v: %s", test.now, diff)
+		}
+	}
+	if gone, err := (&Settings{StackName: "Buzon"}).leaving(filepath.Join(dir, "none")); err != nil || gone != nil {
+		t.Errorf("in no folder: %v, %v", gone, err)
+	}
+}
+
+// The synthesis itself says it, as CDK shows warnings; with many it stays short.
+func TestSynthesisWarnsOfWhoLeaves(t *testing.T) {
+	synth(t, "default") // skips where there is no Node
+	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(filepath.Join(scratch, "leaving"))})
+	none := awscdk.NewStack(app, jsii.String("None"), nil)
+	warnOfLeaving(none, nil)
+	many := awscdk.NewStack(app, jsii.String("Many"), nil)
+	warnOfLeaving(many, strings.Fields("a b c d e f g h i j k l"))
+	all := jsii.String("*")
+	if said := *assertions.Annotations_FromStack(none).FindWarning(all, assertions.Match_AnyValue()); len(said) != 0 {
+		t.Errorf("nobody leaves, and it warns %d times", len(said))
+	}
+	var texts []string
+	for _, w := range *assertions.Annotations_FromStack(many).FindWarning(all, assertions.Match_AnyValue()) {
+		texts = append(texts, w.Entry.Data.(string))
+	}
+	if len(texts) != 1 || !strings.Contains(texts[0], "a, b, c, d, e, f, g, h, i, j and 2 more") || !strings.Contains(texts[0], "scripts/revoke-key") {
+		t.Errorf("it says %q", slices.Clip(texts))
+	}
+}

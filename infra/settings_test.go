@@ -1,0 +1,220 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestDefaultsAreTheSafeOnes(t *testing.T) {
+	got, err := ParseSettings(object{"uploaders": "vm-01"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Settings{
+		StackName: "Buzon", UploadPrefix: "uploads/", Path: "/buzon/", Uploaders: []string{"vm-01"},
+		Identity: IdentityUser, Attach: AttachUser, Encryption: EncryptionS3, ObjectLock: LockNone,
+		Versioning: true, AppendOnly: true, Retain: true, Protect: true,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// cdk.json holds real types, -c only texts; both mean the same.
+func TestTypedAndTextMeanTheSame(t *testing.T) {
+	text := object{
+		"uploaders": "vm-01, vm-02", "versioning": "true", "objectLock": "governance", "objectLockDays": "30",
+		"readers": reader, "tags": "team=data", "cloudTrail": "false",
+	}
+	var typed object
+	if err := json.Unmarshal([]byte(`{"uploaders":["vm-01","vm-02"],"versioning":true,"objectLock":"governance","objectLockDays":30,
+		"readers":["`+reader+`"],"tags":{"team":"data"},"cloudTrail":false}`), &typed); err != nil {
+		t.Fatal(err)
+	}
+	a, err := ParseSettings(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := ParseSettings(typed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(a, b); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTheCDKsOwnContextIsLeftAlone(t *testing.T) {
+	_, err := ParseSettings(object{
+		"uploaders": "vm-01", "@aws-cdk/core:x": true, "aws:cdk:enable-path-metadata": true, "cli-telemetry": false,
+		"availability-zones:account=111122223333:region=eu-west-1": []any{"eu-west-1a"},
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+func TestEachBadSettingIsOneClearError(t *testing.T) {
+	long := strings.Repeat("a", 65)
+	tests := []struct {
+		set  object
+		key  string // that the error names
+		says string
+	}{
+		{object{"bukketName": "x"}, "bukketName", `"bucketName" was meant?`},
+		{object{"uploader": "vm-01"}, "uploader", `"uploaders" was meant?`},
+		{object{"colour": "red"}, "colour", "there is no such setting"},
+
+		{object{"stackName": "9lives"}, "stackName", "a letter first"},
+		{object{"stackName": 7.0}, "stackName", "must be a text, not 7"},
+		{object{"bucketName": "Acme"}, "bucketName", "a-z, 0-9"},
+		{object{"bucketName": "a"}, "bucketName", "3 to 63"},
+		{object{"bucketName": strings.Repeat("b", 64)}, "bucketName", "3 to 63"},
+		{object{"bucketName": "acme.uploads"}, "bucketName", "holds a dot"},
+		{object{"bucketName": "acme-uploads--x-s3"}, "bucketName", "keeps for itself"},
+		{object{"bucketName": "acme-an"}, "bucketName", "keeps for itself"},
+		{object{"bucketName": "xn--acme"}, "bucketName", "keeps for itself"},
+		{object{"bucketName": []any{"acme"}}, "bucketName", "must be a text"},
+		{object{"bucketNamespace": "mine"}, "bucketNamespace", "one of global, account-regional"},
+		{object{"bucketNamespace": "account-regional"}, "bucketNamespace", "needs bucketName"},
+		{object{"bucketNamespace": "account-regional", "bucketName": strings.Repeat("b", 37)}, "bucketName", "2 to 36"},
+
+		{object{"uploadPrefix": ""}, "uploadPrefix", "uploads/"},
+		{object{"uploadPrefix": "uploads"}, "uploadPrefix", `end with "/"`},
+		{object{"uploadPrefix": "/uploads/"}, "uploadPrefix", "segments"},
+		{object{"uploadPrefix": "up*/"}, "uploadPrefix", "segments"},
+		{object{"uploadPrefix": "${aws:username}/"}, "uploadPrefix", "segments"},
+		{object{"uploadPrefix": "a/../b/"}, "uploadPrefix", `".."`},
+		{object{"path": "/"}, "path", "every user of the account"},
+		{object{"path": "buzon"}, "path", "slash at both ends"},
+		{object{"path": "/bu*/"}, "path", "slash at both ends"},
+		{object{"path": "/buzon-audit/"}, "path", "auditor"},
+		{object{"path": "/" + strings.Repeat("a", 512) + "/"}, "path", "longer than 512"},
+
+		{object{"uploaders": ""}, "uploaders", "is empty"},
+		{object{"uploaders": []any{}}, "uploaders", "is empty"},
+		{object{"uploaders": true}, "uploaders", "must be a list"},
+		{object{"uploaders": []any{"vm-01", 2.0}}, "uploaders", "entry 2 must be a text"},
+		{object{"uploaders": "vm/01"}, "uploaders", "letters, digits"},
+		{object{"uploaders": "vm*"}, "uploaders", "letters, digits"},
+		{object{"uploaders": "café"}, "uploaders", "letters, digits"},
+		{object{"uploaders": ".."}, "uploaders", "part of a key"},
+		{object{"uploaders": long}, "uploaders", "longer than 64"},
+		{object{"uploaders": "vm-01,vm-01"}, "uploaders", "is there twice"},
+		{object{"uploaders": "vm-01,VM-01"}, "uploaders", "differ only in case"},
+		{object{"uploaders": fleet(441)}, "shards", "cdk deploy --all"},
+		{object{"identity": "role", "uploaders": fleet(221)}, "shards", "cdk deploy --all"},
+		{object{"uploaders": fleet(1200), "shards": 2, "bucketName": "acme-uploads"}, "shards", "more shards"},
+		{object{"shards": -1.0}, "shards", "from 0 to 64"},
+		{object{"shards": 2.5}, "shards", "whole number"},
+		{object{"shards": 2}, "bucketName", "needed with shards"},
+		{object{"shards": 2, "bucketName": "acme-uploads", "encryption": "kms"}, "encryption", "can't go with shards"},
+
+		{object{"identity": "machine"}, "identity", "one of user, role, roles-anywhere"},
+		{object{"identity": "roles-anywhere"}, "trustAnchor", "is needed"},
+		{object{"identity": "roles-anywhere", "trustAnchor": "anchor"}, "trustAnchor", "ARN"},
+		{object{"trustAnchor": anchor}, "trustAnchor", "only with identity"},
+		{object{"attach": "role"}, "attach", "one of user, group"},
+		{object{"identity": "role", "attach": "group"}, "attach", `needs identity "user"`},
+		{object{"encryption": "aes"}, "encryption", "one of s3, kms"},
+		{object{"versioning": "yes"}, "versioning", `true or false, not "yes"`},
+		{object{"appendOnly": 1.0}, "appendOnly", "true or false"},
+		{object{"objectLock": "legal"}, "objectLock", "one of none, governance, compliance"},
+		{object{"objectLock": "governance"}, "objectLockDays", "these need it"},
+		{object{"objectLockDays": 5}, "objectLockDays", "goes with objectLock"},
+		{object{"objectLock": "governance", "objectLockDays": 0}, "objectLockDays", "from 1 to 36500"},
+		{object{"objectLock": "governance", "objectLockDays": 1, "versioning": false}, "versioning", "must be true"},
+		{object{"objectLock": "governance", "objectLockDays": 30, "expireDays": 7}, "expireDays", "shorter than objectLockDays"},
+		{object{"objectLock": "compliance", "objectLockDays": 30, "removalPolicy": "destroy"}, "removalPolicy", "can't work"},
+		{object{"expireDays": "soon"}, "expireDays", "whole number"},
+		{object{"noncurrentDays": 30, "versioning": false}, "noncurrentDays", "without versioning"},
+		{object{"cloudTrail": "on"}, "cloudTrail", "true or false"},
+		{object{"eventBridge": nil}, "eventBridge", "true or false, not null"},
+		{object{"readers": "everybody"}, "readers", "is not the ARN"},
+		{object{"readers": "arn:aws:sts::111122223333:assumed-role/reader/me"}, "readers", "of its session"},
+		{object{"readers": "arn:aws:iam::111122223333:user/buzon/vm-01"}, "readers", "is an uploader"},
+		{object{"readers": strings.Repeat(reader+",", 200)}, "readers", "use patterns"},
+		{object{"federatedUsers": true}, "federatedUsers", "must be a text"},
+		{object{"federatedUsers": "yes"}, "federatedUsers", "one of deny, allow"},
+		{object{"auditors": "arn:aws:iam::111122223333:role/*"}, "auditors", "is not the ARN"},
+		{object{"tags": "team"}, "tags", "NAME=VALUE"},
+		{object{"tags": object{"team": 1.0}}, "tags", `"team" must be a text`},
+		{object{"tags": "aws:x=1"}, "tags", "for itself"},
+		{object{"tags": "buzon-uploader=vm-02"}, "tags", "guard goes by"},
+		{object{"tags": "a=" + strings.Repeat("b", 257)}, "tags", "too long"},
+		{object{"removalPolicy": "snapshot"}, "removalPolicy", "one of retain, destroy"},
+		{object{"terminationProtection": "maybe"}, "terminationProtection", "true or false"},
+	}
+	tried := map[string]bool{}
+	for _, test := range tests {
+		t.Run(fmt.Sprintf("%s %.40s", test.key, value{test.set}), func(t *testing.T) {
+			context := object{"uploaders": "vm-01"}
+			maps.Copy(context, asJSON(t, test.set))
+			_, err := ParseSettings(context)
+			if err == nil {
+				t.Fatal("it passes")
+			}
+			said := err.Error()
+			if strings.Contains(said, "\n") || strings.Count(said, "setting ") != 1 {
+				t.Errorf("that is more than one error:\n%s", said)
+			}
+			if !strings.HasPrefix(said, fmt.Sprintf("setting %q: ", test.key)) || !strings.Contains(said, test.says) {
+				t.Errorf("%s\nwant one about %q that says %q", said, test.key, test.says)
+			}
+		})
+		tried[test.key] = true
+	}
+	for _, k := range keys {
+		if !tried[k.name] {
+			t.Errorf("no bad value of %q is tried", k.name)
+		}
+	}
+}
+
+func TestAllFaultsAreTold(t *testing.T) {
+	_, err := ParseSettings(object{"uploaders": "vm-01", "path": "x", "attach": "both", "colour": "red"})
+	for _, key := range []string{"path", "attach", "colour"} {
+		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("setting %q", key)) {
+			t.Errorf("%v\nwant it to name %q too", err, key)
+		}
+	}
+}
+
+// The shard of a name must never change: it would be deleted in one stack and
+// made in another.
+func TestTheShardOfANameIsForEver(t *testing.T) {
+	s := Settings{Shards: 7, Uploaders: []string{"vm-01", "vm-02", "vm-0003", "db.example.com", "VM-01", "a", "Zz=+@_-"}}
+	got := map[string]int{}
+	for i, names := range s.split() {
+		for _, name := range names {
+			got[name] = i
+		}
+	}
+	want := map[string]int{"VM-01": 4, "Zz=+@_-": 6, "a": 5, "db.example.com": 5, "vm-0003": 6, "vm-01": 4, "vm-02": 5}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	// The names beside it have no say.
+	for name, shard := range maps.All(got) {
+		one := Settings{Shards: 7, Uploaders: []string{name}}
+		if names := one.split()[shard]; len(names) != 1 {
+			t.Errorf("%s alone is in another shard", name)
+		}
+	}
+}
+
+func TestDistance(t *testing.T) {
+	for _, test := range []struct {
+		a, b string
+		want int
+	}{{"", "", 0}, {"abc", "abc", 0}, {"", "ab", 2}, {"kitten", "sitting", 3}, {"uploader", "uploaders", 1}} {
+		if got := distance(test.a, test.b); got != test.want {
+			t.Errorf("distance(%q, %q) = %d, want %d", test.a, test.b, got, test.want)
+		}
+	}
+}
