@@ -45,7 +45,7 @@ const (
 	uploaders = forCalls + "," + forAgent + "," + forKeys + "," + forOthers
 )
 
-var skip string // why nothing here can run
+var errNoNPM = errors.New("npm is missing, and with it the CDK")
 
 func TestMain(m *testing.M) {
 	os.Exit(testMain(m))
@@ -66,19 +66,36 @@ func testMain(m *testing.M) int {
 }
 
 var (
-	theWorld  *world
-	makeWorld = sync.OnceValue(func() error { return newWorld(context.Background()) })
+	theWorld   *world
+	startWorld = sync.OnceValue(func() error { return newWorld(context.Background()) })
+	makeWorld  = sync.OnceValue(func() error {
+		if err := startWorld(); err != nil {
+			return err
+		}
+		return theWorld.stack(context.Background())
+	})
 )
 
-// open gives the world, made on first use.
+// open gives the world with the stack in it, made on first use.
 func open(t *testing.T) *world {
+	t.Helper()
+	return made(t, makeWorld)
+}
+
+// bare gives the world for what needs no stack; there may be one in it.
+func bare(t *testing.T) *world {
+	t.Helper()
+	return made(t, startWorld)
+}
+
+func made(t *testing.T, make func() error) *world {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("SKIPPED with -short: the end-to-end stories take a minute")
 	}
-	err := makeWorld()
-	if skip != "" {
-		t.Skip("SKIPPED, " + skip)
+	err := make()
+	if errors.Is(err, localaws.ErrNoPython) || errors.Is(err, errNoNPM) {
+		t.Skip("SKIPPED, " + err.Error())
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -87,10 +104,6 @@ func open(t *testing.T) *world {
 }
 
 func newWorld(ctx context.Context) error {
-	if _, err := exec.LookPath("npm"); err != nil {
-		skip = "npm is missing, and with it the CDK"
-		return nil
-	}
 	root, err := filepath.Abs("../../..")
 	if err != nil {
 		return err
@@ -100,10 +113,6 @@ func newWorld(ctx context.Context) error {
 		return err
 	}
 	local, err := localaws.Start(ctx, dir, io.Discard)
-	if errors.Is(err, localaws.ErrNoPython) {
-		skip = err.Error()
-		return os.RemoveAll(dir)
-	}
 	if err != nil {
 		return errors.Join(err, os.RemoveAll(dir))
 	}
@@ -129,6 +138,14 @@ func newWorld(ctx context.Context) error {
 		return err
 	}
 	w.iam, w.s3 = iam.NewFromConfig(w.config), s3.NewFromConfig(w.config)
+	return nil
+}
+
+// stack deploys it.
+func (w *world) stack(ctx context.Context) error {
+	if _, err := exec.LookPath("npm"); err != nil {
+		return errNoNPM
+	}
 	// Without an app: bootstrapping needs none, and would synthesize it.
 	if out, err := w.cdk(ctx, "bootstrap", "--app", "", "aws://"+localaws.Account+"/"+localaws.Region); err != nil {
 		return fmt.Errorf("cdk bootstrap: %w\n%s", err, out)
