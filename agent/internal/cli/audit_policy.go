@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"buzon/agent/internal/client"
+	"buzon/agent/internal/config"
 	"buzon/agent/internal/judge/audit"
 	"buzon/agent/internal/judge/sources"
 	"buzon/agent/internal/report"
@@ -91,7 +92,7 @@ func runAuditPolicy(ctx context.Context, a *app, o *auditOptions) error {
 			o.sources.Documents = append(o.sources.Documents, d)
 		}
 	}
-	if o.sources.Empty() && len(o.sources.Principals) == 0 {
+	if o.sources.Empty() {
 		return usage("audit.no-source")
 	}
 	if err := o.sources.Check(); err != nil {
@@ -131,7 +132,18 @@ func (o *auditOptions) target(ctx context.Context, a *app) (sources.Access, erro
 		return access, err
 	}
 	s := &o.sources
-	s.Bucket, s.Prefix, s.Region = c.Bucket, c.Prefix, c.Region
+	// What this host's own agent writes to says nothing about a template, whose
+	// outputs name its bucket and prefix.
+	given := func(key string) bool {
+		return len(s.Templates) == 0 || o.config.path != "" || c.From(key).Kind == config.FromFlag
+	}
+	if given("bucket") {
+		s.Bucket = c.Bucket
+	}
+	if given("prefix") {
+		s.Prefix = c.Prefix
+	}
+	s.Region = c.Region
 	if !s.Live() {
 		return access, nil
 	}

@@ -56,7 +56,7 @@ func newPrincipal(s *sources.Subject) Principal {
 	}
 	for _, g := range s.Gaps {
 		p.Undecided = append(p.Undecided, Undecided{
-			Reason: string(g.Reason), What: s.Show(g.What), Permission: g.Permission, Source: g.Source,
+			Reason: string(g.Reason), What: s.Show(g.What), Permission: g.Permission, Source: g.Source, File: g.File,
 			Line: g.Pos.Line, Column: g.Pos.Column, ref: policy.Reference{Source: -1, Statement: -1},
 		})
 	}

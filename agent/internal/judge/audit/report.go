@@ -108,6 +108,7 @@ type Undecided struct {
 	Permission string `json:"permission,omitempty"`
 	Source     int    `json:"source"` // -1: no single document
 	Statement  string `json:"statement,omitempty"`
+	File       string `json:"file,omitempty"` // of line and column, where source is -1
 	Line       int    `json:"line,omitempty"`
 	Column     int    `json:"column,omitempty"`
 

@@ -21,8 +21,6 @@ type account struct {
 	prefix     string // may hold {name}
 	versioning Versioning
 	symbols    policy.Symbols
-	// elsewhere is why a managed policy may be missing from managed.
-	elsewhere GapReason
 }
 
 // holder is whatever policies hang on: a user, a role or a group.
@@ -44,11 +42,14 @@ type principal struct {
 
 func newAccount() *account {
 	return &account{
-		groups:    map[string]*holder{},
-		managed:   map[string]*policy.Source{},
-		elsewhere: GapUnknownPolicy,
+		groups:  map[string]*holder{},
+		managed: map[string]*policy.Source{},
 	}
 }
+
+// readManaged is the permission that gives a managed policy's document, AWS's
+// own included.
+const readManaged = "iam:GetPolicyVersion"
 
 // subject cuts the account down to what bears on one principal.
 func (a *account) subject(p *principal) Subject {
@@ -67,7 +68,7 @@ func (a *account) subject(p *principal) Subject {
 	for _, name := range p.groups {
 		g, ok := a.groups[name]
 		if !ok {
-			s.Gaps = append(s.Gaps, Gap{Reason: GapUnresolved, What: name, Source: -1})
+			s.Gaps = append(s.Gaps, Gap{Reason: GapUnknownGroup, What: s.Show(name), Permission: "iam:ListGroupPolicies", Source: -1})
 			continue
 		}
 		a.add(&s, g, policy.GroupInline, policy.GroupManaged)
@@ -100,7 +101,7 @@ func (a *account) attach(s *Subject, arn string, kind policy.Kind) {
 	if !ok {
 		// A boundary that isn't known only narrows, but without it nothing can be
 		// said either: what it would stop may be all that stands in the way.
-		s.Gaps = append(s.Gaps, Gap{Reason: a.elsewhere, What: arn, Source: -1})
+		s.Gaps = append(s.Gaps, Gap{Reason: GapUnknownPolicy, What: arn, Permission: readManaged, Source: -1})
 		return
 	}
 	if src == nil {
@@ -111,15 +112,34 @@ func (a *account) attach(s *Subject, arn string, kind policy.Kind) {
 	s.Set.Sources = append(s.Set.Sources, copied)
 }
 
-// subjects cuts a set for each principal that is picked.
-func (l *loader) cut(a *account, named func(*principal) bool) []Subject {
+// cut makes a subject for each principal that is picked. Places of gaps are in
+// the file, "" for what is live.
+func (l *loader) cut(a *account, file string, named func(*principal) bool) []Subject {
 	var out []Subject
 	for _, p := range a.principals {
-		if named(p) || l.picks(p.subject.Path) {
-			out = append(out, a.subject(p))
+		if !named(p) && !l.picks(p.subject.Path) {
+			continue
 		}
+		s := a.subject(p)
+		for i := range s.Gaps {
+			if s.Gaps[i].Pos.Line > 0 {
+				s.Gaps[i].File = file
+			}
+		}
+		out = append(out, s)
 	}
 	return out
+}
+
+// means reports whether an ARN that was given is the subject's. An account that
+// only deployment will know is any.
+func means(arn string, s *policy.Subject) bool {
+	if arn == s.ARN {
+		return true
+	}
+	given, ok := subjectOf(arn)
+	return ok && policy.HasSymbol(s.Account) && given.Type == s.Type && given.Partition == s.Partition &&
+		given.Path == s.Path && given.Name == s.Name
 }
 
 // parsed is an ARN of IAM taken apart.

@@ -2,6 +2,7 @@ package sources
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 
 	"buzon/agent/policy"
@@ -42,17 +43,12 @@ func (l *loader) readExport(file string) ([]Subject, error) {
 		{TopicBucketPolicy, NotGiven}, {TopicACL, NotGiven}, {TopicAccessPoint, NotGiven},
 		{TopicAccessGrants, NotGiven}, {TopicOtherResources, NotGiven}, {TopicVersioning, NotGiven},
 	}
-	return l.cut(x.out, func(p *principal) bool { return l.named(p) }), nil
+	return l.cut(x.out, file, l.named), nil
 }
 
 // named reports whether the selection names the principal outright.
 func (l *loader) named(p *principal) bool {
-	for _, arn := range l.sel.Principals {
-		if arn == p.subject.ARN {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(l.sel.Principals, func(arn string) bool { return means(arn, &p.subject) })
 }
 
 type export struct {

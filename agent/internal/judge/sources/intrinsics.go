@@ -17,7 +17,8 @@ type resolver struct {
 	mappings   *policy.Node
 	conditions *policy.Node
 	resources  map[string]*resource
-	order      []string // logical ids, as written
+	removed    map[string]bool // resources whose condition is false
+	order      []string        // logical ids, as written
 
 	// target is the logical id of the bucket that uploaders write to, and named
 	// its name where the caller knows it.
@@ -335,8 +336,7 @@ func (r *resolver) ref(id string, at policy.Position) *policy.Node {
 	}
 	res, ok := r.resources[id]
 	if !ok {
-		r.fault(at, UnknownReference, "name", id)
-		return r.unknown("${"+id+"}", at)
+		return r.dangling(id, at)
 	}
 	switch res.kind {
 	case "AWS::IAM::User", "AWS::IAM::Role", "AWS::IAM::Group", "AWS::S3::Bucket", "AWS::S3::AccessPoint",
@@ -351,8 +351,7 @@ func (r *resolver) ref(id string, at policy.Position) *policy.Node {
 func (r *resolver) attribute(id, attribute string, at policy.Position) *policy.Node {
 	res, ok := r.resources[id]
 	if !ok {
-		r.fault(at, UnknownReference, "name", id)
-		return r.unknown("${"+id+"}", at)
+		return r.dangling(id, at)
 	}
 	if arn := r.arn(res); attribute == "Arn" && arn != "" {
 		return text(arn, at)
@@ -361,6 +360,15 @@ func (r *resolver) attribute(id, attribute string, at policy.Position) *policy.N
 		return text(r.arn(res), at)
 	}
 	return r.unknown("${"+id+"."+attribute+"}", at)
+}
+
+// dangling is a reference to nothing: a fault, unless a condition took away what
+// it refers to. CloudFormation refuses to deploy that.
+func (r *resolver) dangling(id string, at policy.Position) *policy.Node {
+	if !r.removed[id] {
+		r.fault(at, UnknownReference, "name", id)
+	}
+	return r.unknown("${"+id+"}", at)
 }
 
 func (r *resolver) partition() string {

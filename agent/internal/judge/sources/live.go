@@ -52,7 +52,7 @@ func (l *loader) readLive(ctx context.Context) ([]Subject, error) {
 		return nil, err
 	}
 	v.out.topics = append(v.out.topics, Assumption{TopicOtherResources, NotRead})
-	return l.cut(v.out, func(p *principal) bool { return p.named }), nil
+	return l.cut(v.out, "", func(p *principal) bool { return p.named }), nil
 }
 
 // gap records a read that failed. It returns an error only where going on is
@@ -388,7 +388,7 @@ func (v *live) inline(h *holder, name, encoded string) {
 func (v *live) managed(ctx context.Context, gaps *[]Gap, arn string) error {
 	if _, done := v.out.managed[arn]; done {
 		if v.denied[arn] {
-			*gaps = append(*gaps, Gap{Reason: GapUnknownPolicy, What: arn, Source: -1})
+			*gaps = append(*gaps, Gap{Reason: GapUnknownPolicy, What: arn, Permission: readManaged, Source: -1})
 		}
 		return nil
 	}
@@ -396,7 +396,7 @@ func (v *live) managed(ctx context.Context, gaps *[]Gap, arn string) error {
 	miss := func(permission string, err error) error {
 		v.denied[arn] = true
 		if isCode(err, "NoSuchEntity") {
-			*gaps = append(*gaps, Gap{Reason: GapUnknownPolicy, What: arn, Source: -1})
+			*gaps = append(*gaps, Gap{Reason: GapUnknownPolicy, What: arn, Permission: readManaged, Source: -1})
 			return nil
 		}
 		return v.gap(ctx, gaps, arn, permission, err)

@@ -3,6 +3,7 @@ package sources
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 
 	"buzon/agent/policy"
 )
@@ -34,10 +35,7 @@ func (l *loader) readLoose() (*loose, error) {
 			Level: d.Level, Document: doc,
 		}
 		switch d.Kind {
-		case policy.BucketPolicy:
-			src.Attached = bucketARN(l.sel)
-			out.shared = append(out.shared, src)
-		case policy.SCP, policy.RCP:
+		case policy.BucketPolicy, policy.SCP, policy.RCP: // aim says which bucket
 			out.shared = append(out.shared, src)
 		default:
 			out.own = append(out.own, src)
@@ -75,12 +73,18 @@ func stranger(path string) (policy.Subject, policy.Symbols) {
 		}
 }
 
-// subjects makes a subject for each principal to whom the documents belong.
-func (o *loose) subjects(sel Selection) []Subject {
-	if len(o.own) == 0 && len(sel.Principals) == 0 {
-		if len(o.shared) == 0 || len(sel.Templates)+len(sel.Exports) > 0 || sel.Live() {
-			return nil
+// subjects makes a subject for each principal to whom the documents belong and
+// whom no other source holds; those that another does hold were given them by
+// join.
+func (o *loose) subjects(sel Selection, others []Subject) ([]Subject, error) {
+	elsewhere := len(sel.Templates)+len(sel.Exports) > 0 || sel.Live()
+	if len(o.own) == 0 && elsewhere {
+		for _, arn := range sel.Principals {
+			if !holds(others, arn) {
+				return nil, &NobodyError{"principal", arn}
+			}
 		}
+		return nil, nil
 	}
 	given := map[policy.Kind]bool{}
 	for _, s := range append(append([]policy.Source(nil), o.own...), o.shared...) {
@@ -109,8 +113,8 @@ func (o *loose) subjects(sel Selection) []Subject {
 	var out []Subject
 	for _, arn := range sel.Principals {
 		subject, ok := subjectOf(arn)
-		if !ok {
-			continue // Check has refused it
+		if !ok || holds(others, arn) { // Check has refused what is no ARN
+			continue
 		}
 		s := Subject{Set: policy.Set{Subject: subject, Sources: o.all(subject.Type)}}
 		finish(&s)
@@ -123,7 +127,11 @@ func (o *loose) subjects(sel Selection) []Subject {
 		finish(&s)
 		out = append(out, s)
 	}
-	return out
+	return out, nil
+}
+
+func holds(subjects []Subject, arn string) bool {
+	return slices.ContainsFunc(subjects, func(s Subject) bool { return means(arn, &s.Set.Subject) })
 }
 
 // all lists the documents as those of a principal of that type.
@@ -138,11 +146,16 @@ func (o *loose) all(t policy.Type) []policy.Source {
 	return append(out, o.shared...)
 }
 
-// join adds the shared documents to subjects that another source found.
-func (o *loose) join(subjects []Subject) []Subject {
+// join adds the loose documents to subjects that another source found: the
+// shared ones to all, a principal's own to those that were named.
+func (o *loose) join(sel Selection, subjects []Subject) []Subject {
 	for i := range subjects {
 		s := &subjects[i]
-		for _, src := range o.shared {
+		sources := o.shared
+		if slices.ContainsFunc(sel.Principals, func(arn string) bool { return means(arn, &s.Set.Subject) }) {
+			sources = o.all(s.Set.Subject.Type)
+		}
+		for _, src := range sources {
 			s.Set.Sources = append(s.Set.Sources, src)
 			if src.Kind == policy.BucketPolicy {
 				s.Assumptions = without(s.Assumptions, TopicBucketPolicy)
@@ -160,16 +173,6 @@ func without(list []Assumption, t Topic) []Assumption {
 		}
 	}
 	return out
-}
-
-func bucketARN(sel Selection) string {
-	partition := "aws"
-	for _, p := range sel.Principals {
-		if s, ok := subjectOf(p); ok {
-			partition = s.Partition
-		}
-	}
-	return "arn:" + partition + ":s3:::" + sel.Bucket
 }
 
 func digest(text []byte) string {

@@ -112,6 +112,8 @@ const (
 	TopicACL            Topic = "acl"
 	TopicVersioning     Topic = "versioning"
 	TopicCredentials    Topic = "credentials"
+	TopicNestedStack    Topic = "nested-stack"
+	TopicCustomResource Topic = "custom-resource"
 )
 
 // Why says why a topic was not read.
@@ -141,6 +143,8 @@ const (
 	GapFailed GapReason = "not-readable"
 	// GapUnknownPolicy: a managed policy whose document is nowhere to be had.
 	GapUnknownPolicy GapReason = "policy-unknown"
+	// GapUnknownGroup: a group whose policies are nowhere to be had.
+	GapUnknownGroup GapReason = "group-unknown"
 	// GapUnresolved: a part of a template whose value synthesis can't know.
 	GapUnresolved GapReason = "template-unresolved"
 	// GapNotModelled: a way to rights that this judge does not follow to its end.
@@ -157,6 +161,7 @@ type Gap struct {
 	What       string // an ARN, a name, an expression
 	Permission string // the missing one, if that is why
 	Source     int    // index in the set's sources, or -1
+	File       string // of Pos
 	Pos        policy.Position
 }
 
@@ -208,30 +213,33 @@ func (l *loader) load(ctx context.Context) (*Found, error) {
 		return nil, err
 	}
 	var subjects []Subject
-	if own := loose.subjects(l.sel); own != nil {
-		subjects = append(subjects, own...)
-	}
 	for _, file := range l.sel.Templates {
 		more, err := l.readTemplate(file)
 		if err != nil {
 			return nil, err
 		}
-		subjects = append(subjects, loose.join(more)...)
+		subjects = append(subjects, more...)
 	}
 	for _, file := range l.sel.Exports {
 		more, err := l.readExport(file)
 		if err != nil {
 			return nil, err
 		}
-		subjects = append(subjects, loose.join(more)...)
+		subjects = append(subjects, more...)
 	}
 	if l.sel.Live() {
 		more, err := l.readLive(ctx)
 		if err != nil {
 			return nil, err
 		}
-		subjects = append(subjects, loose.join(more)...)
+		subjects = append(subjects, more...)
 	}
+	subjects = loose.join(l.sel, subjects)
+	own, err := loose.subjects(l.sel, subjects)
+	if err != nil {
+		return nil, err
+	}
+	subjects = append(subjects, own...)
 	if len(subjects) == 0 && l.notJudged == 0 {
 		return nil, &UsageError{Code: UsageNobody}
 	}
@@ -262,6 +270,12 @@ func (l *loader) aim(s *Subject) error {
 	}
 	if s.Prefix == "" {
 		return &UsageError{Code: UsageNoPrefix}
+	}
+	for i := range s.Set.Sources {
+		src := &s.Set.Sources[i]
+		if src.Kind == policy.BucketPolicy && src.Attached == "" {
+			src.Attached = "arn:" + s.Set.Subject.Partition + ":s3:::" + s.Set.Bucket
+		}
 	}
 	if !strings.HasSuffix(s.Prefix, "/") || strings.ContainsAny(s.Prefix, "*?$") {
 		return &UsageError{Code: UsagePrefix, Got: s.Show(s.Prefix)}

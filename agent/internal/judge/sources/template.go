@@ -26,6 +26,9 @@ func (l *loader) readTemplate(file string) ([]Subject, error) {
 	if root.Kind != policy.ObjectNode || root.Get("Resources") == nil || root.Get("Resources").Kind != policy.ObjectNode {
 		return nil, policy.Errors{fault(file, root.Pos, NotATemplate)}
 	}
+	if faults := checkShape(file, root); len(faults) > 0 {
+		return nil, sorted(faults)
+	}
 	var out []Subject
 	seen := map[string]bool{}
 	left := l.notJudged
@@ -53,7 +56,7 @@ func (l *loader) readTemplate(file string) ([]Subject, error) {
 			a.gaps = append(a.gaps, Gap{Reason: GapUnresolved, What: t.open0(), Source: -1})
 			queue = nil
 		}
-		for _, s := range l.cut(a, func(*principal) bool { return false }) {
+		for _, s := range l.cut(a, file, l.named) {
 			if key := fingerprint(&s); !seen[key] {
 				seen[key] = true
 				s.When = when(assigned)
@@ -112,6 +115,7 @@ type template struct {
 	resolver
 	sel     Selection
 	raw     []byte
+	root    *policy.Node
 	outputs *policy.Node
 	out     *account
 	users   map[string]*principal // by name
@@ -123,10 +127,10 @@ func (l *loader) newTemplate(file string, root *policy.Node, assigned map[string
 		resolver: resolver{
 			file: file, parameters: map[string]bool{}, resources: map[string]*resource{},
 			mappings: root.Get("Mappings"), conditions: root.Get("Conditions"),
-			symbols: policy.Symbols{}, runes: map[string]rune{}, assigned: assigned,
+			symbols: policy.Symbols{}, runes: map[string]rune{}, assigned: assigned, removed: map[string]bool{},
 			pending: map[string]bool{}, region: l.sel.Region,
 		},
-		sel: l.sel, raw: l.texts[file], outputs: root.Get("Outputs"),
+		sel: l.sel, raw: l.texts[file], root: root, outputs: root.Get("Outputs"),
 		out: newAccount(), users: map[string]*principal{}, roles: map[string]*principal{},
 	}
 	if p := root.Get("Parameters"); p != nil {
@@ -136,21 +140,16 @@ func (l *loader) newTemplate(file string, root *policy.Node, assigned map[string
 	}
 	buckets := 0
 	for _, m := range root.Get("Resources").Members {
-		kind := m.Value.Get("Type")
-		if kind == nil || kind.Kind != policy.StringNode {
-			continue // Fn::ForEach and the like: account() says so
+		if strings.HasPrefix(m.Key, "Fn::") {
+			continue // account() says so
 		}
-		res := &resource{id: m.Key, kind: kind.Text, pos: m.Pos, properties: m.Value.Get("Properties")}
-		if res.properties != nil && res.properties.Kind != policy.ObjectNode {
-			t.fault(res.properties.Pos, WrongShape, "name", m.Key+".Properties", "want", "object")
-			res.properties = nil
-		}
-		if c := m.Value.Get("Condition"); c != nil && c.Kind == policy.StringNode {
+		res := &resource{id: m.Key, kind: m.Value.Get("Type").Text, pos: m.Pos, properties: m.Value.Get("Properties")}
+		if c := m.Value.Get("Condition"); c != nil {
 			res.condition = c.Text
 		}
 		t.resources[m.Key] = res
 		t.order = append(t.order, m.Key)
-		if kind.Text == "AWS::S3::Bucket" {
+		if res.kind == "AWS::S3::Bucket" {
 			buckets++
 			t.target = m.Key
 		}
@@ -179,8 +178,11 @@ func (t *template) account() *account {
 		res := t.resources[id]
 		if res.condition != "" && !t.condition(res.condition, res.pos) {
 			delete(t.resources, id)
+			t.removed[id] = true
 		}
 	}
+	a.gaps = append(a.gaps, t.macros()...)
+	t.eachResource(t.beyond)
 	t.eachResource(t.holders)
 	t.eachResource(t.attachments)
 	t.eachResource(t.onResources)
@@ -269,7 +271,7 @@ func (t *template) holders(res *resource) {
 		} else {
 			p.subject.Type = policy.Role
 			t.roles[p.subject.Name] = p
-			if src, ok := t.document(res.properties.Get("AssumeRolePolicyDocument"), policy.Trust, res.id); ok {
+			if src, ok := t.document(t.must(res, "AssumeRolePolicyDocument"), policy.Trust, res.id); ok {
 				src.Attached = p.subject.ARN
 				a.trusts = append(a.trusts, src)
 			}
@@ -282,7 +284,7 @@ func (t *template) holders(res *resource) {
 	case "AWS::IAM::ManagedPolicy":
 		arn := t.arn(res)
 		a.managed[arn] = nil
-		if src, ok := t.document(res.properties.Get("PolicyDocument"), policy.UserManaged, res.id); ok {
+		if src, ok := t.document(t.must(res, "PolicyDocument"), policy.UserManaged, res.id); ok {
 			src.ARN = arn
 			a.managed[arn] = &src
 		}
@@ -316,7 +318,7 @@ func (t *template) inlineAndAttached(res *resource, h *holder) {
 		return
 	}
 	for _, item := range list.Items {
-		if src, ok := t.document(item.Get("PolicyDocument"), policy.UserInline, t.string(item.Get("PolicyName"))); ok {
+		if src, ok := t.document(t.need(item, res.id+".Policies", "PolicyDocument"), policy.UserInline, t.string(item.Get("PolicyName"))); ok {
 			h.inline = append(h.inline, src)
 		}
 	}
@@ -343,7 +345,7 @@ func (t *template) attachments(res *resource) {
 	p := res.properties
 	switch res.kind {
 	case "AWS::IAM::Policy", "AWS::IAM::UserPolicy", "AWS::IAM::RolePolicy", "AWS::IAM::GroupPolicy":
-		src, ok := t.document(p.Get("PolicyDocument"), policy.UserInline, t.string(p.Get("PolicyName")))
+		src, ok := t.document(t.must(res, "PolicyDocument"), policy.UserInline, t.string(p.Get("PolicyName")))
 		if !ok {
 			return
 		}
@@ -420,7 +422,7 @@ func (t *template) onResources(res *resource) {
 	var ok bool
 	switch res.kind {
 	case "AWS::S3::BucketPolicy":
-		if src, ok = t.document(p.Get("PolicyDocument"), policy.BucketPolicy, res.id); ok {
+		if src, ok = t.document(t.must(res, "PolicyDocument"), policy.BucketPolicy, res.id); ok {
 			bucket := t.string(p.Get("Bucket"))
 			if t.hasOpen(bucket) {
 				bucket = t.named // the one that the caller knows, if any

@@ -2,6 +2,7 @@ package sources
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -24,13 +25,14 @@ const (
 	WrongShape       policy.Code = "wrong-shape"
 	Circular         policy.Code = "circular"
 	BadEncoding      policy.Code = "bad-encoding"
+	UnknownPart      policy.Code = "unknown-part"
 )
 
 // Codes lists every fault that this package adds to those of policy.
 func Codes() []policy.Code {
 	return []policy.Code{
 		NotYAML, YAMLAlias, YAMLTag, NotATemplate, NotAnExport, BadIntrinsic, UnknownReference,
-		WrongShape, Circular, BadEncoding,
+		WrongShape, Circular, BadEncoding, UnknownPart,
 	}
 }
 
@@ -65,6 +67,9 @@ func readYAML(file string, text []byte) (node *policy.Node, err error) {
 			node, err = nil, policy.Errors{fault(file, start, NotYAML, "why", "")}
 		}
 	}()
+	if len(text) > policy.MaxFile {
+		return nil, policy.Errors{fault(file, start, policy.TooLong, "limit", strconv.Itoa(policy.MaxFile))}
+	}
 	if strings.ContainsFunc(string(text), policy.IsSymbol) {
 		return nil, policy.Errors{fault(file, start, policy.ReservedCharacter)}
 	}
