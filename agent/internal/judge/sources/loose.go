@@ -103,7 +103,7 @@ func (o *loose) subjects(sel Selection, others []Subject) ([]Subject, error) {
 			missing(s, TopicUserPolicies, policy.UserInline)
 			missing(s, TopicGroupPolicies, policy.GroupInline)
 		} else {
-			missing(s, TopicUserPolicies, policy.RoleInline)
+			missing(s, TopicUserPolicies, policy.UserInline, policy.RoleInline)
 		}
 		missing(s, TopicBucketPolicy, policy.BucketPolicy)
 		for _, t := range []Topic{TopicACL, TopicAccessPoint, TopicAccessGrants, TopicRoleTrust, TopicOtherResources, TopicVersioning} {

@@ -1,14 +1,14 @@
 package sources
 
 import (
+	"bytes"
 	"errors"
+	"io"
+	"regexp"
 	"strconv"
 	"strings"
 
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
+	"go.yaml.in/yaml/v3"
 
 	"buzon/agent/policy"
 )
@@ -58,60 +58,50 @@ func readTree(file string, text []byte) (*policy.Node, error) {
 	return readYAML(file, text)
 }
 
-func readYAML(file string, text []byte) (node *policy.Node, err error) {
+// readYAML reads one YAML document with the place of every value. It takes the
+// reader that keeps YAML's rules for colons: in "{aws:SecureTransport: true}" the
+// key is aws:SecureTransport.
+func readYAML(file string, text []byte) (*policy.Node, error) {
 	start := policy.Position{Line: 1, Column: 1}
-	// The library's parser is not proof against every text; a template that
-	// breaks it is a malformed template.
-	defer func() {
-		if recover() != nil {
-			node, err = nil, policy.Errors{fault(file, start, NotYAML, "why", "")}
-		}
-	}()
 	if len(text) > policy.MaxFile {
 		return nil, policy.Errors{fault(file, start, policy.TooLong, "limit", strconv.Itoa(policy.MaxFile))}
 	}
 	if strings.ContainsFunc(string(text), policy.IsSymbol) {
 		return nil, policy.Errors{fault(file, start, policy.ReservedCharacter)}
 	}
-	if tooDeep(text) {
-		return nil, policy.Errors{fault(file, start, policy.TooDeep, "limit", "100")}
+	documents := yaml.NewDecoder(bytes.NewReader(text))
+	var first, second yaml.Node
+	if err := documents.Decode(&first); err != nil {
+		return nil, policy.Errors{syntax(file, err)}
 	}
-	tree, err := parser.ParseBytes(text, 0)
-	if err != nil {
-		e := fault(file, start, NotYAML, "why", "")
-		var syntax *yaml.SyntaxError
-		if errors.As(err, &syntax) {
-			e.Args["why"] = syntax.Message
-			if syntax.Token != nil && syntax.Token.Position != nil {
-				e.Pos = place(syntax.Token)
-			}
-		}
-		return nil, policy.Errors{e}
-	}
-	if len(tree.Docs) != 1 || tree.Docs[0].Body == nil {
+	if err := documents.Decode(&second); !errors.Is(err, io.EOF) || len(first.Content) != 1 {
 		return nil, policy.Errors{fault(file, start, NotATemplate)}
 	}
 	y := &yamlReader{file: file}
-	node = y.node(tree.Docs[0].Body, 0)
+	node := y.node(first.Content[0], 0)
 	if len(y.faults) > 0 {
-		return nil, y.faults
+		return nil, sorted(y.faults)
 	}
 	return node, nil
 }
 
-// tooDeep spares the library texts that nest without end.
-func tooDeep(text []byte) bool {
-	depth, deepest := 0, 0
-	for _, c := range text {
-		switch c {
-		case '[', '{':
-			depth++
-			deepest = max(deepest, depth)
-		case ']', '}':
-			depth--
+var yamlFault = regexp.MustCompile(`^yaml: (?:line ([0-9]+): )?(.*)$`)
+
+// syntax is the fault of a text that is not YAML, of which the library tells the
+// line alone.
+func syntax(file string, err error) *policy.Error {
+	at := policy.Position{Line: 1, Column: 1}
+	if errors.Is(err, io.EOF) {
+		return fault(file, at, NotATemplate)
+	}
+	why := err.Error()
+	if m := yamlFault.FindStringSubmatch(why); m != nil {
+		why = m[2]
+		if line, err := strconv.Atoi(m[1]); err == nil {
+			at.Line = max(line, 1)
 		}
 	}
-	return deepest > 10*policy.MaxDepth
+	return fault(file, at, NotYAML, "why", why)
 }
 
 type yamlReader struct {
@@ -124,111 +114,76 @@ func (y *yamlReader) fault(at policy.Position, code policy.Code, args ...string)
 	return &policy.Node{Kind: policy.NullNode, Pos: at, Text: "null"}
 }
 
-func place(t *token.Token) policy.Position {
-	if t == nil || t.Position == nil {
-		return policy.Position{Line: 1, Column: 1}
-	}
-	return policy.Position{Line: t.Position.Line, Column: t.Position.Column}
-}
-
-func (y *yamlReader) node(n ast.Node, depth int) *policy.Node {
-	if n == nil {
-		return &policy.Node{Kind: policy.NullNode, Text: "null"}
-	}
-	at := place(n.GetToken())
+func (y *yamlReader) node(n *yaml.Node, depth int) *policy.Node {
+	at := policy.Position{Line: n.Line, Column: n.Column}
 	if depth > policy.MaxDepth {
-		return y.fault(at, policy.TooDeep, "limit", "100")
+		return y.fault(at, policy.TooDeep, "limit", strconv.Itoa(policy.MaxDepth))
 	}
-	scalar := func(kind policy.NodeKind) *policy.Node {
-		return &policy.Node{Kind: kind, Pos: at, Text: n.GetToken().Value}
-	}
-	switch n := n.(type) {
-	case *ast.MappingNode:
-		return y.object(n.Values, at, depth)
-	case *ast.MappingValueNode:
-		return y.object([]*ast.MappingValueNode{n}, at, depth)
-	case *ast.SequenceNode:
-		out := &policy.Node{Kind: policy.ArrayNode, Pos: at}
-		for _, v := range n.Values {
-			out.Items = append(out.Items, y.node(v, depth+1))
-		}
-		return out
-	case *ast.StringNode:
-		return &policy.Node{Kind: policy.StringNode, Pos: at, Text: n.Value}
-	case *ast.LiteralNode:
-		return &policy.Node{Kind: policy.StringNode, Pos: place(n.Value.GetToken()), Text: n.Value.Value}
-	case *ast.IntegerNode, *ast.FloatNode:
-		// A number such as an account's id is a text to CloudFormation.
-		return scalar(policy.StringNode)
-	case *ast.InfinityNode, *ast.NanNode:
-		return scalar(policy.StringNode)
-	case *ast.BoolNode:
-		out := scalar(policy.BoolNode)
-		out.Text = strings.ToLower(out.Text)
-		return out
-	case *ast.NullNode:
-		return &policy.Node{Kind: policy.NullNode, Pos: at, Text: "null"}
-	case *ast.TagNode:
-		return y.tag(n, depth)
-	case *ast.AnchorNode, *ast.AliasNode, *ast.MergeKeyNode:
+	if n.Kind == yaml.AliasNode || n.Anchor != "" {
 		return y.fault(at, YAMLAlias)
-	default:
-		return y.fault(at, NotYAML, "why", n.Type().String())
 	}
+	var out *policy.Node
+	switch n.Kind {
+	case yaml.MappingNode:
+		out = y.object(n, at, depth)
+	case yaml.SequenceNode:
+		out = &policy.Node{Kind: policy.ArrayNode, Pos: at}
+		for _, item := range n.Content {
+			out.Items = append(out.Items, y.node(item, depth+1))
+		}
+	case yaml.ScalarNode:
+		// A number such as an account's id is a text to CloudFormation.
+		out = text(n.Value, at)
+		switch n.Tag {
+		case "!!bool":
+			out.Kind, out.Text = policy.BoolNode, strings.ToLower(n.Value)
+		case "!!null":
+			out.Kind, out.Text = policy.NullNode, "null"
+		}
+	case yaml.DocumentNode, yaml.AliasNode:
+		return y.fault(at, NotYAML, "why", "")
+	}
+	return y.tag(n, out)
 }
 
-func (y *yamlReader) object(values []*ast.MappingValueNode, at policy.Position, depth int) *policy.Node {
+func (y *yamlReader) object(n *yaml.Node, at policy.Position, depth int) *policy.Node {
 	out := &policy.Node{Kind: policy.ObjectNode, Pos: at}
-	if len(values) > 0 {
-		out.Pos = place(values[0].Key.GetToken())
-	}
 	seen := map[string]bool{}
-	for _, v := range values {
-		keyAt := place(v.Key.GetToken())
-		var key string
-		switch k := v.Key.(type) {
-		case *ast.StringNode:
-			key = k.Value
-		case *ast.MergeKeyNode, *ast.AliasNode, *ast.AnchorNode:
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key := n.Content[i]
+		keyAt := policy.Position{Line: key.Line, Column: key.Column}
+		switch {
+		case key.Kind == yaml.AliasNode, key.Anchor != "", key.Tag == "!!merge":
 			y.fault(keyAt, YAMLAlias)
 			continue
-		default:
-			key = k.GetToken().Value
-		}
-		if seen[key] {
-			y.fault(keyAt, policy.DuplicateKey, "key", key)
+		case key.Kind != yaml.ScalarNode:
+			y.fault(keyAt, WrongShape, "name", "key", "want", policy.StringNode.String())
+			continue
+		case seen[key.Value]:
+			y.fault(keyAt, policy.DuplicateKey, "key", key.Value)
 			continue
 		}
-		seen[key] = true
-		out.Members = append(out.Members, policy.Member{Key: key, Pos: keyAt, Value: y.node(v.Value, depth+1)})
+		seen[key.Value] = true
+		out.Members = append(out.Members, policy.Member{Key: key.Value, Pos: keyAt, Value: y.node(n.Content[i+1], depth+1)})
 	}
 	return out
 }
 
 // tag turns "!Sub text" into {"Fn::Sub": "text"}.
-func (y *yamlReader) tag(n *ast.TagNode, depth int) *policy.Node {
-	at := place(n.Start)
-	value := y.node(n.Value, depth+1)
-	name := strings.TrimPrefix(n.Start.Value, "!")
-	switch name {
-	case "!str":
-		value.Kind = policy.StringNode
+func (y *yamlReader) tag(n *yaml.Node, value *policy.Node) *policy.Node {
+	if strings.HasPrefix(n.Tag, "!!") && n.Tag != "!!binary" {
 		return value
+	}
+	name := strings.TrimPrefix(n.Tag, "!")
+	switch name {
 	case "Ref", "Condition":
 	case "GetAtt":
 		name = "Fn::GetAtt"
-		if value.Kind == policy.StringNode {
-			resource, attribute, _ := strings.Cut(value.Text, ".")
-			value = &policy.Node{Kind: policy.ArrayNode, Pos: value.Pos, Items: []*policy.Node{
-				{Kind: policy.StringNode, Pos: value.Pos, Text: resource},
-				{Kind: policy.StringNode, Pos: value.Pos, Text: attribute},
-			}}
-		}
 	case "Sub", "Join", "If", "Select", "Split", "FindInMap", "ImportValue", "And", "Or", "Not",
 		"Equals", "Base64", "Cidr", "GetAZs", "Transform", "Length", "ToJsonString", "ForEach":
 		name = "Fn::" + name
 	default:
-		return y.fault(at, YAMLTag, "tag", n.Start.Value)
+		return y.fault(value.Pos, YAMLTag, "tag", n.Tag)
 	}
-	return &policy.Node{Kind: policy.ObjectNode, Pos: at, Members: []policy.Member{{Key: name, Pos: at, Value: value}}}
+	return &policy.Node{Kind: policy.ObjectNode, Pos: value.Pos, Members: []policy.Member{{Key: name, Pos: value.Pos, Value: value}}}
 }
