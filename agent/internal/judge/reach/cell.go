@@ -287,11 +287,19 @@ next:
 	return c
 }
 
-// resources are those of a statement as the place has them: a bucket's policy
-// sees what is behind the access point.
-func (c *cell) resources(st *stmt) *lang {
+// resources are those of a statement as the place has them.
+func (c *cell) resources(st *stmt) *lang { return c.placed(st, c.scope.resources(st)) }
+
+// resource is one of a statement's patterns alone.
+func (c *cell) resource(st *stmt, text string) *lang {
+	r := reading{b: st.b, allow: st.allow, variables: st.variables, segments: !st.allow}
+	return c.placed(st, c.scope.resource(text, st.kind, r))
+}
+
+// placed turns resources as a statement sees them into those of the request: a
+// bucket's policy sees what is behind the access point.
+func (c *cell) placed(st *stmt, l *lang) *lang {
 	s, p := c.v.e.space, c.scope.place
-	l := c.scope.resources(st)
 	if st.kind != policy.BucketPolicy || !p.point || l == s.any {
 		return l
 	}

@@ -10,6 +10,7 @@ import (
 type cond struct {
 	*policy.Condition
 	key    string // in lower case
+	allow  bool   // of an Allow
 	static bool   // its values hold no variables
 	pred   *pred  // where static
 }
@@ -34,7 +35,7 @@ func (st *stmt) prepare() {
 	}
 	for i := range st.st.Conditions {
 		c := &st.st.Conditions[i]
-		st.conds = append(st.conds, &cond{Condition: c, key: lower(c.Key), static: !variable(c.Values)})
+		st.conds = append(st.conds, &cond{Condition: c, key: lower(c.Key), allow: st.allow, static: !variable(c.Values)})
 	}
 }
 
@@ -68,11 +69,14 @@ func (cd *cond) null(b bound) (absent, present bool) {
 }
 
 // missing tells whether the condition holds where the key is absent (IAM User
-// Guide, "IAM JSON policy elements: Condition operators").
+// Guide, "IAM JSON policy elements: Condition operators"). One page lets every
+// IfExists hold, another every ForAnyValue fail: a Deny doesn't count on it.
 func (cd *cond) missing() bool {
 	op := cd.Operator
 	switch {
-	case op.IfExists, op.Quantifier == policy.ForAllValues:
+	case op.IfExists:
+		return cd.allow || op.Quantifier != policy.ForAnyValue
+	case op.Quantifier == policy.ForAllValues:
 		return true
 	case op.Quantifier == policy.ForAnyValue:
 		return false

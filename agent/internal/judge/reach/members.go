@@ -99,6 +99,15 @@ func (e *Engine) names(p policy.Principal, b bound, allow bool) naming {
 		case e.same(p.Value, s.ARN, b), s.UniqueID != "" && p.Value == s.UniqueID:
 			return named
 		}
+		switch {
+		case b == must:
+		case s.Type == policy.FederatedUser && strings.HasPrefix(p.Value, "arn:"+s.Partition+":iam::"+s.Account+":user/"):
+			return asRole // any user of the account may have asked for this session
+		case s.UniqueID == "" && s.Type == policy.User && strings.HasPrefix(p.Value, "AIDA"):
+			return named
+		case s.UniqueID == "" && e.role != "" && strings.HasPrefix(p.Value, "AROA"):
+			return asRole
+		}
 		// The subject is any session of the role, so perhaps this one.
 		if role, _, ok := sessionOf(p.Value); ok && s.Type == policy.Role && (allow || b == may) && role == s.Name &&
 			strings.HasPrefix(p.Value, "arn:"+s.Partition+":sts::"+s.Account+":") {

@@ -73,6 +73,25 @@ func (c *scope) tokens(text string, r reading) (list []token, ok bool) {
 	return list, true
 }
 
+// void tells whether a text holds a variable that may have neither a value nor a
+// default.
+func (c *scope) void(text string, r reading) bool {
+	pieces, _ := policy.Pieces(text, r.variables)
+	for _, p := range pieces {
+		if p.Kind != policy.Variable || p.HasDefault {
+			continue
+		}
+		key := lower(p.Key)
+		if state := c.state(key); !state.fixed {
+			c.unfixed(key)
+			return true
+		} else if len(state.values) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // literal spells a text out. A symbol is itself; an open one is anything where
 // an Allow is read widely, and nothing where a Deny is read narrowly.
 func (c *scope) literal(list []token, text string, r reading) ([]token, bool) {
@@ -153,6 +172,10 @@ func (c *scope) resources(st *stmt) *lang {
 	}
 	list := make([]*lang, 0, len(st.st.Resources))
 	for _, text := range st.st.Resources {
+		if !st.allow && st.st.NotResource && st.b == must && c.void(text.Value, r) {
+			// The page on variables has it that the statement may not be valid.
+			return s.none
+		}
 		list = append(list, c.resource(text.Value, st.kind, r))
 	}
 	l := s.union(list)
@@ -183,6 +206,12 @@ func (c *scope) resource(text string, kind policy.Kind, r reading) *lang {
 		return s.none
 	}
 	l := s.glob(list, false)
+	if whole != text && !r.segments {
+		// The wildcards of a short ARN may run on past the colons it seems to lack.
+		if short, ok := c.tokens(text, r); ok {
+			l = s.or(l, s.glob(short, false))
+		}
+	}
 	if r.segments {
 		parts, ok := bySegment(list)
 		if !ok {

@@ -87,6 +87,7 @@ func (p *pred) inSpan(v float64) bool {
 func (c *scope) pred(cond *policy.Condition, r reading) *pred {
 	s := c.view.e.space
 	t := cond.Operator.Test
+	r.segments = r.allow == t.Negated()
 	if t.Negated() {
 		r.b = may + must - r.b
 	}
@@ -152,8 +153,8 @@ func (c *scope) pred(cond *policy.Condition, r reading) *pred {
 	return p
 }
 
-// arns is the set of ARNs that match segment by segment; what hasn't six
-// segments matches nothing. Where a variable could be any text, also one with
+// arns is the set of ARNs that match segment by segment. A pattern that hasn't
+// six is a glob where it is read widely, and matches nothing elsewhere. Where a variable could be any text, also one with
 // colons, the whole is one glob.
 func (c *scope) arns(text string, r reading) *lang {
 	s := c.view.e.space
@@ -164,11 +165,13 @@ func (c *scope) arns(text string, r reading) *lang {
 	if r.b == may && c.vague(text, r) {
 		return s.glob(tokens, false)
 	}
-	parts, ok := bySegment(tokens)
-	if !ok {
-		return s.none
+	switch parts, ok := bySegment(tokens); {
+	case ok:
+		return s.glob(parts, false)
+	case !r.segments:
+		return s.glob(tokens, false)
 	}
-	return s.glob(parts, false)
+	return s.none
 }
 
 // vague tells whether a text holds something that tokens had to widen.

@@ -1,0 +1,187 @@
+package reach
+
+import (
+	"buzon/agent/policy"
+)
+
+// Grants lists what the Allow statements grant in effect, in the order of the
+// sources. What may be left counts as left.
+func (e *Engine) Grants() []Grant {
+	var out []Grant
+	v := e.wideView()
+	for j, st := range v.stmts {
+		if !st.allow || st.gone || !grantsRights(st.kind) {
+			continue
+		}
+		r := &remains{v: v, index: j, st: st}
+		if !e.within(func() { r.prepare() }) {
+			r.all = true
+		}
+		for _, a := range st.st.Actions {
+			for _, res := range orOne(st.st.Resources) {
+				left := true
+				if e.within(func() { left = r.of(a.Value, res.Value) }) && !left {
+					continue
+				}
+				out = append(out, Grant{
+					Action: a.Value, Resource: res.Value, NotAction: st.st.NotAction, NotResource: st.st.NotResource,
+					Conditions: conditionsOf(st.st), Because: st.ref,
+				})
+			}
+		}
+	}
+	return out
+}
+
+// grantsRights tells of a kind of document whether its Allows give anything, and
+// not only let it pass.
+func grantsRights(k policy.Kind) bool {
+	switch k {
+	case policy.UserInline, policy.UserManaged, policy.GroupInline, policy.GroupManaged, policy.RoleInline, policy.RoleManaged,
+		policy.BucketPolicy, policy.AccessPoint, policy.KeyPolicy, policy.Trust:
+		return true
+	case policy.Boundary, policy.Session, policy.SCP, policy.RCP:
+	}
+	return false
+}
+
+// orOne is the resources of a statement, or one empty where it has none.
+func orOne(list []policy.Text) []policy.Text {
+	if len(list) == 0 {
+		return []policy.Text{{}}
+	}
+	return list
+}
+
+func conditionsOf(st *policy.Statement) map[string]map[string][]string {
+	out := map[string]map[string][]string{}
+	for _, c := range st.Conditions {
+		op := c.Operator.String()
+		if out[op] == nil {
+			out[op] = map[string][]string{}
+		}
+		values := make([]string, 0, len(c.Values))
+		for _, v := range c.Values {
+			values = append(values, v.Value)
+		}
+		out[op][c.Key] = values
+	}
+	return out
+}
+
+// remains looks what is left of the patterns of one Allow statement.
+type remains struct {
+	v      *view
+	index  int
+	st     *stmt
+	all    bool // over budget: everything counts as left
+	groups []*group
+	of1    map[int32]int // the group of an action of the catalogue
+	others map[string]int
+	known  map[remainsKey]bool
+}
+
+type remainsKey struct {
+	group    int
+	resource string
+}
+
+func (r *remains) prepare() {
+	x := actionIndex()
+	r.of1, r.others, r.known = map[int32]int{}, map[string]int{}, map[remainsKey]bool{}
+	var list []asked
+	for i := range x.actions {
+		if r.st.actions.has(int32(i)) {
+			list = append(list, asked{name: x.actions[i].Name, lower: x.lower[i], shown: x.actions[i].Name, number: int32(i)})
+		}
+	}
+	for k, p := range r.st.actions.patterns {
+		text := tokenText(p)
+		if len(r.v.e.space.matching(text)) == 0 {
+			list = append(list, asked{name: r.st.actions.shown[k], lower: text, shown: r.st.actions.shown[k], number: -1})
+		}
+	}
+	r.groups = r.v.groups(list, "")
+	for g, group := range r.groups {
+		for _, i := range group.actions {
+			if a := &list[i]; a.number >= 0 {
+				r.of1[a.number] = g
+			} else {
+				r.others[a.lower] = g
+			}
+		}
+	}
+}
+
+// of tells whether something is left of one pattern of actions on one of
+// resources.
+func (r *remains) of(action, resource string) bool {
+	if r.all || r.st.all {
+		return true
+	}
+	if r.st.st.NotAction {
+		for g := range r.groups {
+			if r.left(g, resource) {
+				return true
+			}
+		}
+		return false
+	}
+	if policy.HasSymbol(action) {
+		return true
+	}
+	text := lower(action)
+	if text == "*:*" {
+		text = "*"
+	}
+	if g, ok := r.others[text]; ok {
+		return r.left(g, resource)
+	}
+	seen := map[int]bool{}
+	for _, i := range r.v.e.space.matching(text) {
+		g, ok := r.of1[i]
+		if !ok || seen[g] {
+			continue
+		}
+		if seen[g] = true; r.left(g, resource) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *remains) left(g int, resource string) bool {
+	key := remainsKey{g, resource}
+	left, ok := r.known[key]
+	if !ok {
+		left = r.search(r.groups[g], resource)
+		r.known[key] = left
+	}
+	return left
+}
+
+func (r *remains) search(g *group, resource string) bool {
+	e := r.v.e
+	for _, p := range e.placesOf(g.sample) {
+		c := r.v.cellOf(g, p, nil)
+		if c.boxes[r.index].res == nil {
+			continue
+		}
+		b := c.boxes[r.index]
+		if resource != "" && !r.st.st.NotResource {
+			b.res = e.space.and(b.res, c.resource(r.st, resource))
+		}
+		if b.res.empty() {
+			continue
+		}
+		left := false
+		c.search(b, func(leaf) bool {
+			left = true
+			return false
+		})
+		if left {
+			return true
+		}
+	}
+	return false
+}
