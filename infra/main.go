@@ -14,6 +14,8 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
@@ -44,5 +46,26 @@ func run() error {
 	stacks := NewStacks(app, settings)
 	warnOfLeaving(stacks[0], gone)
 	app.Synth(nil)
+	return writeQuestion(*app.Outdir(), stacks, &settings)
+}
+
+// questionFile holds what the auditor is asked about the templates beside it:
+// the arguments of `agent audit-policy`, one a line, for scripts/synth.
+const questionFile = "audit-policy.args"
+
+func writeQuestion(dir string, stacks []awscdk.Stack, s *Settings) error {
+	args := []string{"--path", s.Path}
+	if s.Encryption == EncryptionKMS {
+		// The one statement by which the contract widens with a key; what else it
+		// says of them, the tests of this package pin.
+		args = append(args, "--allow", "kms:Decrypt", "--allow", "kms:GenerateDataKey")
+	}
+	for _, stack := range stacks {
+		args = append(args, "--template", filepath.Join(dir, *stack.TemplateFile()))
+	}
+	text := strings.Join(args, "\n") + "\n"
+	if err := os.WriteFile(filepath.Join(dir, questionFile), []byte(text), 0o644); err != nil {
+		return fmt.Errorf("write what the auditor is asked: %w", err)
+	}
 	return nil
 }
