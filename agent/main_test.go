@@ -11,8 +11,11 @@ import (
 	"buzon/agent/internal/cli"
 )
 
-// TestMain makes the test binary be `agent` when a story calls it.
+// TestMain makes the test binary be `agent` when a story calls it, or a test that kills processes.
 func TestMain(m *testing.M) {
+	if os.Getenv(asAgent) != "" {
+		mortal()
+	}
 	testscript.Main(m, map[string]func(){
 		"agent": func() {
 			os.Exit(cli.Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ()))
