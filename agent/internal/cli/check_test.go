@@ -52,6 +52,7 @@ func newHost(t *testing.T, o s3server.Options) *host {
 	} {
 		t.Setenv(k, v)
 	}
+	t.Cleanup(h.soundJournal)
 	h.key(s3server.Uploader)
 	h.settings("identity:\n  expect: " + vm01 + "\n")
 	return h

@@ -2,11 +2,13 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"buzon/agent/internal/send/journal"
 	"buzon/scripts/load/s3server"
 )
 
@@ -29,6 +31,21 @@ func (h *host) files(dir string, names ...string) string {
 func (h *host) upload(args ...string) (code int, stdout, stderr string) {
 	h.t.Helper()
 	return h.run("en", append([]string{"upload", "--config", h.file("agent.yaml")}, args...)...)
+}
+
+// soundJournal holds the journal to its invariants at the end of every test.
+func (h *host) soundJournal() {
+	j, err := journal.Open(h.file("state"), journal.Options{ReadOnly: true})
+	if errors.Is(err, journal.ErrNone) {
+		return
+	}
+	if err == nil {
+		err = errors.Join(j.Check(), j.Close())
+	}
+	var damaged *journal.DamagedError
+	if err != nil && !errors.As(err, &damaged) { // some tests damage it
+		h.t.Error(err)
+	}
 }
 
 func everything(s3server.Identity, string, string, string) bool { return true }

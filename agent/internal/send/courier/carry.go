@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"net/http"
 	"net/url"
 	"os"
 	"path"
@@ -357,6 +358,7 @@ func (c *Courier) fault(it *item, f *os.File, was File, gen uint64, err error) {
 	case client.Corrupt:
 		c.pace.answered()
 		e.Multipart = nil
+		e.Reason = journal.Reason{Code: string(Checksum), Detail: detail(failed), At: c.Now().UnixNano()}
 		c.try(it, reasonOf(failed), failed)
 	case client.File:
 		c.pace.answered()
@@ -366,13 +368,17 @@ func (c *Courier) fault(it *item, f *os.File, was File, gen uint64, err error) {
 	}
 }
 
-// known says that an attempt's outcome is known: no object of it can stand. A gateway's 502 or 504 is no answer of
-// the store.
+// known says that an attempt's outcome is known: no object of it can stand. A 500 says nothing of what was done
+// before the fault, and a gateway's 502 or 504 is no answer of the store.
 func known(failed *upload.Error) bool {
-	if failed.Answered {
-		return failed.Fault.Status != 502 && failed.Fault.Status != 504
+	if failed.Sent == upload.No {
+		return true
 	}
-	return failed.Sent == upload.No
+	switch failed.Fault.Status {
+	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout:
+		return false
+	}
+	return failed.Answered
 }
 
 // again lets an item wait for its next try, which costs it nothing but time.
@@ -434,7 +440,7 @@ func (c *Courier) exists(it *item, f *os.File, was File) {
 	}
 	verdict := judge412(e, it.box.tmpl.Proof && !e.Suffixed, has, same)
 	if verdict == foreign {
-		c.conflict(it)
+		c.conflict(it, has)
 		return
 	}
 	sum, err := sumCRC(f, e.Size)
@@ -450,19 +456,25 @@ func (c *Courier) exists(it *item, f *os.File, was File) {
 	c.proven(it, verdict == proven && it.box.Settle != Keep)
 }
 
-// conflict deals with somebody else's object at the key.
-func (c *Courier) conflict(it *item) {
+// conflict deals with another object at the key; ours says that the journal holds its receipt. What the journal knows
+// is no sign of a lost memory, and neither is what this file itself left there with another checksum.
+func (c *Courier) conflict(it *item, ours bool) {
 	e := it.e
-	e.Refused, e.Conflict, e.Multipart = true, true, nil
+	why := ReasonCode(e.Reason.Code)
+	if why != Checksum {
+		why = Conflict
+		e.Conflict = e.Conflict || !ours
+	}
+	e.Refused, e.Multipart = true, nil
 	if c.set.OnConflict != Suffix || e.Suffixed {
-		c.quarantine(it, Conflict, e.Key)
+		c.quarantine(it, why, e.Key)
 		if err := c.guard(); err != nil {
 			c.stopWith(err)
 		}
 		return
 	}
 	e.State = journal.Pending
-	e.Reason = journal.Reason{Code: string(Conflict), Detail: e.Key, At: c.Now().UnixNano()}
+	e.Reason = journal.Reason{Code: string(why), Detail: e.Key, At: c.Now().UnixNano()}
 	it.suffix, it.row = true, 0
 	if err := c.Journal.Save(e); err != nil {
 		c.stopWith(err)

@@ -78,7 +78,7 @@ func (c *Courier) recover(it *item) {
 	if e.Attempting {
 		e.Attempting, e.Maybe = false, true
 	}
-	if e.Conflict && e.Refused && !e.Suffixed && c.set.OnConflict == Suffix {
+	if e.Refused && !e.Suffixed && c.set.OnConflict == Suffix {
 		it.suffix = true
 	}
 }
