@@ -157,7 +157,8 @@ func (e *Entry) fault() error {
 		if e.Reason.Code == "" {
 			return errors.New("quarantined without a reason")
 		}
-	case none:
+	case none: // for what is not in the journal; an entry goes by [Journal.Forget]
+		return errors.New("without a state")
 	default:
 		return fmt.Errorf("state %d is not known", e.State)
 	}
