@@ -136,14 +136,15 @@ func (d *door) close() {
 	}
 }
 
-// final says whether a gate that is not passed is the end.
+// final says whether a gate that is not passed is the end. Once it was passed, silence is not: it says nothing against
+// the credentials, and a network that is down comes back.
 func (d *door) final() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.c.set.Wait {
 		return false
 	}
-	return d.gen == 0 || d.c.Now().Sub(d.trouble) >= d.c.set.Patience
+	return d.gen == 0 || !d.report.Undecided && d.c.Now().Sub(d.trouble) >= d.c.set.Patience
 }
 
 // doubt shuts the door because an answer to a request of this generation tells of the credentials. A newer pass has

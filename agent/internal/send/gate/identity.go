@@ -52,6 +52,11 @@ func (p *pass) source() {
 // whoami asks whose key it is.
 func (p *pass) whoami(ctx context.Context) bool {
 	c, who := p.who(ctx)
+	if c.Outcome == IdentityHidden && c.Status == OK && p.Method == MethodAuto {
+		if who = p.remember(); who != nil {
+			c.Outcome, c.Args = IdentityRemembered, map[string]string{"arn": who.ARN, "account": who.Account}
+		}
+	}
 	p.report.Identity = who
 	p.report.add(c)
 	return c.Status == OK

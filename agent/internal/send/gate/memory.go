@@ -12,7 +12,8 @@ import (
 type memory struct {
 	key    string
 	source client.Source
-	who    string // the identity, as identity.expect would name it
+	is     *Identity
+	who    string // the same, as identity.expect would name it
 	bucket bool   // it is there
 	store  bool   // it is fit
 	room   bool   // for on_conflict: replace
@@ -34,7 +35,7 @@ func (p *pass) recall() {
 	now := &memory{key: p.aws.KeyID(), source: p.aws.Source, probes: map[ID]probed{}, power: map[ID]string{}}
 	now.source.Key, now.source.Expires = "", time.Time{}
 	if who := p.report.Identity; who != nil {
-		now.who = expectable(who.ARN)
+		now.is, now.who = who, expectable(who.ARN)
 	}
 	p.memory = now
 	b := p.before
@@ -44,6 +45,16 @@ func (p *pass) recall() {
 	if b.key == now.key || now.source.Temporary && now.who != "" {
 		now.bucket, now.store, now.room, now.probes, now.power = b.bucket, b.store, b.room, b.probes, b.power
 	}
+}
+
+// remember gives the identity of a key that was seen before. A key id never
+// passes to another principal, so where it still is valid, and only nobody says
+// whose it is, what was said of it before holds.
+func (p *pass) remember() *Identity {
+	if p.before != nil && p.before.key == p.aws.KeyID() {
+		return p.before.is
+	}
+	return nil
 }
 
 // again tells whether a check beside the canary is to be made in this pass.

@@ -433,6 +433,26 @@ func TestOnlyWhereSTSCannotBeReachedTheBucketsAreAskedFor(t *testing.T) {
 		s.Method = MethodListBuckets // and that he can't be seen was accepted
 		passed(t, p.pass(s))
 	})
+	t.Run("nobody at STS any more", func(t *testing.T) {
+		h := &heard{}
+		p := at(t, s3server.Options{Fault: h.hear})
+		g := p.gate(settings())
+		passed(t, g.Pass(t.Context(), Quick))
+		h.take()
+		t.Setenv("AWS_ENDPOINT_URL_STS", closed.URL)
+		r := g.Pass(t.Context(), Quick)
+		passed(t, r)
+		if r.Identity == nil || r.Identity.ARN != vm01 {
+			t.Errorf("the key was seen before:\n%s", show(r))
+		}
+		if ops := h.take(); !slices.Equal(ops, []string{"ListBuckets", "PutObject"}) && !slices.Equal(ops, []string{"ListBuckets", "PutObject", "ListBuckets"}) {
+			t.Errorf("asked %v", ops)
+		}
+		second := s3server.Identity{ARN: vm01, AccessKey: "AKIAUPLOADER00000002", Secret: "second-secret"}
+		p.server.SetIdentities(second)
+		p.key(second)
+		failed(t, g.Pass(t.Context(), Quick), IdentityUnseen)
+	})
 	t.Run("nobody at STS, and only STS is to be asked", func(t *testing.T) {
 		p := at(t, s3server.Options{})
 		t.Setenv("AWS_ENDPOINT_URL_STS", closed.URL)
