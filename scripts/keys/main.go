@@ -43,7 +43,8 @@ func main() {
 	// A pipe that nobody reads any more must be an error of the write, after which
 	// the key is deleted, and not the end of this program.
 	signal.Ignore(syscall.SIGPIPE)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	k := &keys{out: os.Stdout, log: os.Stderr, pace: 500 * time.Millisecond}
+	err := k.run(ctx, os.Args[1:])
 	var usage usageError
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
@@ -72,13 +73,14 @@ type keys struct {
 
 func (k *keys) say(format string, args ...any) { fmt.Fprintf(k.log, format+"\n", args...) }
 
-func run(ctx context.Context, args []string, out, log io.Writer) error {
+// run reads the arguments and does what they ask. It may be called again on the
+// same keys.
+func (k *keys) run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
 		return usageError{"usage: keys issue-key|rotate-key|revoke-key|agent-config …"}
 	}
-	k := &keys{out: out, log: log, pace: 500 * time.Millisecond}
 	flags := flag.NewFlagSet("scripts/"+args[0], flag.ContinueOnError)
-	flags.SetOutput(log)
+	flags.SetOutput(k.log)
 	flags.StringVar(&k.path, "path", "/buzon/", "IAM `path` of the uploaders")
 	flags.BoolVar(&k.dry, "dry-run", false, "say what would be done, and do nothing")
 	var output string
