@@ -30,6 +30,7 @@ func TestStories(t *testing.T) {
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"store": store, "exits": exits},
 		Setup: func(env *testscript.Env) error {
 			home := filepath.Join(env.WorkDir, "home")
 			if err := os.MkdirAll(home, 0o700); err != nil {
@@ -43,6 +44,7 @@ func TestStories(t *testing.T) {
 				"TZ=UTC",
 				"AWS_EC2_METADATA_DISABLED=true",
 			)
+			env.Values[storeKey{}] = &held{}
 			return nil
 		},
 	})
