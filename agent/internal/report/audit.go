@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -20,7 +21,10 @@ import (
 func Audit(w io.Writer, p *locale.Printer, r *audit.Report, texts map[string][]byte, color bool) error {
 	a := &auditPrinter{p: p, texts: texts, color: color}
 	a.line(a.verdict(r.Verdict), p.Text("report.audit-means-"+string(r.Verdict)))
-	a.line("", p.Text("report.audit-judged", "n", len(r.Principals), "left", r.NotJudged))
+	a.line("", p.Text("report.audit-judged", "n", len(r.Principals)))
+	if r.NotJudged > 0 {
+		a.line("", p.Text("report.audit-left", "n", r.NotJudged))
+	}
 	for i := range r.Principals {
 		a.principal(&r.Principals[i])
 	}
@@ -109,21 +113,22 @@ func (a *auditPrinter) finding(p *audit.Principal, f *audit.Finding) {
 		}
 	}
 	a.indented(2, a.paint(code, mark+" "+string(f.Rule))+"  "+title)
-	if len(f.Actions) > 0 && f.Rule != audit.RuleCannotWrite {
-		if more := len(f.Actions) - 6; more > 0 {
-			a.indented(6, t("report.audit-actions", "actions", few(f.Actions, 6), "n", more))
-		} else {
-			a.indented(6, t("report.audit-actions-all", "actions", f.Actions))
-		}
-	}
 	if f.Missing != "" {
 		a.indented(6, t("report.audit-missing", "resource", f.Missing))
 	}
+	action, because := "s3:PutObject", "report.audit-because"
 	if f.Witness != nil {
 		a.witness(f.Witness)
+		action = f.Witness.Action
+		if f.Witness.Latent {
+			because = "report.audit-latent-because"
+		}
 	}
 	for i := range f.Because {
-		a.statement("report.audit-because", p, f.Because[i].Source, f.Because[i].Statement, f.Because[i].Reference())
+		a.statement(because, p, f.Because[i].Source, f.Because[i].Reference(), action)
+	}
+	if f.Rule != audit.RuleCannotWrite {
+		a.actions(f.Actions, action)
 	}
 	for i := range f.Stops {
 		stop := &f.Stops[i]
@@ -131,14 +136,24 @@ func (a *auditPrinter) finding(p *audit.Principal, f *audit.Finding) {
 			a.indented(6, t("report.audit-stop-layer", "layer", t("report.audit-kind-"+string(stop.Layer))))
 			continue
 		}
-		a.statement("report.audit-stop", p, stop.Source, stop.Statement, stop.Reference())
+		a.statement("report.audit-stop", p, stop.Source, stop.Reference(), action)
 	}
 	a.indented(6, a.paint(bold, t("report.audit-fix"))+" "+t("report.audit-fix-"+f.Fix))
 }
 
-// few joins the first n of a list.
-func few(list []string, n int) string {
-	return strings.Join(list[:min(n, len(list))], ", ")
+// shownActions are how many actions of a finding are named; JSON has them all.
+const shownActions = 4
+
+// actions names what a rule is broken with besides the witness.
+func (a *auditPrinter) actions(list []string, witness string) {
+	rest := slices.DeleteFunc(slices.Clone(list), func(s string) bool { return s == witness })
+	switch more := len(rest) - shownActions; {
+	case len(rest) == 0:
+	case more > 1:
+		a.indented(6, a.p.Text("report.audit-actions", "actions", strings.Join(rest[:shownActions], ", "), "n", more))
+	default:
+		a.indented(6, a.p.Text("report.audit-actions-all", "actions", rest))
+	}
 }
 
 func (a *auditPrinter) witness(w *audit.Witness) {
@@ -152,25 +167,42 @@ func (a *auditPrinter) witness(w *audit.Witness) {
 	}
 }
 
-// statement names a statement and shows the line where it begins.
-func (a *auditPrinter) statement(id string, p *audit.Principal, source int, name string, ref policy.Reference) {
+// statement names a statement and shows the line in which it speaks of the
+// action.
+func (a *auditPrinter) statement(id string, p *audit.Principal, source int, ref policy.Reference, action string) {
 	t := a.p.Text
 	set := &p.Subject().Set
 	if source < 0 || source >= len(set.Sources) {
 		return
 	}
 	src := &set.Sources[source]
-	var pos policy.Position
-	if src.Document != nil && ref.Statement >= 0 && ref.Statement < len(src.Document.Statements) {
-		pos = src.Document.Statements[ref.Statement].Pos
+	if src.Document == nil || ref.Statement < 0 || ref.Statement >= len(src.Document.Statements) {
+		return
 	}
+	st := &src.Document.Statements[ref.Statement]
 	where := src.File
 	if where == "" {
 		where = p.Subject().Show(src.Name)
 	}
-	a.indented(6, t(id, "statement", name, "kind", t("report.audit-kind-"+string(src.Kind)),
-		"place", fmt.Sprintf("%s:%d:%d", where, pos.Line, pos.Column)))
-	a.source(src, pos)
+	name := p.Subject().Show(st.Sid)
+	if name == "" {
+		name = t("report.audit-number", "n", ref.Statement+1)
+	}
+	a.indented(6, t(id, "statement", name, "kind", t("report.audit-kind-"+string(src.Kind)), "place", Place(where, st.Pos)))
+	a.source(src, about(st, action))
+}
+
+// about is the place of the pattern by which a statement matches an action; with
+// NotAction that of the first.
+func about(st *policy.Statement, action string) policy.Position {
+	for _, pattern := range st.Actions {
+		// No name of an action holds a slash or a bracket.
+		ok, err := path.Match(strings.ToLower(pattern.Value), strings.ToLower(action))
+		if (ok && err == nil || st.NotAction) && pattern.Pos.Line > 0 {
+			return pattern.Pos
+		}
+	}
+	return st.Pos
 }
 
 // widest is how much of a line of source is shown.
@@ -250,36 +282,113 @@ func (a *auditPrinter) undecided(p *audit.Principal, u *audit.Undecided) {
 		a.indented(6, t("report.audit-permission", "permission", u.Permission))
 	}
 	if ref := u.Reference(); ref.Source >= 0 {
-		a.statement("report.audit-hangs-on", p, u.Source, u.Statement, ref)
+		a.statement("report.audit-hangs-on", p, u.Source, ref, "")
+	} else if u.Line > 0 {
+		a.indented(6, Place(u.File, policy.Position{Line: u.Line, Column: u.Column}))
 	}
 }
 
-// notes are what a principal's verdict rests on.
+// shownGrants are how many grants of a principal are shown; JSON has them all.
+const shownGrants = 12
+
+// notes are what a principal's verdict rests on: what is granted in effect, what
+// was accepted, and what was not read.
 func (a *auditPrinter) notes(p *audit.Principal) {
 	t := a.p.Text
-	var notes []string
+	for _, n := range p.Notes {
+		a.b.WriteByte('\n')
+		a.indented(2, a.paint(yellow, "! ")+t("report.audit-note-"+n.What))
+	}
+	if len(p.Grants) > 0 {
+		a.b.WriteByte('\n')
+		a.indented(2, t("report.audit-granted"))
+		for i, g := range p.Grants {
+			if i == shownGrants && len(p.Grants) > shownGrants+1 {
+				a.indented(4, t("report.audit-more", "n", len(p.Grants)-i))
+				break
+			}
+			a.indented(4, a.grant(g))
+		}
+	}
 	if len(p.Environment) > 0 {
 		var list []string
 		for _, key := range slices.Sorted(maps.Keys(p.Environment)) {
 			list = append(list, key+" = "+strings.Join(p.Environment[key], ", "))
 		}
-		notes = append(notes, t("report.audit-environment", "conditions", strings.Join(list, "; ")))
+		a.indented(2, t("report.audit-environment", "conditions", strings.Join(list, "; ")))
 	}
 	if len(p.Allowed) > 0 {
-		notes = append(notes, t("report.audit-accepted", "actions", p.Allowed))
+		a.b.WriteByte('\n')
+		a.indented(2, t("report.audit-accepted", "actions", p.Allowed))
 	}
-	if len(p.Assumptions) > 0 {
+	a.assumptions(p)
+}
+
+// grant is one line: the action, on what, under which conditions.
+func (a *auditPrinter) grant(g audit.Grant) string {
+	t := a.p.Text
+	action, resource := g.Action, g.Resource
+	if g.NotAction {
+		action = t("report.audit-all-but", "what", action)
+	}
+	if g.NotResource {
+		resource = t("report.audit-all-but", "what", resource)
+	}
+	line := t("report.audit-grant", "action", action, "resource", resource)
+	if len(g.Conditions) > 0 {
+		line += " " + t("report.audit-conditions", "n", conditions(g))
+	}
+	return line
+}
+
+func conditions(g audit.Grant) int {
+	n := 0
+	for _, keys := range g.Conditions {
+		n += len(keys)
+	}
+	return n
+}
+
+// assumptions lists what was not read, by why.
+func (a *auditPrinter) assumptions(p *audit.Principal) {
+	if len(p.Assumptions) == 0 {
+		return
+	}
+	t := a.p.Text
+	a.b.WriteByte('\n')
+	a.indented(2, t("report.audit-assumed"))
+	said := map[string]bool{}
+	for _, first := range p.Assumptions {
+		why := string(first.Why)
+		if said[why] {
+			continue
+		}
+		said[why] = true
 		var list []string
 		for _, s := range p.Assumptions {
-			list = append(list, t("report.audit-topic-"+string(s.What))+
-				" ("+t("report.audit-why-"+strings.ReplaceAll(string(s.Why), " ", "-"))+")")
+			if s.Why == first.Why {
+				list = append(list, t("report.audit-topic-"+string(s.What)))
+			}
 		}
-		notes = append(notes, t("report.audit-assumed", "list", strings.Join(list, "; ")))
+		a.wrapped(4, t("report.audit-why-"+strings.ReplaceAll(why, " ", "-"))+": "+strings.Join(list, ", "))
 	}
-	if len(notes) > 0 {
-		a.b.WriteByte('\n')
+}
+
+// wrapped writes one paragraph in lines of a readable width.
+func (a *auditPrinter) wrapped(n int, text string) {
+	const width = 96
+	line := strings.Repeat(" ", n)
+	empty := true
+	for _, word := range strings.Fields(text) {
+		if !empty && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
+			a.b.WriteString(line + "\n")
+			line, empty = strings.Repeat(" ", n+2), true
+		}
+		if !empty {
+			line += " "
+		}
+		line += word
+		empty = false
 	}
-	for _, n := range notes {
-		a.indented(2, n)
-	}
+	a.b.WriteString(line + "\n")
 }

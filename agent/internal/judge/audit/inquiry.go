@@ -1,11 +1,11 @@
 package audit
 
 import (
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 
-	"buzon/agent/internal/judge/catalogue"
 	"buzon/agent/internal/judge/decide"
 	"buzon/agent/internal/judge/reach"
 	"buzon/agent/internal/judge/sources"
@@ -17,8 +17,11 @@ type inquiry struct {
 	judge  *judge
 	s      *sources.Subject
 	engine *reach.Engine
-	rule   Rule
-	out    Principal
+	// asked is engine without the statement that widens the contract.
+	asked   *reach.Engine
+	widened []policy.Reference
+	rule    Rule
+	out     Principal
 	// objects are the globs of everything that the principal may write.
 	objects []string
 	// reached are the actions for which something outside the contract is
@@ -31,7 +34,14 @@ func newInquiry(j *judge, s *sources.Subject) *inquiry {
 		judge: j, s: s, out: newPrincipal(s), reached: map[string]bool{},
 		engine: reach.New(&s.Set, reach.Options{Budget: j.opts.Budget, Now: j.opts.Now, Space: j.space}),
 	}
+	q.asked = q.engine
 	q.objects = []string{q.object("")}
+	if ref, ok := q.widening(); ok {
+		q.widened = []policy.Reference{ref}
+		q.asked = reach.New(&s.Set, reach.Options{
+			Budget: j.opts.Budget, Now: j.opts.Now, Space: j.space, Without: reach.Without{Statements: q.widened},
+		})
+	}
 	for _, src := range s.Set.Sources {
 		if src.Kind == policy.AccessPoint && src.Bucket != "" && src.Bucket == q.bucketARN() {
 			q.objects = append(q.objects, src.Attached+"/object/"+s.Prefix+"*")
@@ -54,7 +64,15 @@ func newPrincipal(s *sources.Subject) Principal {
 	for _, a := range s.Assumptions {
 		p.Assumptions = append(p.Assumptions, Assumption{What: a.What, Why: a.Why})
 	}
+	for i, src := range s.Set.Sources {
+		if quarantine(src.ARN) {
+			p.Notes = append(p.Notes, Note{What: NoteQuarantined, Source: i})
+		}
+	}
 	for _, g := range s.Gaps {
+		if quarantine(g.What) {
+			p.Notes = append(p.Notes, Note{What: NoteQuarantined, Source: -1})
+		}
 		p.Undecided = append(p.Undecided, Undecided{
 			Reason: string(g.Reason), What: s.Show(g.What), Permission: g.Permission, Source: g.Source, File: g.File,
 			Line: g.Pos.Line, Column: g.Pos.Column, ref: policy.Reference{Source: -1, Statement: -1},
@@ -79,12 +97,6 @@ func (q *inquiry) object(start string) string {
 // result closes the inquiry.
 func (q *inquiry) result() Principal {
 	p := &q.out
-	for _, g := range q.engine.Grants() {
-		p.Grants = append(p.Grants, Grant{
-			Action: q.s.Show(g.Action), Resource: q.s.Show(g.Resource), NotAction: g.NotAction, NotResource: g.NotResource,
-			Conditions: q.conditions(g.Conditions),
-		})
-	}
 	if q.judge.opts.Strict {
 		for _, a := range p.Assumptions {
 			p.Undecided = append(p.Undecided, Undecided{
@@ -96,7 +108,42 @@ func (q *inquiry) result() Principal {
 	p.Allowed = slices.Compact(p.Allowed)
 	sortFindings(p.Findings)
 	p.Verdict = p.conclude()
+	q.grants()
 	return *p
+}
+
+// grants lists what is granted in effect. Of a pattern that is wider than the
+// contract, where all else is stopped, only the contract is left.
+func (q *inquiry) grants() {
+	p := &q.out
+	add := func(g Grant) {
+		same := func(old Grant) bool {
+			return old.Action == g.Action && old.Resource == g.Resource && old.NotAction == g.NotAction &&
+				old.NotResource == g.NotResource && reflect.DeepEqual(old.Conditions, g.Conditions)
+		}
+		if !slices.ContainsFunc(p.Grants, same) {
+			p.Grants = append(p.Grants, g)
+		}
+	}
+	proven := p.Verdict == WriteOnly
+	for _, g := range q.engine.Grants() {
+		conditions := q.conditions(g.Conditions)
+		if wide := g.NotAction || strings.ContainsAny(g.Action, "*?"); !wide || !proven || len(p.Allowed) > 0 {
+			add(Grant{
+				Action: q.s.Show(g.Action), Resource: q.s.Show(g.Resource), NotAction: g.NotAction, NotResource: g.NotResource,
+				Conditions: conditions,
+			})
+			continue
+		}
+		for _, action := range []string{putObject, abortUpload} {
+			for _, objects := range q.objects {
+				a := q.engine.Find(reach.Question{Actions: []string{action}, Resources: reach.Under(objects)})
+				if a.Kind == reach.Found && slices.Contains(a.Because, g.Because) {
+					add(Grant{Action: action, Resource: q.s.Show(objects), Conditions: conditions})
+				}
+			}
+		}
+	}
 }
 
 func (q *inquiry) conditions(in map[string]map[string][]string) map[string]map[string][]string {
@@ -113,7 +160,34 @@ func (q *inquiry) conditions(in map[string]map[string][]string) map[string]map[s
 // forbidden asks for anything allowed of these actions on these resources, and
 // reports what it finds as a finding of the rule.
 func (q *inquiry) forbidden(actions []string, on reach.Resources) {
-	q.report(q.engine.Find(reach.Question{Actions: actions, Resources: on}))
+	a := q.asked.Find(reach.Question{Actions: actions, Resources: on})
+	q.report(q.plainest(a, func(action string) reach.Answer {
+		return q.asked.Find(reach.Question{Actions: []string{action}, Resources: on})
+	}))
+}
+
+// leading are the actions that show a rule broken most plainly; others are
+// witnesses only where none of these is allowed as simply.
+var leading = []string{
+	"s3:GetObject", "s3:DeleteObject", "s3:ListBucket", putObject, "s3:PutBucketPolicy", "s3:PutBucketAcl",
+	"s3:PutLifecycleConfiguration", "iam:PutUserPolicy", "iam:AttachUserPolicy", "iam:CreateAccessKey", "sts:AssumeRole", "iam:PassRole",
+}
+
+// plainest puts the witness of a leading action in the place of another's.
+func (q *inquiry) plainest(a reach.Answer, find func(action string) reach.Answer) reach.Answer {
+	if a.Kind != reach.Found {
+		return a
+	}
+	for _, action := range leading {
+		if !slices.Contains(a.Actions, action) {
+			continue
+		}
+		if b := find(action); b.Kind == reach.Found && len(b.Witness.Context) <= len(a.Witness.Context) {
+			a.Witness, a.Because = b.Witness, b.Because
+			return a
+		}
+	}
+	return a
 }
 
 func (q *inquiry) report(a reach.Answer) {
@@ -135,7 +209,7 @@ func (q *inquiry) report(a reach.Answer) {
 			return
 		}
 		q.find(Finding{
-			Actions: compress(a.Actions), Witness: q.witness(a.Witness, false), Because: q.because(a.Because),
+			Actions: compress(a.Actions, parts().actions[RuleOtherService]), Witness: q.witness(a.Witness, false), Because: q.because(a.Because),
 		})
 	}
 }
@@ -154,7 +228,7 @@ func (q *inquiry) find(f Finding) {
 		old := &q.out.Findings[i]
 		if old.Rule == f.Rule && old.Detail == f.Detail && old.Witness != nil && f.Witness != nil && old.Witness.Latent == f.Witness.Latent {
 			for _, a := range f.Actions {
-				if !slices.Contains(old.Actions, a) {
+				if !covered(old.Actions, a) {
 					old.Actions = append(old.Actions, a)
 				}
 			}
@@ -225,54 +299,4 @@ func (q *inquiry) reference(r policy.Reference) Because {
 	}
 	b.Line, b.Column = st.Pos.Line, st.Pos.Column
 	return b
-}
-
-// compress writes "ec2:*" where everything that other-service asks about a
-// service is in the list, its actions of tomorrow included, and "*" where that
-// is so of every service.
-func compress(actions []string) []string {
-	in := make(map[string]bool, len(actions))
-	for _, a := range actions {
-		in[a] = true
-	}
-	whole, all := map[string]bool{}, in[catalogue.UnknownService]
-	for _, s := range catalogue.Services() {
-		whole[s] = in[catalogue.Tomorrow(s)]
-	}
-	for _, a := range parts().actions[RuleOtherService] {
-		if !in[a] {
-			service, _, _ := strings.Cut(a, ":")
-			whole[service], all = false, false
-		}
-	}
-	if all {
-		return []string{"*"}
-	}
-	var out []string
-	done := map[string]bool{}
-	for _, a := range actions {
-		service, _, _ := strings.Cut(a, ":")
-		switch {
-		case !whole[service] || parts().rule[a] != RuleOtherService:
-			out = append(out, a)
-		case !done[service]:
-			done[service] = true
-			out = append(out, service+":*")
-		}
-	}
-	return named(out)
-}
-
-// named writes the symbols of tomorrow as a person can read them.
-func named(actions []string) []string {
-	out := make([]string, 0, len(actions))
-	for _, a := range actions {
-		if service, ok := strings.CutSuffix(a, ":~"); ok && service != "~" {
-			a = service + ":(tomorrow)"
-		} else if a == catalogue.UnknownService {
-			a = "(tomorrow)"
-		}
-		out = append(out, a)
-	}
-	return out
 }

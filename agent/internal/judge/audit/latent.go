@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 // latent asks what would be allowed if some of what narrows the set were not
 // there, leaving out what is allowed today, and reports it with what stops it.
 func (q *inquiry) latent(without reach.Without) {
+	without.Statements = append(slices.Clone(without.Statements), q.widened...)
 	engine := reach.New(&q.s.Set, reach.Options{
 		Budget: q.judge.opts.Budget, Now: q.judge.opts.Now, Space: q.judge.space, Without: without,
 	})
@@ -24,6 +26,9 @@ func (q *inquiry) latent(without reach.Without) {
 		if a.Kind != reach.Found {
 			return // what stays open here is no right that anybody has
 		}
+		a = q.plainest(a, func(action string) reach.Answer {
+			return engine.Find(reach.Question{Actions: []string{action}, Resources: on})
+		})
 		if found != nil {
 			found.Actions = append(found.Actions, a.Actions...)
 			return
@@ -48,8 +53,10 @@ func (q *inquiry) latent(without reach.Without) {
 		}
 	}
 	if found != nil {
-		slices.Sort(found.Actions)
-		found.Actions = compress(slices.Compact(found.Actions))
+		slices.SortFunc(found.Actions, func(a, b string) int {
+			return cmp.Or(strings.Compare(serviceOf(a), serviceOf(b)), strings.Compare(a, b))
+		})
+		found.Actions = compress(slices.Compact(found.Actions), parts().all)
 		q.find(*found)
 	}
 }

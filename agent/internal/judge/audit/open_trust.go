@@ -10,10 +10,11 @@ import (
 
 // Details of open-trust.
 const (
-	DetailAnyAccount  = "any-account"  // anybody at AWS
-	DetailOwnAccount  = "own-account"  // anybody in the role's account
-	DetailFederated   = "federated"    // anybody whom an identity provider vouches for
-	DetailTrustAnchor = "trust-anchor" // any certificate of any trust anchor
+	DetailAnyAccount  = "any-account"   // anybody at AWS
+	DetailOwnAccount  = "own-account"   // anybody in the role's account
+	DetailOther       = "other-account" // anybody in another account that is named whole
+	DetailFederated   = "federated"     // anybody whom an identity provider vouches for
+	DetailTrustAnchor = "trust-anchor"  // any certificate of any trust anchor
 )
 
 // strangerARNs stand for those who are not named in any trust policy. The
@@ -38,8 +39,30 @@ func askOpenTrust(q *inquiry) {
 		}
 		q.stranger(i, subject.Account, DetailOwnAccount)
 		q.stranger(i, strangerAccount, DetailAnyAccount)
+		for _, account := range namedAccounts(src.Document) {
+			if account != subject.Account {
+				q.stranger(i, account, DetailOther)
+			}
+		}
 		q.vouched(i)
 	}
+}
+
+// namedAccounts are the accounts that a trust policy lets in as a whole.
+func namedAccounts(doc *policy.Document) []string {
+	var out []string
+	for _, st := range doc.Statements {
+		for _, p := range st.Principals {
+			account := p.Value
+			if part := policy.Segments(p.Value); len(part) == 6 && part[5] == "root" {
+				account = part[4]
+			}
+			if p.Kind == policy.PrincipalAWS && !strings.ContainsAny(account, ":/") && !strings.HasPrefix(account, "A") && !slices.Contains(out, account) {
+				out = append(out, account)
+			}
+		}
+	}
+	return out
 }
 
 // stranger asks whether somebody who isn't named may assume the role.
@@ -123,12 +146,15 @@ func values(texts []policy.Text) []string {
 }
 
 // bound reports whether a statement has a positive condition on a key that ends
-// in, or begins with, one of the parts.
+// in, or begins with, one of the parts, and that leaves out somebody.
 func bound(st policy.Statement, parts ...string) bool {
 	positive := []policy.Test{policy.StringEquals, policy.StringLike, policy.StringEqualsIgnoreCase, policy.ArnEquals, policy.ArnLike}
 	for _, c := range st.Conditions {
 		key := strings.ToLower(c.Key)
 		if c.Operator.IfExists || c.Operator.Quantifier == policy.ForAllValues || !slices.Contains(positive, c.Operator.Test) {
+			continue
+		}
+		if slices.ContainsFunc(c.Values, func(v policy.Text) bool { return strings.Trim(v.Value, "*") == "" }) {
 			continue
 		}
 		for _, p := range parts {

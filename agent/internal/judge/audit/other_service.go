@@ -34,7 +34,7 @@ func (q *inquiry) accepted(actions []string, on reach.Resources) {
 	if len(actions) == 0 {
 		return
 	}
-	a := q.engine.Find(reach.Question{Actions: actions, Resources: on})
+	a := q.asked.Find(reach.Question{Actions: actions, Resources: on})
 	if a.Kind == reach.Found {
 		q.out.Allowed = append(q.out.Allowed, a.Actions...)
 	}

@@ -20,6 +20,7 @@ const (
 type partition struct {
 	rule    map[string]RuleID   // by action name
 	actions map[RuleID][]string // in the catalogue's order; the two above are in neither
+	all     []string            // both as well
 }
 
 // forbidding are the rules that share the actions out between them.
@@ -31,12 +32,14 @@ var forbidding = []RuleID{
 var parts = sync.OnceValue(func() *partition {
 	p := &partition{rule: map[string]RuleID{}, actions: map[RuleID][]string{}}
 	put := func(name string, rule RuleID) {
+		p.all = append(p.all, name)
 		p.rule[name] = rule
 		p.actions[rule] = append(p.actions[rule], name)
 	}
 	for _, service := range catalogue.Services() {
 		for _, a := range catalogue.Actions(service) {
 			if a.Name == putObject || a.Name == abortUpload {
+				p.all = append(p.all, a.Name)
 				continue
 			}
 			put(a.Name, ruleOf(a))

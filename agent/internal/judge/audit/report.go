@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"strings"
 	"time"
 
 	"buzon/agent/internal/judge/sources"
@@ -67,6 +68,8 @@ type Principal struct {
 	// Environment is what must hold around a request for the whole prefix to be
 	// writable, one example value for each key; empty where it always holds.
 	Environment map[string][]string `json:"environment,omitempty"`
+	// Notes are what a reader should know besides, and no finding.
+	Notes []Note `json:"notes,omitempty"`
 
 	subject *sources.Subject
 	part    bool // it can write only part of its prefix
@@ -98,6 +101,23 @@ type Grant struct {
 type Assumption struct {
 	What sources.Topic `json:"what"`
 	Why  sources.Why   `json:"why"`
+}
+
+// Note is something that a document tells besides what it allows.
+type Note struct {
+	What   string `json:"what"`
+	Source int    `json:"source"` // -1: a document that was not to be had
+}
+
+// NoteQuarantined: AWS attached its quarantine policy, because an access key of
+// the user was found in public.
+const NoteQuarantined = "key-quarantined"
+
+// quarantine recognises AWS's policy for compromised keys, by its ARN in any
+// version and partition.
+func quarantine(arn string) bool {
+	_, name, ok := strings.Cut(arn, ":iam::aws:policy/")
+	return ok && strings.HasPrefix(name, "AWSCompromisedKeyQuarantine")
 }
 
 // Undecided is a question that stayed open.
