@@ -12,6 +12,7 @@ import (
 
 	"buzon/agent/internal/config"
 	"buzon/agent/internal/locale"
+	"buzon/agent/internal/send/outbox"
 )
 
 func newConfig(a *app) *cobra.Command {
@@ -122,6 +123,9 @@ func showConfig(a *app, c *config.Config) error {
 			_, err = fmt.Fprintln(a.stdout, l.Text)
 		} else {
 			_, err = fmt.Fprintf(a.stdout, "%-*s  # %s\n", width, l.Text, origin(a.words, l.Origin))
+		}
+		if err == nil && l.Excludes {
+			_, err = fmt.Fprintf(a.stdout, "    # %s\n", a.words.Text("cli.config-excludes", "patterns", outbox.BuiltinExcludes))
 		}
 		if err != nil {
 			return err

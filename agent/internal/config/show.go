@@ -13,6 +13,8 @@ type Line struct {
 	Text   string
 	Key    string // the full key; "" where the line has no origin of its own
 	Origin Origin
+	// Excludes marks an outbox's list of excluded names, to which the built-in ones come.
+	Excludes bool
 }
 
 // Lines are the effective configuration in the order of the file. Joined, they
@@ -20,7 +22,7 @@ type Line struct {
 func (c *Config) Lines() []Line {
 	var lines []Line
 	add := func(key, format string, args ...any) {
-		l := Line{Text: fmt.Sprintf(format, args...), Key: key}
+		l := Line{Text: fmt.Sprintf(format, args...), Key: key, Excludes: strings.HasPrefix(format, "    exclude:")}
 		if key != "" {
 			l.Origin = c.From(key)
 		}
