@@ -1,14 +1,14 @@
 package main
 
 import (
-	"context"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-
-	"buzon/agent/internal/cli"
 )
 
 // TestMain makes the test binary be `agent` when a story calls it, or a test that kills processes.
@@ -16,11 +16,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asAgent) != "" {
 		mortal()
 	}
-	testscript.Main(m, map[string]func(){
-		"agent": func() {
-			os.Exit(cli.Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ()))
-		},
-	})
+	testscript.Main(m, map[string]func(){"agent": mortal})
 }
 
 // TestStories runs testdata/script: one user story a file. Each has a home of
@@ -30,7 +26,7 @@ func TestStories(t *testing.T) {
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"store": store, "exits": exits},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"store": store, "expand": expand, "exits": exits, "until": until},
 		Setup: func(env *testscript.Env) error {
 			home := filepath.Join(env.WorkDir, "home")
 			if err := os.MkdirAll(home, 0o700); err != nil {
@@ -48,4 +44,28 @@ func TestStories(t *testing.T) {
 			return nil
 		},
 	})
+}
+
+// expand is "expand FILE…": $WORK in a file becomes the story's folder.
+func expand(ts *testscript.TestScript, _ bool, args []string) {
+	for _, name := range args {
+		path := ts.MkAbs(name)
+		ts.Check(os.WriteFile(path, []byte(strings.ReplaceAll(ts.ReadFile(name), "$WORK", ts.Getenv("WORK"))), 0o600))
+	}
+}
+
+// until is "until PATTERN PROGRAM ARG…": the program is run until its output matches.
+func until(ts *testscript.TestScript, _ bool, args []string) {
+	pattern := regexp.MustCompile("(?m)" + args[0])
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(30 * time.Second); ; <-tick.C {
+		_ = ts.Exec(args[1], args[2:]...) // its code may change on the way
+		if pattern.MatchString(ts.ReadFile("stdout")) {
+			return
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("%s never says %s", strings.Join(args[1:], " "), args[0])
+		}
+	}
 }

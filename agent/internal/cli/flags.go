@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"path/filepath"
+
 	"github.com/spf13/cobra"
 
 	"buzon/agent/internal/config"
@@ -54,6 +56,11 @@ func (f *configFlags) load(a *app, need ...string) (*config.Config, error) {
 	for flag, key := range config.FlagKeys {
 		if given := f.cmd.Flags().Lookup(flag); given != nil && given.Changed {
 			over[key] = given.Value.String()
+			if flag == "state" { // typed in a shell, it means from here
+				if abs, err := filepath.Abs(over[key]); err == nil {
+					over[key] = abs
+				}
+			}
 		}
 	}
 	c, err := config.Load(config.Request{Path: f.path, Flags: over, Getenv: a.getenv})

@@ -28,6 +28,7 @@ type pulse struct {
 
 	at    time.Time
 	bytes int64
+	seen  float64 // seconds since the first bytes
 }
 
 // settledBytes are the bytes of files that are done with, and what has left of those under way.
@@ -40,9 +41,10 @@ func (p *pulse) see(t courier.Tally, now time.Time) {
 	p.tally = t
 	bytes := settledBytes(t)
 	if !p.at.IsZero() {
-		if span := now.Sub(p.at).Seconds(); span > 0 {
+		if span := now.Sub(p.at).Seconds(); span > 0 && bytes > 0 {
 			rate := float64(bytes-p.bytes) / span
-			weight := min(1, span/5) // about the last five seconds
+			p.seen += span
+			weight := min(1, max(span/5, span/p.seen)) // about the last five seconds
 			p.rate += (rate - p.rate) * weight
 		}
 	}
