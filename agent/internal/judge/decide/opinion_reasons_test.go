@@ -10,6 +10,7 @@ var disagreements = map[string]string{
 	"any-session":   `3c8b81d1 467969e5 af92b1fe e83acf0e`,
 	"arn-segments":  `086eb1dd 0a486978 0b7a63f5 49e2b263 4de1f81d 8cff2796 919310a0 94dd0d39 a1f63b43 a21d3176 c3c2ce00 e9e14150`,
 	"arn-variable":  `37d36f7f 9752439c bcf11f1c e83f9218`,
+	"bytes":         `c77fea77`,
 	"colon":         `10b9a761 1c9f6d53 4857b533 5cadb62f 7a1cd9b7 8948cc71 8cfb538c a1537ceb b636e56d ea6e0232 fa1151f3 fa65e775`,
 	"empty-default": `259ef980 3537510d 43cc02fe 6aae922c 847b37c4 95677b4d ab549397 c1a5cb77 d4dd2da1 db9c19e2 e61de78e e6a8209b`,
 	"federated":     `2459471c 325dfce9 3e19d9dd 6aa6f022 8acf5a2c 94112086 bbfb20ff f0097fa3`,

@@ -151,6 +151,9 @@ func trickyRows() []row {
 		{name: "in a string it does", docs: denies(acting("s3:*") + `, "Condition": {"StringLike": {"aws:PrincipalArn": "arn:aws:iam::*/buzon/*"}}`), action: put, on: object, want: ExplicitDeny},
 		{name: "a session's ARN is its role's", subject: &session, docs: []doc{{"role-inline", allowAll + `, {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": {"ArnEquals": {"aws:PrincipalArn": "arn:aws:iam::111122223333:role/buzon/vm-01"}}}`}}, action: put, on: object, want: ExplicitDeny},
 
+		{name: "bytes that are spelt another way", docs: allows(acting("s3:*") + `, "Condition": {"BinaryEquals": {"aws:UserAgent": "Ya=="}}`), action: put, on: object, context: context("aws:useragent", "YQ=="), want: Allowed},
+		{name: "bytes that a request doesn't spell so", docs: allows(acting("s3:*") + `, "Condition": {"BinaryEquals": {"aws:UserAgent": "YQ=="}}`), action: put, on: object, context: context("aws:useragent", "Ya=="), want: ImplicitDeny},
+
 		// the guard and append-only
 		{name: "append-only without the header", docs: []doc{{"user-inline", allowPut}, {"bucket-policy", appendOnly}}, action: put, on: object, context: context("s3:objectcreationoperation", "true"), want: ExplicitDeny},
 		{name: "append-only with the header", docs: []doc{{"user-inline", allowPut}, {"bucket-policy", appendOnly}}, action: put, on: object, context: context("s3:objectcreationoperation", "true", "s3:if-none-match", "*"), want: Allowed},

@@ -64,7 +64,6 @@ type Space struct {
 	words    map[*lang]word
 	actions  map[string][]int32
 	names    map[namesKey][]translated
-	long     []translated
 
 	none, any *lang
 }
