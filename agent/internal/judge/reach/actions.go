@@ -12,6 +12,7 @@ import (
 type index struct {
 	actions []catalogue.Action
 	number  map[string]int32 // by lower-case name
+	exact   map[string]int32 // by name
 	ranges  map[string][2]int32
 	lower   []string
 	kinds   []int32 // of each action: the number of its list of resource types
@@ -19,10 +20,10 @@ type index struct {
 }
 
 var actionIndex = sync.OnceValue(func() *index {
-	x := &index{actions: catalogue.Match("*"), number: map[string]int32{}, ranges: map[string][2]int32{}}
+	x := &index{actions: catalogue.Match("*"), number: map[string]int32{}, exact: map[string]int32{}, ranges: map[string][2]int32{}}
 	for i, a := range x.actions {
 		x.lower = append(x.lower, lower(a.Name))
-		x.number[x.lower[i]] = int32(i)
+		x.number[x.lower[i]], x.exact[a.Name] = int32(i), int32(i)
 		r, ok := x.ranges[a.Service]
 		if !ok {
 			r[0] = int32(i)

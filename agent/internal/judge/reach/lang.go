@@ -64,6 +64,7 @@ type Space struct {
 	words    map[*lang]word
 	actions  map[string][]int32
 	names    map[namesKey][]translated
+	long     []translated
 
 	none, any *lang
 }

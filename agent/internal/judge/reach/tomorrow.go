@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -21,7 +22,8 @@ type translated struct {
 }
 
 // numbersOf turns names into numbers. The same long lists are asked for again
-// and again, and comparing them is cheaper than looking each name up.
+// and again, whole or with some names left out; comparing them is cheaper than
+// looking each name up.
 func (s *Space) numbersOf(names []string) []int32 {
 	if len(names) == 0 {
 		return nil
@@ -32,10 +34,20 @@ func (s *Space) numbersOf(names []string) []int32 {
 			return t.numbers
 		}
 	}
+	if len(names) > 100 {
+		for _, t := range s.long {
+			if numbers := t.partly(names); numbers != nil {
+				return numbers
+			}
+		}
+	}
 	x := actionIndex()
 	t := translated{slices.Clone(names), make([]int32, len(names))}
 	for i, name := range names {
-		n, ok := x.number[lower(name)]
+		n, ok := x.exact[name]
+		if !ok {
+			n, ok = x.number[lower(name)]
+		}
 		if !ok {
 			n = -1
 		}
@@ -43,9 +55,34 @@ func (s *Space) numbersOf(names []string) []int32 {
 	}
 	if len(s.names) > 64 {
 		clear(s.names)
+		s.long = nil
 	}
 	s.names[key] = append(s.names[key], t)
+	if len(names) > 100 && len(s.long) < 16 {
+		s.long = append(s.long, t)
+	}
 	return t.numbers
+}
+
+// partly finds names in their order among those of a longer list; nil where they
+// aren't all there.
+func (t *translated) partly(names []string) []int32 {
+	if len(names) > len(t.names) {
+		return nil
+	}
+	out := make([]int32, len(names))
+	at := 0
+	for i, name := range names {
+		for at < len(t.names) && t.names[at] != name {
+			at++
+		}
+		if at == len(t.names) {
+			return nil
+		}
+		out[i] = t.numbers[at]
+		at++
+	}
+	return out
 }
 
 // ask turns the names of a question into actions; names that nothing allows are
@@ -92,10 +129,12 @@ type futures struct {
 	across   []future            // over several services
 }
 
+// future is a pattern of one statement.
 type future struct {
+	stmt   int
 	tokens []token
+	text   string
 	sample string // what a name of its kind could be, without the service
-	allow  bool
 }
 
 func (v *view) futuresOf() *futures {
@@ -104,14 +143,14 @@ func (v *view) futuresOf() *futures {
 	}
 	f := &futures{whole: map[string]bool{}, parts: map[string][]future{}}
 	v.futures = f
-	for _, st := range v.stmts {
+	for j, st := range v.stmts {
 		allow := st.allow && !st.gone
 		if allow && (st.all || st.actions.not) {
 			f.sweeping = true
 		}
 		for k, p := range st.actions.patterns {
-			prefix, rest, colon := strings.Cut(tokenText(p), ":")
-			wild := strings.ContainsAny(rest, "*?")
+			text := tokenText(p)
+			prefix, rest, colon := strings.Cut(text, ":")
 			switch {
 			case !colon:
 				f.sweeping = f.sweeping || allow // "*": every name alike
@@ -122,11 +161,11 @@ func (v *view) futuresOf() *futures {
 				if _, known := actionIndex().ranges[prefix]; known {
 					continue // every name of the service alike
 				}
-			case !wild && knownAction(prefix+":"+rest):
+			case !strings.ContainsAny(rest, "*?") && knownAction(text):
 				continue // no name of tomorrow
 			}
 			_, shown, _ := strings.Cut(st.actions.shown[k], ":")
-			part := future{tokens: p, sample: strings.NewReplacer("*", "Tomorrow", "?", "X").Replace(shown), allow: allow}
+			part := future{stmt: j, tokens: p, text: text, sample: strings.NewReplacer("*", "Tomorrow", "?", "X").Replace(shown)}
 			if strings.Trim(rest, "*") == "" {
 				part.sample = "ActionOfTomorrow"
 			}
@@ -147,12 +186,12 @@ func knownAction(name string) bool {
 
 // tomorrow invents an action for every class of names that the catalogue doesn't
 // know and that the statements treat alike: of one service, or, with "", of a
-// service that isn't in the catalogue.
+// service that isn't in the catalogue. Classes that no Allow matches are left
+// out.
 func (v *view) tomorrow(service string) []asked {
 	f := v.futuresOf()
 	symbol, first := catalogue.Tomorrow(service), service
 	parts := slices.Concat(f.across, f.parts[service])
-	sweeping := f.sweeping || f.whole[service] || v.e.root
 	if service == "" {
 		symbol, first = catalogue.UnknownService, "service-of-tomorrow"
 		for name, list := range f.parts {
@@ -160,69 +199,113 @@ func (v *view) tomorrow(service string) []asked {
 				parts = append(parts, list...)
 			}
 		}
-		slices.SortStableFunc(parts, func(a, b future) int { return strings.Compare(tokenText(a.tokens), tokenText(b.tokens)) })
+		slices.SortStableFunc(parts, func(a, b future) int {
+			return cmp.Or(cmp.Compare(a.stmt, b.stmt), strings.Compare(a.text, b.text))
+		})
 	}
-	if !sweeping && !slices.ContainsFunc(parts, func(p future) bool { return p.allow }) {
+	allows := func(p future) bool { return v.stmts[p.stmt].allow && !v.stmts[p.stmt].gone }
+	if !f.sweeping && !f.whole[service] && !v.e.root && !slices.ContainsFunc(parts, allows) {
 		return nil
 	}
+	var list []asked
+	for _, shown := range v.newNames(service, first, parts) {
+		a := asked{name: symbol, lower: lower(shown), shown: shown, number: -1}
+		if v.e.root || slices.ContainsFunc(v.stmts, func(st *stmt) bool {
+			return st.allow && !st.gone && st.actions.matches(&a)
+		}) {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+// newNames finds a name for each class.
+func (v *view) newNames(service, first string, parts []future) []string {
 	plain := first + ":ActionOfTomorrow"
 	if len(parts) == 0 {
-		return []asked{{name: symbol, lower: lower(plain), shown: plain, number: -1}}
+		return []string{plain}
 	}
-	s := v.e.space
-	// All names, divided by the patterns; of each class one that isn't known.
-	type class struct {
-		l       *lang
-		samples []string
-	}
-	classes := []class{{s.anyName(service), []string{plain}}}
-	seen := map[*lang]bool{}
-	for _, p := range parts {
-		l := s.glob(p.tokens, false)
-		if seen[l] {
-			continue
-		}
-		seen[l] = true
+	samples := []string{plain}
+	stmts := 1
+	for i, p := range parts {
 		name := first
 		if service == "" {
-			if prefix, _, _ := strings.Cut(tokenText(p.tokens), ":"); !strings.ContainsAny(prefix, "*?") {
+			if prefix, _, _ := strings.Cut(p.text, ":"); !strings.ContainsAny(prefix, "*?") {
 				name = prefix
 			}
 		}
-		var next []class
+		samples = append(samples, name+":"+p.sample)
+		if i > 0 && p.stmt != parts[i-1].stmt {
+			stmts++
+		}
+	}
+	if stmts == 1 {
+		// One statement makes two classes; an example of each is easily found.
+		if in, out := v.example(parts, samples, service == "", true), v.example(parts, samples, service == "", false); in != "" && out != "" {
+			return []string{in, out}
+		}
+	}
+	s := v.e.space
+	classes := []*lang{s.anyName(service)}
+	for from := 0; from < len(parts); {
+		to := from
+		var lists [][]token
+		for ; to < len(parts) && parts[to].stmt == parts[from].stmt; to++ {
+			lists = append(lists, parts[to].tokens)
+		}
+		from = to
+		var ls []*lang
+		for _, l := range lists {
+			ls = append(ls, s.glob(l, false))
+		}
+		l := s.union(ls)
+		var next []*lang
 		for _, c := range classes {
-			if in := s.and(c.l, l); !in.empty() {
-				next = append(next, class{in, append([]string{name + ":" + p.sample}, c.samples...)})
-			}
-			if out := s.minus(c.l, l); !out.empty() {
-				next = append(next, class{out, c.samples})
+			for _, half := range []*lang{s.and(c, l), s.minus(c, l)} {
+				if !half.empty() {
+					next = append(next, half)
+				}
 			}
 		}
 		if classes = next; len(classes) > 4*maxAtoms {
 			panic(overBudget{})
 		}
 	}
-	var list []asked
+	var names []string
 	for _, c := range classes {
-		if shown, ok := s.newName(c.l, c.samples, service == ""); ok {
-			list = append(list, asked{name: symbol, lower: lower(shown), shown: shown, number: -1})
+		if name, ok := s.newName(c, samples, service == ""); ok {
+			names = append(names, name)
 		}
 	}
-	return list
+	return names
+}
+
+// example is a sample that the catalogue doesn't know and that one of the patterns
+// covers, or none.
+func (v *view) example(parts []future, samples []string, newService, covered bool) string {
+	for _, name := range samples {
+		low := lower(name)
+		if fresh(low, newService) && slices.ContainsFunc(parts, func(p future) bool { return globs(p.tokens, low) }) == covered {
+			return name
+		}
+	}
+	return ""
+}
+
+// fresh tells whether the catalogue doesn't know a name (in lower case) or, where
+// that is asked, not even its service.
+func fresh(name string, newService bool) bool {
+	service, _, _ := strings.Cut(name, ":")
+	if _, known := actionIndex().ranges[service]; newService && known {
+		return false
+	}
+	return !knownAction(name)
 }
 
 // newName picks a name that the catalogue doesn't know.
 func (s *Space) newName(l *lang, samples []string, newService bool) (string, bool) {
-	x := actionIndex()
-	fresh := func(name string) bool {
-		service, _, _ := strings.Cut(name, ":")
-		if _, known := x.ranges[service]; newService && known {
-			return false
-		}
-		return !knownAction(name)
-	}
 	for _, name := range samples {
-		if l.has(lower(name)) && fresh(lower(name)) {
+		if l.has(lower(name)) && fresh(lower(name), newService) {
 			return name, true
 		}
 	}
@@ -232,7 +315,7 @@ func (s *Space) newName(l *lang, samples []string, newService bool) (string, boo
 		if !ok {
 			return "", false
 		}
-		if fresh(name) {
+		if fresh(name, newService) {
 			return name, true
 		}
 		l = s.minus(l, s.glob(chars(name), false))
