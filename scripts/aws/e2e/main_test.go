@@ -42,7 +42,9 @@ const (
 	forAgent  = "vm-02"
 	forKeys   = "vm-03"
 	forOthers = "vm-04"
-	uploaders = forCalls + "," + forAgent + "," + forKeys + "," + forOthers
+	// The journey's: it sends some 11,000 objects.
+	forJourney = "vm-05"
+	uploaders  = forCalls + "," + forAgent + "," + forKeys + "," + forOthers + "," + forJourney
 )
 
 var errNoNPM = errors.New("npm is missing, and with it the CDK")
@@ -189,7 +191,9 @@ func (w *world) runAgent(t *testing.T, env []string, args ...string) (stdout, st
 	cmd := exec.CommandContext(t.Context(), w.agent, args...)
 	var out, said bytes.Buffer
 	cmd.Dir, cmd.Stdout, cmd.Stderr = t.TempDir(), &out, &said
-	cmd.Env = append(localaws.CommandEnv(env), "LANG=en_US.UTF-8", "LC_ALL=", "XDG_STATE_HOME="+cmd.Dir)
+	cmd.Env = append(localaws.CommandEnv(env), "LANG=en_US.UTF-8", "LC_ALL=", "XDG_STATE_HOME="+cmd.Dir,
+		// Not that of an agent which this machine runs.
+		"XDG_CONFIG_HOME="+cmd.Dir, "CONFIGURATION_DIRECTORY="+cmd.Dir)
 	err := cmd.Run()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {

@@ -10,6 +10,9 @@ MiniStack also has no S3 Access Grants, and calls the question for them a
 malformed one; the auditor has to ask it. Here the answer is the true one: the
 account has none.
 
+In the conditions of a template it takes Fn::Join as text, so that the CDK's
+bootstrap stack trusted an account without a name; here it is joined.
+
 It also keeps the server off port 443, which it would take beside its own, and
 gives a multipart upload with CRC-64/NVME the checksum of the whole object, as
 S3 does ("Checking object integrity for data uploads": FULL_OBJECT only);
@@ -24,6 +27,7 @@ import sys
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator
 from ministack.services import s3
+from ministack.services.cloudformation import changesets, engine, handlers, provisioners, stacks
 
 VARIABLE = re.compile(r"\$\{([^}]*)\}")
 LITERALS = {"*": "[*]", "?": "[?]", "$": "$"}
@@ -125,6 +129,27 @@ def or_whole(composite):
 
 s3._composite_checksum = or_whole(s3._composite_checksum)
 s3._complete_multipart_upload = with_whole_checksum(s3._complete_multipart_upload)
+def with_joins(evaluate_conditions):
+    def wrapped(template, params):
+        def joined(node):
+            if isinstance(node, list):
+                return [joined(one) for one in node]
+            if not isinstance(node, dict):
+                return node
+            if "Fn::Join" not in node:
+                return {key: joined(value) for key, value in node.items()}
+            delimiter, items = node["Fn::Join"]
+            if isinstance(items, dict) and items.get("Ref") in params:
+                items = str(params[items["Ref"]]["Value"]).split(",")
+            return delimiter.join(items)
+
+        return evaluate_conditions({**template, "Conditions": joined(template.get("Conditions") or {})}, params)
+    return wrapped
+
+
+for module in (changesets, engine, handlers, provisioners, stacks):
+    if hasattr(module, "_evaluate_conditions"):
+        module._evaluate_conditions = with_joins(module._evaluate_conditions)
 iam_evaluator._first_match = with_variables(iam_evaluator._first_match)
 iam_actions.s3_service_context = with_append_only_keys(iam_actions.s3_service_context)
 app._handle_s3_control_request = with_access_grants(app._handle_s3_control_request)

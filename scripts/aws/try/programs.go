@@ -43,7 +43,8 @@ func (s *story) run(ctx context.Context, p program) (answer, error) {
 	var out, errs bytes.Buffer
 	cmd := exec.CommandContext(ctx, p.path, p.args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = p.dir, &out, &errs
-	cmd.Env = localaws.CommandEnv(p.env)
+	// An agent that this machine runs has a configuration, which has no say here.
+	cmd.Env = append(localaws.CommandEnv(p.env), "CONFIGURATION_DIRECTORY="+s.dir, "XDG_CONFIG_HOME="+s.dir)
 	// A group of its own, so that what it started ends with it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
