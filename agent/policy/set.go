@@ -74,6 +74,9 @@ type Subject struct {
 	// Tags are the principal's tags. Where TagsKnown is false any tag may exist.
 	Tags      map[string]string
 	TagsKnown bool
+	// Pinned are those tags of a role whose value no session can change, because
+	// of what its trust policy lets in; of the others a session may bring its own.
+	Pinned map[string]string
 }
 
 // Set is everything that was read about one principal: the principal and each

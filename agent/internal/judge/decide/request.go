@@ -115,6 +115,9 @@ func fixedKeys(s *policy.Subject) map[string][]string {
 	for tag, value := range s.Tags {
 		keys["aws:principaltag/"+strings.ToLower(tag)] = []string{value}
 	}
+	for tag, value := range s.Pinned {
+		keys["aws:principaltag/"+strings.ToLower(tag)] = []string{value}
+	}
 	switch s.Type {
 	case policy.User:
 		set("aws:principaltype", "User")

@@ -181,6 +181,11 @@ func fixedKeys(s *policy.Subject) map[string][]string {
 // and no session can bring its own.
 func tagOf(s *policy.Subject, key string) keyState {
 	name := strings.TrimPrefix(key, "aws:principaltag/")
+	for tag, value := range s.Pinned {
+		if strings.EqualFold(tag, name) {
+			return keyState{fixed: true, values: []string{value}}
+		}
+	}
 	if s.Type != policy.User && s.Type != policy.Root {
 		return keyState{}
 	}
