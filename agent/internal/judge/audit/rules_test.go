@@ -1,0 +1,282 @@
+package audit
+
+import (
+	"testing"
+	"time"
+
+	"buzon/agent/internal/judge/reach"
+	"buzon/agent/internal/judge/sources"
+	"buzon/agent/policy"
+)
+
+// Each row breaks just the rules that it names.
+var broken = []struct {
+	name    string
+	docs    []doc
+	rules   string
+	verdict Verdict
+}{
+	{"the contract", []doc{identity(contract)}, "", WriteOnly},
+	{"the contract with its own uploads aborted", []doc{identity(contract, allow("s3:AbortMultipartUpload", "arn:aws:s3:::b/p/*"))}, "", WriteOnly},
+	{"the contract by a variable", []doc{identity(contract), identity(allow("s3:PutObject", "arn:aws:s3:::b/p/${aws:username}/*"))}, "", WriteOnly},
+	{"nothing", nil, "cannot-write", NoAccess},
+
+	{"read its own", []doc{identity(contract, allow("s3:GetObject", "arn:aws:s3:::b/p/*"))}, "read-object", Violation},
+	{"read another bucket", []doc{identity(contract, allow("s3:GetObject", "arn:aws:s3:::other/*"))}, "read-object", Violation},
+	{"read a version", []doc{identity(contract, allow("s3:GetObjectVersion", "arn:aws:s3:::b/p/*"))}, "read-object", Violation},
+	{"read attributes", []doc{identity(contract, allow("s3:GetObjectAttributes", "*"))}, "read-object", Violation},
+	{"read tags", []doc{identity(contract, allow("s3:GetObjectTagging", "arn:aws:s3:::b/*"))}, "read-object", Violation},
+	{"read an ACL", []doc{identity(contract, allow("s3:GetObjectAcl", "arn:aws:s3:::b/*"))}, "read-object", Violation},
+	{"read by a header that the caller sends", []doc{identity(contract, allow("s3:GetObject", "*", `"Condition": {"StringLike": {"aws:UserAgent": "*"}}`))}, "read-object", Violation},
+	{"read from one address", []doc{identity(contract, allow("s3:GetObject", "*", `"Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}`))}, "read-object", Violation},
+	{"read by an access grant", []doc{identity(contract, allow("s3:GetDataAccess", "*"))}, "read-object", Violation},
+	{"read by the bucket's policy alone", []doc{identity(contract), {policy.BucketPolicy, document(allow("s3:GetObject", "arn:aws:s3:::b/*", `"Principal": {"AWS": "`+vm+`"}`))}}, "read-object", Violation},
+	{"a session in a directory bucket", []doc{identity(contract, allow("s3express:CreateSession", "*"))}, "read-object", Violation},
+
+	{"delete", []doc{identity(contract, allow("s3:DeleteObject", "arn:aws:s3:::b/p/*"))}, "delete-object", Violation},
+	{"delete a version", []doc{identity(contract, allow("s3:DeleteObjectVersion", "*"))}, "delete-object", Violation},
+	{"bypass retention", []doc{identity(contract, allow("s3:BypassGovernanceRetention", "*"))}, "delete-object", Violation},
+	{"abort another's upload", []doc{identity(contract, allow("s3:AbortMultipartUpload", "arn:aws:s3:::b/*"))}, "delete-object", Violation},
+
+	{"list", []doc{identity(contract, allow("s3:ListBucket", "arn:aws:s3:::b"))}, "list", Violation},
+	{"list its own prefix", []doc{identity(contract, allow("s3:ListBucket", "arn:aws:s3:::b", `"Condition": {"StringLike": {"s3:prefix": "p/*"}}`))}, "list", Violation},
+	{"list buckets", []doc{identity(contract, allow("s3:ListAllMyBuckets", "*"))}, "list", Violation},
+	{"list its own parts", []doc{identity(contract, allow("s3:ListMultipartUploadParts", "arn:aws:s3:::b/p/*"))}, "list", Violation},
+	{"list on objects reaches nothing", []doc{identity(contract, allow("s3:ListBucket", "arn:aws:s3:::b/*"))}, "", WriteOnly},
+
+	{"the whole bucket", []doc{identity(allow("s3:PutObject", "arn:aws:s3:::b/*"))}, "write-elsewhere", Violation},
+	{"no slash after the prefix", []doc{identity(allow("s3:PutObject", "arn:aws:s3:::b/p*"))}, "write-elsewhere", Violation},
+	{"buckets that begin alike", []doc{identity(allow("s3:PutObject", "arn:aws:s3:::b*/p/*"))}, "write-elsewhere", Violation},
+	{"tags beside the prefix", []doc{identity(contract, allow("s3:PutObjectTagging", "arn:aws:s3:::b/q/*"))}, "write-elsewhere", Violation},
+	{"make a bucket", []doc{identity(contract, allow("s3:CreateBucket", "*"))}, "write-elsewhere", Violation},
+
+	{"bucket policy", []doc{identity(contract, allow("s3:PutBucketPolicy", "arn:aws:s3:::b"))}, "change-permissions", Violation},
+	{"delete the bucket policy", []doc{identity(contract, allow("s3:DeleteBucketPolicy", "arn:aws:s3:::b"))}, "change-permissions", Violation},
+	{"ACL of an object", []doc{identity(contract, allow("s3:PutObjectAcl", "arn:aws:s3:::b/p/*"))}, "change-permissions", Violation},
+	{"public access block", []doc{identity(contract, allow("s3:PutBucketPublicAccessBlock", "*"))}, "change-permissions", Violation},
+	{"ownership", []doc{identity(contract, allow("s3:PutBucketOwnershipControls", "*"))}, "change-permissions", Violation},
+	{"access point", []doc{identity(contract, allow("s3:CreateAccessPoint", "*"))}, "change-permissions", Violation},
+
+	{"lifecycle", []doc{identity(contract, allow("s3:PutLifecycleConfiguration", "arn:aws:s3:::b"))}, "destroy-by-configuration", Violation},
+	{"versioning", []doc{identity(contract, allow("s3:PutBucketVersioning", "arn:aws:s3:::b"))}, "destroy-by-configuration", Violation},
+	{"replication", []doc{identity(contract, allow("s3:PutReplicationConfiguration", "arn:aws:s3:::b"))}, "destroy-by-configuration", Violation},
+	{"batch jobs", []doc{identity(contract, allow("s3:CreateJob", "*"))}, "destroy-by-configuration", Violation},
+	{"object lock", []doc{identity(contract, allow("s3:PutBucketObjectLockConfiguration", "*"))}, "destroy-by-configuration", Violation},
+	{"delete the key", []doc{identity(contract, allow("kms:ScheduleKeyDeletion", "*"))}, "destroy-by-configuration", Violation},
+
+	{"a role whose trust names nobody", []doc{identity(contract, allow("sts:AssumeRole", "arn:aws:iam::111122223333:role/r"))}, "escalate", Violation},
+
+	{"another service", []doc{identity(contract, allow("sqs:SendMessage", "*"))}, "other-service", Violation},
+	{"tags of its own objects", []doc{identity(contract, allow("s3:PutObjectTagging", "arn:aws:s3:::b/p/*"))}, "other-service", Violation},
+	{"the bucket's settings", []doc{identity(contract, allow("s3:GetBucketLocation", "*"))}, "other-service", Violation},
+	{"an action of tomorrow", []doc{identity(contract, allow("s3:EnchantObject", "*"))}, "other-service", Violation},
+	{"a service of tomorrow", []doc{identity(contract, allow("abacus:Count", "*"))}, "other-service", Violation},
+	{"data keys without a condition", []doc{identity(contract, allow("kms:GenerateDataKey", "arn:aws:kms:eu-west-1:111122223333:key/k"))}, "other-service", Violation},
+
+	{"all but", []doc{identity(`{"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"}`, contract)},
+		"read-object delete-object list write-elsewhere change-permissions destroy-by-configuration escalate other-service", Violation},
+	{"all but one resource", []doc{identity(`{"Effect": "Allow", "Action": "s3:PutObject", "NotResource": "arn:aws:s3:::secret/*"}`)}, "write-elsewhere", Violation},
+	{"everything", []doc{identity(allow("*", "*"))},
+		"read-object delete-object list write-elsewhere change-permissions destroy-by-configuration escalate other-service", Violation},
+	{"AmazonS3FullAccess", []doc{identity(`{"Effect": "Allow", "Action": ["s3:*", "s3-object-lambda:*"], "Resource": "*"}`)},
+		"read-object delete-object list write-elsewhere change-permissions destroy-by-configuration other-service", Violation},
+
+	{"a part of the prefix", []doc{identity(allow("s3:PutObject", "arn:aws:s3:::b/p/a*"))}, "cannot-write", Violation},
+	{"a part of the prefix denied", []doc{identity(contract, deny("s3:PutObject", "arn:aws:s3:::b/p/secret/*"))}, "cannot-write", Violation},
+	{"another prefix", []doc{identity(allow("s3:PutObject", "arn:aws:s3:::b/q/*"))}, "write-elsewhere cannot-write", Violation},
+	{"a boundary that leaves nothing", []doc{identity(contract), {policy.Boundary, document(allow("s3:GetObject", "*"))}}, "cannot-write", NoAccess},
+	{"an SCP that leaves nothing", []doc{identity(contract), {policy.SCP, document(allow("ec2:*", "*"))}}, "cannot-write", NoAccess},
+	{"a time that has passed", []doc{identity(allow("s3:PutObject", "arn:aws:s3:::b/p/*", `"Condition": {"DateLessThan": {"aws:CurrentTime": "2020-01-01"}}`))}, "cannot-write", NoAccess},
+	{"only without TLS", []doc{identity(allow("s3:PutObject", "arn:aws:s3:::b/p/*", `"Condition": {"Bool": {"aws:SecureTransport": "false"}}`))}, "cannot-write", NoAccess},
+	{"all denied", []doc{identity(contract, deny("*", "*"))}, "cannot-write", NoAccess},
+
+	{"too broad, with a boundary", []doc{identity(allow("s3:*", "*")), {policy.Boundary, document(contract)}}, "broad-policy", WriteOnly},
+	{"too broad, with an SCP", []doc{identity(allow("s3:*", "*")), {policy.SCP, document(contract)}}, "broad-policy", WriteOnly},
+	{"too broad, with a Deny", []doc{identity(allow("s3:*", "*"), `{"Effect": "Deny", "NotAction": "s3:PutObject", "Resource": "*"}`, `{"Effect": "Deny", "Action": "s3:PutObject", "NotResource": "arn:aws:s3:::b/p/*"}`)}, "broad-policy", WriteOnly},
+	{"too broad, with a Deny on the path", []doc{identity(contract, allow("s3:GetObject", "*")), {policy.BucketPolicy, document(contract[:len(contract)-1] + `, "Principal": "*"}`)}, identity(deny("s3:GetObject", "*", `"Condition": {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:user/buzon/*"}}`))}, "broad-policy frail-deny", WriteOnly},
+	{"too broad, with a Deny on the path and a boundary", []doc{identity(contract, allow("s3:GetObject", "*"), deny("s3:GetObject", "*", `"Condition": {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:user/buzon/*"}}`)), {policy.Boundary, document(contract)}}, "broad-policy", WriteOnly},
+	{"denied from other addresses only", []doc{identity(contract, allow("s3:GetObject", "*"), deny("s3:GetObject", "*", `"Condition": {"NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"}}`))}, "read-object", Violation},
+}
+
+func TestEachRuleIsBrokenByWhatItForbids(t *testing.T) {
+	met := map[string]bool{}
+	for _, row := range broken {
+		t.Run(row.name, func(t *testing.T) {
+			p := case1{docs: row.docs}.judge(t)
+			if got := rules(p); got != row.rules || p.Verdict != row.verdict {
+				t.Errorf("%s: %q, want %s: %q; undecided %+v", p.Verdict, got, row.verdict, row.rules, p.Undecided)
+			}
+			for _, f := range p.Findings {
+				met[string(f.Rule)] = true
+			}
+		})
+	}
+	for _, r := range Rules {
+		switch r.ID {
+		case RuleOpenTrust, RuleOverwrite, RuleStaleKey, RuleTwoKeys, RuleConsoleAccess: // tests of their own
+		default:
+			if !met[string(r.ID)] {
+				t.Errorf("no row breaks %s", r.ID)
+			}
+		}
+	}
+}
+
+// The paths by which somebody who may only write comes to more, one by one.
+func TestEachPathToMoreRightsIsAnEscalation(t *testing.T) {
+	for _, action := range []string{
+		"iam:PutUserPolicy", "iam:AttachUserPolicy", "iam:AddUserToGroup", "iam:CreatePolicyVersion", "iam:SetDefaultPolicyVersion",
+		"iam:PutGroupPolicy", "iam:AttachGroupPolicy", "iam:DeleteUserPermissionsBoundary", "iam:PutUserPermissionsBoundary",
+		"iam:DetachUserPolicy", "iam:DeleteUserPolicy", "iam:CreateAccessKey", "iam:CreateLoginProfile", "iam:UpdateLoginProfile",
+		"iam:CreateServiceSpecificCredential", "iam:UpdateAssumeRolePolicy", "iam:UpdateUser", "iam:UpdateAccessKey", "iam:PutRolePolicy",
+		"iam:AttachRolePolicy", "iam:CreateUser", "iam:CreateRole", "iam:PassRole", "iam:TagUser",
+		"sts:AssumeRole", "sts:AssumeRoot", "sts:GetDelegatedAccessToken", "sts:GetFederationToken",
+		"lambda:CreateFunction", "lambda:UpdateFunctionCode", "ec2:RunInstances", "ecs:RunTask", "glue:CreateJob", "glue:CreateDevEndpoint",
+		"cloudformation:CreateStack", "codebuild:CreateProject", "sagemaker:CreateNotebookInstance", "datapipeline:CreatePipeline",
+		"states:CreateStateMachine", "ssm:SendCommand", "batch:SubmitJob", "events:PutTargets",
+		"kms:CreateGrant", "kms:PutKeyPolicy", "backup:CreateBackupAccessPoint", "datasync:CreateTask",
+	} {
+		t.Run(action, func(t *testing.T) {
+			p := case1{docs: []doc{identity(contract, allow(action, "*"))}}.judge(t)
+			if rules(p) != "escalate" || p.Verdict != Violation {
+				t.Fatalf("%s: %q", p.Verdict, rules(p))
+			}
+			if f := finding(t, p, RuleEscalate); f.Witness.Action != action || len(f.Actions) != 1 {
+				t.Errorf("the witness is %s of %v", f.Witness.Action, f.Actions)
+			}
+		})
+	}
+}
+
+// Doors beside the plain calls on objects, and what tells keys without listing them.
+func TestTheWaysAroundInS3AreFindings(t *testing.T) {
+	for action, rule := range map[string]RuleID{
+		"s3:CreateAccessGrantsLocation": RuleChangePermissions, "s3:CreateMultiRegionAccessPoint": RuleChangePermissions,
+		"s3:PutInventoryConfiguration": RuleList, "s3:PutBucketNotification": RuleList, "s3:PutBucketLogging": RuleList,
+		"s3:UpdateObjectEncryption": "", "s3files:ClientMount": "", "s3-object-lambda:WriteGetObjectResponse": "",
+	} {
+		t.Run(action, func(t *testing.T) {
+			p := case1{docs: []doc{identity(contract, allow(action, "*"))}}.judge(t)
+			if p.Verdict != Violation || rule != "" && rules(p) != string(rule) {
+				t.Errorf("%s: %q, want %s", p.Verdict, rules(p), rule)
+			}
+		})
+	}
+}
+
+func TestATrustPolicyThatNamesThePrincipalIsAWayIn(t *testing.T) {
+	found := case1{docs: []doc{identity(contract)}}.load(t)
+	trust := func(principal string) policy.Source {
+		document, err := policy.Parse("trust", []byte(`{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Principal": {"AWS": "`+principal+`"}, "Action": "sts:AssumeRole"}}`),
+			policy.ParseOptions{Grammar: policy.TrustGrammar})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return policy.Source{Kind: policy.Trust, Name: "r", Attached: "arn:aws:iam::111122223333:role/r", Document: document}
+	}
+	own := found.Subjects[0].Set.Sources
+	for principal, want := range map[string]string{vm: "escalate", "111122223333": "", "arn:aws:iam::111122223333:user/buzon/vm-02": ""} {
+		found.Subjects[0].Set.Sources = append(own[:len(own):len(own)], trust(principal))
+		if p := judgeFound(t, found, Options{}); rules(p) != want {
+			t.Errorf("trust in %s: %q, want %q", principal, rules(p), want)
+		}
+	}
+}
+
+func TestARoleIsAssumedByNobodyButWhomItIsFor(t *testing.T) {
+	const arn = "arn:aws:iam::111122223333:role/buzon/vm-01"
+	for _, row := range []struct{ name, statement, detail string }{
+		{"the service", `{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}`, ""},
+		{"one user", `{"Effect": "Allow", "Principal": {"AWS": "` + vm + `"}, "Action": "sts:AssumeRole"}`, ""},
+		{"one trust anchor", `{"Effect": "Allow", "Principal": {"Service": "rolesanywhere.amazonaws.com"}, "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"], "Condition": {"ArnEquals": {"aws:SourceArn": "arn:aws:rolesanywhere:eu-west-1:111122223333:trust-anchor/t"}}}`, ""},
+		{"one subject of a provider", `{"Effect": "Allow", "Principal": {"Federated": "accounts.google.com"}, "Action": "sts:AssumeRoleWithWebIdentity", "Condition": {"StringEquals": {"accounts.google.com:aud": "x"}}}`, ""},
+		{"its account, one of them", `{"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "sts:AssumeRole", "Condition": {"ArnEquals": {"aws:PrincipalArn": "` + vm + `"}}}`, ""},
+		{"everybody", `{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}`, DetailAnyAccount},
+		{"its whole account", `{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"}, "Action": "sts:AssumeRole"}`, DetailOwnAccount},
+		{"another account", `{"Effect": "Allow", "Principal": {"AWS": "444455556666"}, "Action": "sts:AssumeRole"}`, DetailOther},
+		{"a provider", `{"Effect": "Allow", "Principal": {"Federated": "accounts.google.com"}, "Action": "sts:AssumeRoleWithWebIdentity"}`, DetailFederated},
+		{"a provider, by a condition that all meet", `{"Effect": "Allow", "Principal": {"Federated": "accounts.google.com"}, "Action": "sts:AssumeRoleWithWebIdentity", "Condition": {"StringLike": {"accounts.google.com:sub": "*"}}}`, DetailFederated},
+		{"every trust anchor", `{"Effect": "Allow", "Principal": {"Service": "rolesanywhere.amazonaws.com"}, "Action": "sts:AssumeRole"}`, DetailTrustAnchor},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			found := case1{principal: arn, docs: []doc{identity(contract)}}.load(t)
+			document, err := policy.Parse("trust", []byte(`{"Version": "2012-10-17", "Statement": `+row.statement+`}`), policy.ParseOptions{Grammar: policy.TrustGrammar})
+			if err != nil {
+				t.Fatal(err)
+			}
+			set := &found.Subjects[0].Set
+			set.Sources = append(set.Sources, policy.Source{Kind: policy.Trust, Name: "vm-01", Attached: arn, Document: document})
+			p := judgeFound(t, found, Options{})
+			details := map[string]bool{}
+			for _, f := range p.Findings {
+				if f.Rule == RuleOpenTrust {
+					details[f.Detail] = true
+				}
+			}
+			if row.detail == "" && rules(p) != "" || row.detail != "" && !details[row.detail] || len(p.Undecided) > 0 {
+				t.Errorf("%q %v, want %q; undecided %+v", rules(p), details, row.detail, p.Undecided)
+			}
+		})
+	}
+}
+
+func TestOverwritingIsAWarningWhereNothingKeepsTheObject(t *testing.T) {
+	appendOnly := doc{policy.BucketPolicy, document(deny("s3:PutObject", "arn:aws:s3:::b/*", `"Principal": "*", "Condition": {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}}`))}
+	for _, row := range []struct {
+		name       string
+		versioning sources.Versioning
+		docs       []doc
+		rules      string
+	}{
+		{"off", sources.VersioningOff, nil, "overwrite"},
+		{"on", sources.VersioningOn, nil, ""},
+		{"not known", sources.VersioningUnknown, nil, ""},
+		{"off, behind a guard", sources.VersioningOff, []doc{appendOnly}, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			found := case1{docs: append([]doc{identity(contract)}, row.docs...)}.load(t)
+			found.Subjects[0].Versioning = row.versioning
+			p := judgeFound(t, found, Options{})
+			if rules(p) != row.rules || p.Verdict != WriteOnly {
+				t.Errorf("%s: %q", p.Verdict, rules(p))
+			}
+		})
+	}
+}
+
+func TestCredentialsAreHeldToTheirRules(t *testing.T) {
+	key := func(id string, active bool, age time.Duration) sources.Key {
+		return sources.Key{ID: id, Active: active, Created: now.Add(-age)}
+	}
+	const day = 24 * time.Hour
+	for _, row := range []struct {
+		name        string
+		credentials *sources.Credentials
+		rules       string
+	}{
+		{"not read", nil, ""},
+		{"one young key", &sources.Credentials{Keys: []sources.Key{key("AAAA", true, 89*day)}}, ""},
+		{"one old key", &sources.Credentials{Keys: []sources.Key{key("AAAA", true, 91*day)}}, "stale-key"},
+		{"an old key that is off", &sources.Credentials{Keys: []sources.Key{key("AAAA", false, 91*day), key("BBBB", true, day)}}, ""},
+		{"two keys", &sources.Credentials{Keys: []sources.Key{key("AAAA", true, day), key("BBBB", true, day)}}, "two-keys"},
+		{"a password", &sources.Credentials{Password: true}, "console-access"},
+		{"a certificate", &sources.Credentials{Others: map[string]int{"certificate": 1, "ssh-key": 0}}, "console-access"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			found := case1{docs: []doc{identity(contract)}}.load(t)
+			found.Subjects[0].Credentials = row.credentials
+			p := judgeFound(t, found, Options{Now: now})
+			if rules(p) != row.rules || p.Verdict != WriteOnly {
+				t.Errorf("%s: %q", p.Verdict, rules(p))
+			}
+		})
+	}
+}
+
+// What could not be told is never taken for safe.
+func TestOverBudgetIsUndecided(t *testing.T) {
+	p := case1{docs: []doc{identity(contract, deny("s3:Get*", "arn:aws:s3:::*a*b*c*d*"))}, opts: Options{Budget: reach.Budget{States: 1, Boxes: 1}}}.judge(t)
+	if p.Verdict != NoVerdict || len(p.Undecided) == 0 {
+		t.Errorf("%s: %q, %d open", p.Verdict, rules(p), len(p.Undecided))
+	}
+}
