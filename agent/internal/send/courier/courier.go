@@ -147,8 +147,9 @@ type Courier struct {
 	late  chan *item // receipt durable, local file to be settled
 	crew  sync.WaitGroup
 
-	rewind  atomic.Bool // entries before the feeder's place are pending again
-	scanned atomic.Bool // everything that is to be sent once is in the journal
+	rewind  atomic.Bool   // entries before the feeder's place are pending again
+	scanned atomic.Bool   // everything that is to be sent once is in the journal
+	forgets atomic.Uint64 // counts the entries that scans have forgotten
 
 	failed   chan error // the first error that ends everything
 	failOnce sync.Once

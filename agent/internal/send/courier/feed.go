@@ -28,7 +28,8 @@ func (c *Courier) feed(ctx context.Context, once bool) error {
 			place = 0
 		}
 		seen := c.hand.seen()
-		all := c.scanned.Load() // before reading: what is added later is read later
+		all := c.scanned.Load()     // before reading: what is added later is read later
+		forgets := c.forgets.Load() // likewise: what is forgotten later is noticed
 		list, err := c.Journal.Open(place, min(room, readAhead))
 		if err != nil {
 			return err
@@ -49,6 +50,11 @@ func (c *Courier) feed(ctx context.Context, once bool) error {
 				batch = append(batch, it)
 			}
 		}
+		if c.forgets.Load() != forgets {
+			if batch, err = c.still(batch); err != nil {
+				return err
+			}
+		}
 		if len(batch) == 0 {
 			continue
 		}
@@ -56,6 +62,23 @@ func (c *Courier) feed(ctx context.Context, once bool) error {
 			return err
 		}
 	}
+}
+
+// still lets go of items whose entry a scan has forgotten between reading and taking it.
+func (c *Courier) still(batch []*item) ([]*item, error) {
+	kept := batch[:0]
+	for _, it := range batch {
+		e, err := c.Journal.Get(it.e.Seq)
+		if err != nil {
+			return nil, err
+		}
+		if e == nil {
+			c.hand.drop(it)
+			continue
+		}
+		kept = append(kept, it)
+	}
+	return kept, nil
 }
 
 // pick takes an entry in hand if it is one of ours.

@@ -156,7 +156,7 @@ func (c *Courier) heal(ctx context.Context, b *box) error {
 			f, _, err := b.Box.Open(e.Path)
 			switch {
 			case errors.Is(err, fs.ErrNotExist):
-				if err := c.Journal.Forget(e); err != nil {
+				if err := c.discard(b, e); err != nil {
 					return err
 				}
 			case err == nil:
@@ -168,6 +168,27 @@ func (c *Courier) heal(ctx context.Context, b *box) error {
 		}
 	}
 	return ctx.Err()
+}
+
+// discard forgets a quarantined entry whose file is gone, unless it was released meanwhile.
+func (c *Courier) discard(b *box, e *journal.Entry) error {
+	hold := &item{e: e, box: b}
+	if !c.hand.take(hold) {
+		return nil
+	}
+	defer c.hand.drop(hold)
+	now, err := c.Journal.Get(e.Seq)
+	if err != nil || now == nil || now.State != journal.Quarantined {
+		return err
+	}
+	return c.forgetHeld(now)
+}
+
+// forgetHeld forgets an entry that the caller holds in hand. The feeder may have read it before: it is told.
+func (c *Courier) forgetHeld(e *journal.Entry) error {
+	err := c.Journal.Forget(e)
+	c.forgets.Add(1)
+	return err
 }
 
 // release takes an entry out of quarantine.
@@ -236,9 +257,14 @@ func (s *sift) one(f File, m journal.Mark) error {
 	if m.Same(f.Identity) {
 		return s.known(f, m.Seq)
 	}
-	if c.hand.touch(m.Seq) { // its worker will find out, and have it looked at again
+	// In hand here, it can't be sent while it is replaced; in hand elsewhere, its worker will find out and have it
+	// looked at again.
+	hold := &item{e: &journal.Entry{Seq: m.Seq}, box: s.b}
+	if !c.hand.take(hold) {
+		c.hand.touch(m.Seq)
 		return nil
 	}
+	defer c.hand.drop(hold)
 	e, err := c.Journal.Get(m.Seq)
 	if err != nil || e == nil {
 		return err
@@ -328,7 +354,7 @@ func (s *sift) offer(f File, old *journal.Entry) error {
 	c.tally.accepted.Add(1)
 	c.tally.acceptedBytes.Add(f.Size)
 	if old != nil {
-		if err := c.Journal.Forget(old); err != nil {
+		if err := c.forgetHeld(old); err != nil {
 			return err
 		}
 	}
