@@ -1,5 +1,5 @@
 // Command null is the server of the benchmarks: scripts/load/s3server as a program, by default keeping
-// nothing and trusting everything, so that the client is the slow side. GET /_stats tells its counters as
+// nothing and checking no signature, so that the client is the slow side. GET /_stats tells its counters as
 // JSON, POST /_zero sets them to zero, POST /_reset forgets objects too.
 package main
 
@@ -55,7 +55,7 @@ func run(ctx context.Context, args []string) error {
 	flags.BoolVar(&o.TLS, "tls", false, "serve https with a fresh certificate")
 	ca := flags.String("ca-out", "", "with -tls: write the certificate (PEM) here")
 	flags.DurationVar(&o.Latency, "latency", 0, "added to every answer, after the body was read")
-	flags.BoolVar(&o.Verify, "verify", false, "check signatures (keys of s3server.Admin and Uploader) and checksums")
+	flags.BoolVar(&o.Verify, "verify", false, "check signatures (keys of s3server.Admin and Uploader); checksums always are")
 	keep := flags.String("keep", "nothing", "nothing, names (listings, HEAD and If-None-Match answer truly) or all")
 	only := flags.String("write-only", "", "BUCKET/PREFIX: 403 for all but s3:PutObject there")
 	wrong := faults{}
@@ -63,7 +63,6 @@ func run(ctx context.Context, args []string) error {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	o.Trust = !o.Verify
 	switch *keep {
 	case "nothing":
 		o.Keep = s3server.KeepNothing
