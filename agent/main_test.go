@@ -26,7 +26,7 @@ func TestStories(t *testing.T) {
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"store": store, "expand": expand, "exits": exits, "until": until},
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"store": store, "expand": expand, "exits": exits, "until": untilSays},
 		Setup: func(env *testscript.Env) error {
 			home := filepath.Join(env.WorkDir, "home")
 			if err := os.MkdirAll(home, 0o700); err != nil {
@@ -54,8 +54,8 @@ func expand(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// until is "until PATTERN PROGRAM ARG…": the program is run until its output matches.
-func until(ts *testscript.TestScript, _ bool, args []string) {
+// untilSays is "until PATTERN PROGRAM ARG…": the program is run until its output matches.
+func untilSays(ts *testscript.TestScript, _ bool, args []string) {
 	pattern := regexp.MustCompile("(?m)" + args[0])
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()

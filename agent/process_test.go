@@ -1,0 +1,199 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"buzon/agent/internal/send/journal"
+	"buzon/scripts/load/s3server"
+)
+
+// until waits for something to become true.
+func until(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(40 * time.Second); !holds(); <-tick.C {
+		if time.Now().After(end) {
+			t.Fatalf("it does not come to pass that %s", what)
+		}
+	}
+}
+
+// process is an agent that runs; its output may be read once it has ended.
+type process struct {
+	t    *testing.T
+	cmd  *exec.Cmd
+	out  *bytes.Buffer
+	once sync.Once
+	err  error
+}
+
+// start starts an agent; it is killed at the end of the test at the latest.
+func (v *vm) start(kill string, args ...string) *process {
+	v.t.Helper()
+	cmd, out := v.command(kill, args...)
+	if err := cmd.Start(); err != nil {
+		v.t.Fatal(err)
+	}
+	p := &process{t: v.t, cmd: cmd, out: out}
+	v.t.Cleanup(func() {
+		_ = cmd.Process.Kill() // it may have ended
+		p.wait()
+		if v.t.Failed() {
+			v.t.Log(p.out)
+		}
+	})
+	return p
+}
+
+// wait gives the exit code, -1 for one that was killed.
+func (p *process) wait() int {
+	p.once.Do(func() { p.err = p.cmd.Wait() })
+	return p.cmd.ProcessState.ExitCode()
+}
+
+func (p *process) signal(s os.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// ops counts the calls that the server got.
+func (v *vm) ops(op s3server.Op) int64 { return v.server.Stats().Ops[op] }
+
+// inTheMiddle waits until part of the one big file has arrived.
+func (v *vm) inTheMiddle() {
+	v.t.Helper()
+	until(v.t, "the first part arrives", func() bool {
+		open := v.server.Uploads()
+		return len(open) == 1 && open[0].Parts > 0
+	})
+}
+
+func TestAnInterruptedUploadGoesOnWhereItWas(t *testing.T) {
+	for _, how := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGKILL} {
+		t.Run(how.String(), func(t *testing.T) {
+			v := newVM(t, s3server.Options{}, "shutdown_timeout: 100ms\nlimits:\n  bandwidth: 12MiB/s\n")
+			v.write("big.bin", noise(1, 34<<20))
+			v.write("small.txt", []byte("small"))
+			p := v.start("", "upload", "--config", v.path("agent.yaml"), v.path("out"))
+			v.inTheMiddle()
+			asked := time.Now()
+			p.signal(how)
+			code := p.wait()
+			if took := time.Since(asked); took > 10*time.Second {
+				t.Errorf("it took %s to stop", took)
+			}
+			if how != syscall.SIGKILL && (code != 1 || !strings.Contains(p.out.String(), "Interrupted: 1 file still waits")) {
+				t.Errorf("code %d\n%s", code, p.out)
+			}
+			parts := v.ops(s3server.UploadPart)
+			v.configure("")
+			if code, out := v.upload(""); code != 0 {
+				t.Fatalf("the next upload ends with %d\n%s", code, out)
+			}
+			v.exactlyOnce()
+			if n := v.ops(s3server.CreateMultipartUpload); n != 1 {
+				t.Errorf("%d multipart uploads were begun", n)
+			}
+			if n := v.ops(s3server.UploadPart) - parts; n > 3 || n == 3 && how != syscall.SIGKILL {
+				t.Errorf("%d parts were sent afterwards: more than what was not confirmed", n)
+			}
+		})
+	}
+}
+
+func TestRunStopsAtASafePointInTime(t *testing.T) {
+	v := newVM(t, s3server.Options{}, "shutdown_timeout: 300ms\nlimits:\n  bandwidth: 12MiB/s\noutboxes:\n  - path: HOME/out\n    quiet: 50ms\n")
+	v.write("big.bin", noise(1, 34<<20))
+	p := v.start("", "run", "--config", v.path("agent.yaml"))
+	v.inTheMiddle()
+	asked := time.Now()
+	p.signal(syscall.SIGTERM)
+	if code := p.wait(); code != 0 {
+		t.Errorf("code %d\n%s", code, p.out)
+	}
+	if took := time.Since(asked); took > 10*time.Second {
+		t.Errorf("it took %s to stop", took)
+	}
+	v.configure("outboxes:\n  - path: HOME/out\n    quiet: 50ms\n")
+	p = v.start("", "run", "--config", v.path("agent.yaml"))
+	until(t, "the file arrives", func() bool { _, ok := v.server.Object(bucket, prefix+"big.bin"); return ok })
+	p.signal(syscall.SIGTERM)
+	p.wait()
+	v.exactlyOnce()
+	if n := v.ops(s3server.CreateMultipartUpload); n != 1 {
+		t.Errorf("%d multipart uploads were begun", n)
+	}
+}
+
+func TestRunKilledOverAndOverLosesNothing(t *testing.T) {
+	points := []string{"courier.before-request", "courier.after-request", "courier.sent", "courier.settled-file", "journal.before-commit"}
+	rounds := 1
+	switch {
+	case testing.Short():
+		points = points[1:2]
+	case os.Getenv("BUZON_TEST") == "long":
+		points, rounds = killPoints(t), 5
+	}
+	v := newVM(t, s3server.Options{}, "outboxes:\n  - path: HOME/out\n    quiet: 20ms\n    settle: move:HOME/sent\n")
+	n := 0
+	for range rounds {
+		for _, point := range points {
+			if elsewhere[point] != "" || point == "journal.created" && n > 0 {
+				continue
+			}
+			for range 10 {
+				v.write(fmt.Sprintf("%04d.txt", n), noise(uint64(n), 50+n))
+				n++
+			}
+			v.write(fmt.Sprintf("big-%04d.bin", n), noise(uint64(n), 33<<20))
+			p := v.start(point+":2", "run", "--config", v.path("agent.yaml"))
+			if code := p.wait(); code != -1 {
+				t.Fatalf("it was not killed at %s, but ended with %d\n%s", point, code, p.out)
+			}
+		}
+	}
+	p := v.start("", "run", "--config", v.path("agent.yaml"))
+	until(t, "every file has arrived and is settled", func() bool {
+		code, out := v.agent("", "status", "--config", v.path("agent.yaml"), "--format", "json")
+		var s struct {
+			Counts map[string]struct{ Files int }
+		}
+		return code == 0 && json.Unmarshal([]byte(out), &s) == nil && s.Counts["settled"].Files == len(v.files)
+	})
+	p.signal(syscall.SIGTERM)
+	if code := p.wait(); code != 0 {
+		t.Errorf("code %d\n%s", code, p.out)
+	}
+	v.exactlyOnce()
+	v.settledAs("move")
+	moved := 0
+	for name, data := range v.files {
+		if now, err := os.ReadFile(filepath.Join(v.path("sent"), name)); err == nil {
+			moved++
+			if !bytes.Equal(now, data) {
+				t.Errorf("%s was moved with other bytes", name)
+			}
+		}
+	}
+	j, err := journal.Open(v.path("state"), journal.Options{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close() //nolint:errcheck // read only
+	if inferred := j.Counts().Inferred; int64(moved)+inferred != int64(len(v.files)) {
+		t.Errorf("%d files were moved and %d receipts are inferred, of %d files", moved, inferred, len(v.files))
+	}
+}
