@@ -123,7 +123,7 @@ func (v *view) groups(list []asked, given string) []*group {
 			out = append(out, g)
 		}
 		g.actions = append(g.actions, i)
-		if len(a.shown) < len(g.sample.shown) {
+		if telling(a) < telling(g.sample) {
 			g.sample = a
 		}
 	}

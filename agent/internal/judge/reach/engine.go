@@ -30,8 +30,7 @@ type Engine struct {
 	limits   limits
 
 	wide, narrow *view
-	places       map[placeKey][]*place
-	templates    map[string][]*place
+	world        *world
 	looked       int // boxes looked at in the search that is under way
 }
 
@@ -48,7 +47,6 @@ func New(set *policy.Set, opts Options) *Engine {
 		set: set, opts: opts, budget: opts.Budget, space: opts.Space, now: opts.Now,
 		partition: s.Partition, root: s.Type == policy.Root, fixed: fixedKeys(s),
 		omitted: map[policy.Reference]bool{}, noDenies: map[int]bool{},
-		places: map[placeKey][]*place{}, templates: map[string][]*place{},
 	}
 	if e.budget.States == 0 {
 		e.budget.States = DefaultBudget.States
@@ -89,6 +87,7 @@ func New(set *policy.Set, opts Options) *Engine {
 		e.noDenies[i] = true
 	}
 	e.limits = e.layers()
+	e.world = e.space.worldOf(e.surroundings())
 	return e
 }
 

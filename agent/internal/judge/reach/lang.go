@@ -65,6 +65,7 @@ type Space struct {
 	actions  map[string][]int32
 	names    map[namesKey][]translated
 	long     []translated
+	worlds   map[string]*world
 
 	none, any *lang
 }
@@ -97,6 +98,7 @@ func NewSpace() *Space {
 		words:    map[*lang]word{},
 		actions:  map[string][]int32{},
 		names:    map[namesKey][]translated{},
+		worlds:   map[string]*world{},
 	}
 	s.none = s.intern(nil)
 	s.any = s.intern([]state{{accept: true, other: 0}})

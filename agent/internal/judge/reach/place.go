@@ -36,6 +36,37 @@ type placeKey struct {
 	s3    bool
 }
 
+// world is the places of all actions, the same for every set with the same
+// buckets, access points, keys and roles.
+type world struct {
+	places    map[placeKey][]*place
+	templates map[string][]*place
+}
+
+func (s *Space) worldOf(surroundings string) *world {
+	w := s.worlds[surroundings]
+	if w == nil {
+		if len(s.worlds) > 64 {
+			clear(s.worlds)
+		}
+		w = &world{places: map[placeKey][]*place{}, templates: map[string][]*place{}}
+		s.worlds[surroundings] = w
+	}
+	return w
+}
+
+// surroundings is everything that places hang on, as one text.
+func (e *Engine) surroundings() string {
+	parts := []string{e.partition, e.set.Subject.Account, e.bucket, e.set.BucketAccount}
+	parts = append(append(parts, "buckets"), e.knownBuckets()...)
+	arns, bucket := e.knownPoints()
+	parts = append(parts, "points")
+	for _, a := range arns {
+		parts = append(parts, a, bucket[a])
+	}
+	return strings.Join(append(append(parts, "others"), e.knownOthers()...), "\x00")
+}
+
 // placesOf lists the places of an action; entry is nil for one that the catalogue
 // doesn't know.
 func (e *Engine) placesOf(a *asked) []*place {
@@ -44,7 +75,7 @@ func (e *Engine) placesOf(a *asked) []*place {
 	if entry != nil {
 		key.kinds = actionIndex().kinds[a.number]
 	}
-	if list, ok := e.places[key]; ok {
+	if list, ok := e.world.places[key]; ok {
 		return list
 	}
 	var found []*place
@@ -68,7 +99,7 @@ func (e *Engine) placesOf(a *asked) []*place {
 		list = append(list, &same)
 	}
 	slices.SortStableFunc(list, func(a, b *place) int { return a.rank - b.rank })
-	e.places[key] = list
+	e.world.places[key] = list
 	return list
 }
 
@@ -145,7 +176,7 @@ func accountIn(arn string) string {
 
 // template lists the places of one type of resources of the catalogue.
 func (e *Engine) template(r catalogue.ResourceType) []*place {
-	if list, ok := e.templates[r.ARN]; ok {
+	if list, ok := e.world.templates[r.ARN]; ok {
 		return list
 	}
 	segs := policy.Segments(r.ARN)
@@ -160,7 +191,7 @@ func (e *Engine) template(r catalogue.ResourceType) []*place {
 	default:
 		list = e.otherPlaces(segs)
 	}
-	e.templates[r.ARN] = list
+	e.world.templates[r.ARN] = list
 	return list
 }
 

@@ -196,5 +196,9 @@ func (c *cell) readable(res *lang) (string, bool) {
 			return hint, true
 		}
 	}
-	return c.v.e.space.word(res)
+	text, ok := c.v.e.space.word(res)
+	if file := text + "x"; strings.HasSuffix(text, "/") && res.has(file) {
+		text = file // an object, not a folder
+	}
+	return text, ok
 }
