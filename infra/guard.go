@@ -14,14 +14,18 @@ import (
 const uploaderTag = "buzon-uploader"
 
 // Variables that give an uploader's name while a request is judged. Where a
-// variable has no value, a Resource matches nothing and a NotResource
-// everything, so a principal without a name is refused everything (IAM User
-// Guide, "IAM policy elements: Variables and tags").
+// variable has no value a Resource matches nothing; what a NotResource does then
+// the IAM User Guide leaves open ("IAM policy elements: Variables and tags"), so
+// the guard doesn't hang on it.
 const (
 	userVariable        = "${aws:username}"
 	roleVariable        = "${aws:PrincipalTag/" + uploaderTag + "}"
-	certificateVariable = "${aws:PrincipalTag/x509Subject/CN}"
+	certificateVariable = "${aws:PrincipalTag/" + certificateTag + "}"
 )
+
+// certificateTag is the tag in which IAM Roles Anywhere hands on the common name
+// of the certificate.
+const certificateTag = "x509Subject/CN"
 
 // nameVariable is the variable for uploaders of this kind.
 func (s *Settings) nameVariable() string {
@@ -48,9 +52,9 @@ func guard(stack awscdk.Stack, bucket awss3.Bucket, s *Settings) {
 	prefixOf := func(variable string) []string {
 		return []string{*bucket.BucketArn() + "/" + s.UploadPrefix + variable + "/*"}
 	}
-	roleName := roleVariable
+	roleTag := uploaderTag
 	if s.Identity == IdentityRolesAnywhere {
-		roleName = certificateVariable
+		roleTag = certificateTag
 	}
 
 	deny := func(sid string, p awsiam.PolicyStatementProps, conditions map[string]any) {
@@ -73,8 +77,13 @@ func guard(stack awscdk.Stack, bucket awss3.Bucket, s *Settings) {
 		Actions: writes, NotResources: jsii.Strings(prefixOf(userVariable)...),
 	}, is(users))
 	deny("RolesOnlyUnderTheirPrefix", awsiam.PolicyStatementProps{
-		Actions: writes, NotResources: jsii.Strings(prefixOf(roleName)...),
+		Actions: writes, NotResources: jsii.Strings(prefixOf("${aws:PrincipalTag/" + roleTag + "}")...),
 	}, is(roles))
+	nameless := is(roles)
+	nameless["Null"] = map[string]any{"aws:PrincipalTag/" + roleTag: "true"}
+	deny("RolesNeedTheirTag", awsiam.PolicyStatementProps{
+		Actions: writes, Resources: jsii.Strings(everything...),
+	}, nameless)
 
 	// A signature in a URL or a form can be handed on; one in a header is made
 	// for each request by whoever holds the key.

@@ -233,7 +233,7 @@ func TestTheGuard(t *testing.T) {
 		return sids
 	}
 	// The first two are the CDK's: nobody without TLS, nobody below 1.2.
-	common := []string{"", "", "UploadersOnlyWrite", "UsersOnlyUnderTheirPrefix", "RolesOnlyUnderTheirPrefix", "UploadersSignInHeaders"}
+	common := []string{"", "", "UploadersOnlyWrite", "UsersOnlyUnderTheirPrefix", "RolesOnlyUnderTheirPrefix", "RolesNeedTheirTag", "UploadersSignInHeaders"}
 	for variant, more := range map[string][]string{
 		"default": {"NoFederatedUsers", "AppendOnly"}, "bare": nil, "all": {"NoFederatedUsers", "AppendOnly", "OnlyReadersReadOrDelete"},
 	} {
