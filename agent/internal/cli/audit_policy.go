@@ -15,6 +15,7 @@ import (
 	"buzon/agent/internal/config"
 	"buzon/agent/internal/judge/audit"
 	"buzon/agent/internal/judge/sources"
+	"buzon/agent/internal/locale"
 	"buzon/agent/internal/report"
 	"buzon/agent/policy"
 )
@@ -173,7 +174,7 @@ func (a *app) sourcesError(err error) error {
 	if errors.As(err, &faults) {
 		var all []error
 		for _, e := range faults {
-			all = append(all, sentence("audit.fault", "place", report.Place(e.File, e.Pos), "fault", report.Fault(a.words, e)))
+			all = append(all, said(report.Place(locale.Clean(e.File), e.Pos)+": "+report.Fault(a.words, e)))
 		}
 		return fail(badInput, errors.Join(all...))
 	}

@@ -133,7 +133,11 @@ func (a *auditPrinter) finding(p *audit.Principal, f *audit.Finding) {
 	for i := range f.Stops {
 		stop := &f.Stops[i]
 		if stop.Reference().Source < 0 {
-			a.indented(6, t("report.audit-stop-layer", "layer", t("report.audit-kind-"+string(stop.Layer))))
+			if stop.Layer.Grammar() == policy.Identity && stop.Layer != policy.Boundary && stop.Layer != policy.Session {
+				a.indented(6, t("report.audit-stop-own"))
+			} else {
+				a.indented(6, t("report.audit-stop-layer", "layer", t("report.audit-kind-"+string(stop.Layer))))
+			}
 			continue
 		}
 		a.statement("report.audit-stop", p, stop.Source, stop.Reference(), action)
