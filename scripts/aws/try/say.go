@@ -23,9 +23,12 @@ func (s *story) heading(id string) {
 	fmt.Fprintf(s.out, "\n%s\n%s\n", s.paint("1;36", fmt.Sprintf("%d  %s", s.step, s.words(id))), s.words(id+"-about"))
 }
 
-// command shows what a user would type.
-func (s *story) command(text string) {
-	fmt.Fprintf(s.out, "\n%s %s\n", s.paint("2", "$"), s.paint("1", text))
+// command shows what a user would type, in one or more lines.
+func (s *story) command(lines ...string) {
+	fmt.Fprintln(s.out)
+	for _, line := range lines {
+		fmt.Fprintf(s.out, "%s %s\n", s.paint("2", "$"), s.paint("1", line))
+	}
 }
 
 // quote shows the first and the last lines of what a program printed.
@@ -38,7 +41,7 @@ func (s *story) quote(text string, head, tail int) {
 		if !s.color && utf8.RuneCountInString(line) > widest {
 			line = string([]rune(line)[:widest-1]) + "…"
 		}
-		fmt.Fprintf(s.out, "  %s\n", line)
+		fmt.Fprintln(s.out, strings.TrimRight("  "+line, " "))
 	}
 }
 

@@ -165,7 +165,7 @@ func (s *story) prefix() string { return "uploads/" + uploader + "/" }
 func (s *story) upload(ctx context.Context) error {
 	s.heading("upload")
 	check := s.asVM(uploader, "check", "--config", "agent.yaml")
-	if _, err := s.show(ctx, "agent check --config agent.yaml", check, 9, 4, 0); err != nil {
+	if _, err := s.show(ctx, "agent check --config agent.yaml", check, 10, 5, 0); err != nil {
 		return err
 	}
 	c, err := s.check(ctx, check)
@@ -255,10 +255,10 @@ func (s *story) expectVerdict(ctx context.Context, want string, args []string) e
 
 func (s *story) old(ctx context.Context) error {
 	s.heading("old")
-	s.command("aws s3 mb s3://" + oldBucket)
-	s.command("aws iam create-user --user-name " + oldUser)
-	s.command("aws iam attach-user-policy --user-name " + oldUser + " --policy-arn " + fullAccess)
-	s.command("aws iam create-access-key --user-name " + oldUser)
+	s.command("aws s3 mb s3://"+oldBucket,
+		"aws iam create-user --user-name "+oldUser,
+		"aws iam attach-user-policy --user-name "+oldUser+" --policy-arn "+fullAccess,
+		"aws iam create-access-key --user-name "+oldUser)
 	dir := filepath.Join(s.dir, oldUser)
 	if err := s.account.plain(ctx, oldBucket, oldUser, filepath.Join(dir, "credentials")); err != nil {
 		return err
@@ -321,7 +321,7 @@ func (s *story) broad(ctx context.Context) error {
 		return err
 	}
 	check := s.asVM(uploader, "check", "--config", "agent.yaml")
-	if _, err := s.show(ctx, "agent check --config agent.yaml", check, 0, 4, 0); err != nil {
+	if _, err := s.show(ctx, "agent check --config agent.yaml", check, 1, 8, 0); err != nil {
 		return err
 	}
 	c, err := s.check(ctx, check)

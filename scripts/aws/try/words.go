@@ -85,7 +85,7 @@ var sentences = map[string][2]string{
 	"verdict-other":  {"the verdict must be %s; it is %s", "el veredicto debe ser %s; es %s"},
 	"held-by":        {"broad-policy is a warning, and what holds is named: %s", "broad-policy es una advertencia, y se nombra lo que resiste: %s"},
 	"held-by-none":   {"broad-policy must be a warning that names the boundary and the guard's statements; it names: %s", "broad-policy debe ser una advertencia que nombre el límite de permisos y las sentencias de la guardia; nombra: %s"},
-	"strict-meaning": {"With --strict a warning is enough to say no:", "Con --strict basta una advertencia para decir que no:"},
+	"strict-meaning": {"With --strict the warning alone is a no, and what was not read leaves the verdict undecided:", "Con --strict la advertencia sola ya es un no, y lo que no se leyó deja el veredicto sin decidir:"},
 
 	"clean":       {"Clean up", "Recoger"},
 	"clean-about": {"The local AWS stops, and what it held is gone with it.", "El AWS local se detiene, y con él desaparece lo que contenía."},
