@@ -66,8 +66,9 @@ func Check(w io.Writer, p *locale.Printer, r gate.Report, outboxes []Outbox, col
 			b.WriteString(line + "\n")
 		}
 	}
-	for _, c := range r.Checks {
-		line(c.Status, checkName(p, c), sentence(p, r, c), exchange(p, c))
+	for i, text := range sentences(p, r, r.Checks) {
+		c := r.Checks[i]
+		line(c.Status, checkName(p, c), text, exchange(p, c))
 	}
 	for _, o := range outboxes {
 		line(o.status(), p.Text("check.name-outbox"), o.sentence(p), "")
@@ -155,15 +156,32 @@ func probed(r gate.Report) bool {
 // Refusal is what run and upload say when the gate is not passed: that nothing
 // was sent, then every check that failed with what to type.
 func Refusal(p *locale.Printer, r gate.Report) string {
-	all := []string{p.Text("check.refusal")}
+	var failed []gate.Check
 	said := map[string]bool{}
 	for _, c := range r.Checks {
 		if s := sentence(p, r, c); c.Status == gate.Failed && !said[s] {
 			said[s] = true
-			all = append(all, s)
+			failed = append(failed, c)
 		}
 	}
+	all := append([]string{p.Text("check.refusal")}, sentences(p, r, failed)...)
 	return strings.Join(append(all, p.Text("check.look")), "\n")
+}
+
+// sentences are the checks in words. What to do stands once, under the last of
+// neighbours that all want the same.
+func sentences(p *locale.Printer, r gate.Report, checks []gate.Check) []string {
+	all := make([]string, len(checks))
+	todo := ""
+	for i := len(checks) - 1; i >= 0; i-- {
+		all[i] = sentence(p, r, checks[i])
+		first, rest, _ := strings.Cut(all[i], "\n")
+		if rest != "" && rest == todo {
+			all[i] = first
+		}
+		todo = rest
+	}
+	return all
 }
 
 // Waiting is what a sender says while it waits for a gate that is not passed: the first check that failed.

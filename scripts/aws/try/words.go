@@ -72,7 +72,7 @@ var sentences = map[string][2]string{
 	},
 	"witness":         {"the verdict is violation, and %d of its findings show a request that would be allowed", "el veredicto es violation, y %d de sus hallazgos muestran una solicitud que se permitiría"},
 	"witness-missing": {"each error of the verdict violation must show a request that would be allowed (verdict %s, %d with one)", "cada error del veredicto violation debe mostrar una solicitud que se permitiría (veredicto %s, %d la muestran)"},
-	"overpowered":     {"the gate names what the key can do beyond writing: %s", "el control nombra lo que la clave puede además de escribir: %s"},
+	"overpowered":     {"the gate names the %d things that the key can do beyond writing: %s …", "el control nombra las %d cosas que la clave puede además de escribir: %s …"},
 	"nothing-sent":    {"nothing was sent: the plain bucket holds no file of %s", "no se ha enviado nada: el bucket corriente no contiene ningún archivo de %s"},
 
 	"broad": {"The same mistake, made with Buzón", "El mismo error, cometido con Buzón"},
