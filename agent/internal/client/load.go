@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
 	"github.com/aws/smithy-go/middleware"
 )
 
@@ -90,6 +91,8 @@ func Load(ctx context.Context, s Settings) (*AWS, error) {
 		// Every signing path must agree about the time, so that a wrong clock
 		// is seen and not worked around in one of them.
 		config.WithDisableClockSkewCorrection(aws.Bool(true)),
+		// The SDK's own log would go past ours, to standard error, and unredacted.
+		config.WithLogger(logging.Nop{}),
 		config.WithAPIOptions([]func(*middleware.Stack) error{awsmiddleware.AddUserAgentKeyValue("buzon", s.version())}),
 	)
 	cfg, err := config.LoadDefaultConfig(ctx, options...)
