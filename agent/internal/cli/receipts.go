@@ -80,7 +80,7 @@ func (a *app) exportReceipts(ctx context.Context, c *config.Config, since time.T
 		return errors.Join(err, lines.Close())
 	}
 	if !errors.Is(err, serve.ErrNobody) {
-		return err
+		return socketError(c, err)
 	}
 	j, err := a.openJournal(c, true)
 	if errors.Is(err, journal.ErrNone) {

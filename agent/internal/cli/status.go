@@ -91,9 +91,13 @@ func statusCode(s courier.Status) code {
 func (a *app) status(ctx context.Context, c *config.Config) (s courier.Status, err error) {
 	err = serve.AskJSON(ctx, c.State, "GET", "/status", nil, &s)
 	if !errors.Is(err, serve.ErrNobody) {
-		return s, err
+		return s, socketError(c, err)
 	}
 	j, err := a.openJournal(c, true)
+	var locked *journal.LockedError
+	if errors.As(err, &locked) && serve.AskJSON(ctx, c.State, "GET", "/status", nil, &s) == nil { // it has just begun
+		return s, nil
+	}
 	if errors.Is(err, journal.ErrNone) {
 		return s, usage("state.none", "state", c.State)
 	}
@@ -107,6 +111,14 @@ func (a *app) status(ctx context.Context, c *config.Config) (s courier.Status, e
 		s.Since = info.ModTime().UTC()
 	}
 	return s, err
+}
+
+// socketError puts a control socket that may not be used into a sentence.
+func socketError(c *config.Config, err error) error {
+	if errors.Is(err, os.ErrPermission) {
+		return usage("cli.path-denied", "path", filepath.Join(c.State, serve.Socket))
+	}
+	return err
 }
 
 func newRetry(a *app) *cobra.Command {
@@ -157,7 +169,7 @@ func runRetry(ctx context.Context, a *app, flags *configFlags, paths []string) e
 func (a *app) retry(ctx context.Context, c *config.Config, paths []string) (n int, running bool, err error) {
 	err = serve.AskJSON(ctx, c.State, "POST", "/retry", append([]string{}, paths...), &n)
 	if !errors.Is(err, serve.ErrNobody) {
-		return n, true, err
+		return n, true, socketError(c, err)
 	}
 	if _, err := os.Stat(filepath.Join(c.State, journal.File)); errors.Is(err, os.ErrNotExist) {
 		return 0, false, usage("state.none", "state", c.State)

@@ -70,6 +70,9 @@ func (c *Courier) watch(ctx context.Context, b *box) error {
 				}
 				c.Log.Warn("outbox can't be read", "outbox", b.Path, "error", err)
 			}
+			if err := c.settleAgain(ctx, b); err != nil {
+				return err
+			}
 			next = c.Now().Add(c.set.Rescan)
 		} else if list := b.again.due(now); len(list) > 0 {
 			if err := c.look(ctx, b, list); err != nil {

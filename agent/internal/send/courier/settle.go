@@ -32,6 +32,30 @@ func (c *Courier) settleAll(ctx context.Context) {
 	}
 }
 
+// settleAgain takes up what could not be settled before: somebody had the file open, or the target was away.
+func (c *Courier) settleAgain(ctx context.Context, b *box) error {
+	if c.tally.settleFailed.Swap(0) == 0 {
+		return nil
+	}
+	for place := uint64(0); ; {
+		list, err := c.Journal.Unsettled(place, readAhead)
+		if err != nil || len(list) == 0 {
+			return err
+		}
+		for _, e := range list {
+			if place = e.Seq; e.Route != b.id {
+				c.tally.settleFailed.Add(1) // it waits for its own outbox's rescan
+				continue
+			}
+			select {
+			case c.late <- &item{e: e, box: b}:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
+}
+
 // settle does to the local file what its outbox says. A file that changed, that is gone already, or whose receipt is
 // only inferred stays as it is: the entry is settled all the same.
 func (c *Courier) settle(it *item) {
@@ -49,7 +73,7 @@ func (c *Courier) settle(it *item) {
 	case err == nil, errors.Is(err, fs.ErrNotExist):
 	case errors.Is(err, ErrChanged):
 		it.box.again.add(e.Path, c.Now())
-	default: // it is sent; that it can't be taken away is worth a warning at every start, until it can
+	default: // it is sent; that it can't be taken away is worth a warning at every rescan, until it can
 		c.Log.Warn("file can't be settled", "path", e.Path, "error", err)
 		c.tally.settleFailed.Add(1)
 		return

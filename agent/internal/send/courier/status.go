@@ -154,7 +154,7 @@ func (c *Courier) Status() (Status, error) {
 func Stored(j *journal.Journal, now time.Time) (Status, error) {
 	n := j.Counts()
 	s := Status{
-		Schema: StatusSchema, Generated: now.UTC(), Inferred: n.Inferred, Counts: map[string]Count{},
+		Schema: StatusSchema, Generated: now.UTC(), Inferred: n.Inferred, Conflicts: n.Met, Counts: map[string]Count{},
 		Unsettled: n.Files[journal.Sent], Outboxes: []BoxStatus{}, Quarantine: []Aside{},
 	}
 	for _, state := range journal.States {

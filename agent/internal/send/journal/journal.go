@@ -284,6 +284,7 @@ type Counts struct {
 	Bytes     [len(States) + 1]int64
 	Inferred  int64     // receipts that no answer proves
 	Decided   int64     // files that ended in a receipt or met a conflict, since the journal was made
+	Met       int64     // entries that met another object at a key
 	Conflicts int64     // of the first [GuardFiles] of these, how many met a conflict first
 	Created   time.Time // when the journal was made
 }
@@ -294,7 +295,7 @@ func (j *Journal) Counts() Counts {
 	defer j.mu.Unlock()
 	return Counts{
 		Files: j.head.Files, Bytes: j.head.Bytes, Inferred: j.head.Inferred,
-		Decided: j.head.Decided, Conflicts: j.head.Conflicts, Created: time.Unix(0, j.head.Created).UTC(),
+		Decided: j.head.Decided, Met: j.head.Met, Conflicts: j.head.Conflicts, Created: time.Unix(0, j.head.Created).UTC(),
 	}
 }
 
@@ -317,12 +318,14 @@ type ledger struct {
 	Inferred  int64
 	Decided   int64
 	Conflicts int64
+	Met       int64 // entries that met a conflict
+	spare     int64
 }
 
 func (l *ledger) values() []*int64 {
-	all := []*int64{&l.Created, &l.Inferred, &l.Decided, &l.Conflicts}
-	for i := range l.Files {
-		all = append(all, &l.Files[i], &l.Bytes[i])
+	all := []*int64{&l.Created, &l.Inferred, &l.Decided, &l.Conflicts, &l.Met, &l.spare}
+	for _, state := range States {
+		all = append(all, &l.Files[state], &l.Bytes[state])
 	}
 	return all
 }
@@ -359,6 +362,12 @@ func (l *ledger) count(was, is head) {
 	}
 	if is.flags&flagInferred != 0 {
 		l.Inferred++
+	}
+	if was.flags&flagConflict != 0 {
+		l.Met--
+	}
+	if is.flags&flagConflict != 0 {
+		l.Met++
 	}
 	const decided = flagProof | flagConflict
 	if was.flags&decided == 0 && is.flags&decided != 0 && is.state != none {

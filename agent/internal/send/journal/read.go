@@ -303,7 +303,7 @@ func (j *Journal) Check() error {
 		if err != nil {
 			return err
 		}
-		if count.Files != j.head.Files || count.Bytes != j.head.Bytes || count.Inferred != j.head.Inferred {
+		if count.Files != j.head.Files || count.Bytes != j.head.Bytes || count.Inferred != j.head.Inferred || count.Met != j.head.Met {
 			note("counts are %+v, must be %+v", j.head, count)
 		}
 		for _, name := range [][]byte{openBucket, sentBucket, shutBucket, pathsBucket, keysBucket, importsBucket, partsBucket} {

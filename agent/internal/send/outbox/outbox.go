@@ -46,7 +46,7 @@ type Options struct {
 	// without writer is complete.
 	Once bool
 	// Skipped is told of every file that is not sent, at every pass, from the
-	// goroutine that walks; excluded files are not told of. It may be nil.
+	// goroutine that walks; of excluded ones only with Once. It may be nil.
 	Skipped func(Skipped)
 	Log     *slog.Logger // may be nil
 }
@@ -75,6 +75,7 @@ const (
 	NameTooLong  Reason = "name-too-long" // over 1,024 bytes
 	NameReserved Reason = "name-reserved" // .buzon/ is Buzón's own
 	Unreadable   Reason = "unreadable"    // a folder that may not be read
+	IsExcluded   Reason = "excluded"      // by a pattern; told of with Once alone
 )
 
 // Skipped is a file or folder that is not sent. File is filled in where S3 can't
@@ -91,7 +92,7 @@ func (s Skipped) NeverSendable() bool {
 	switch s.Reason {
 	case NameEncoding, NameTooLong, NameReserved:
 		return true
-	case IsLink, IsDevice, IsFIFO, IsSocket, NotRegular, Unreadable:
+	case IsLink, IsDevice, IsFIFO, IsSocket, NotRegular, Unreadable, IsExcluded:
 	}
 	return false
 }

@@ -122,6 +122,7 @@ func (p pass) entry(ctx context.Context, folder *os.Root, rel, name string) erro
 		return p.meet(rel, info)
 	}
 	if p.excluded(rel, true) {
+		p.excludes(rel)
 		return nil
 	}
 	sub, err := folder.OpenRoot(name)
@@ -142,6 +143,7 @@ func (p pass) entry(ctx context.Context, folder *os.Root, rel, name string) erro
 // meet visits one thing that is no folder, or tells why not.
 func (p pass) meet(rel string, info fs.FileInfo) error {
 	if p.excluded(rel, false) {
+		p.excludes(rel)
 		return nil
 	}
 	f := fileOf(rel, info)
@@ -154,6 +156,13 @@ func (p pass) meet(rel string, info fs.FileInfo) error {
 		return nil
 	}
 	return p.visit(f)
+}
+
+// excludes tells of a name that a pattern bars, where somebody waits for the answer.
+func (p pass) excludes(rel string) {
+	if p.opts.Once {
+		p.skip(Skipped{Rel: rel, Reason: IsExcluded})
+	}
 }
 
 func (p pass) unreadable(rel string, err error) {
