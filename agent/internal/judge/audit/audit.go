@@ -16,7 +16,10 @@ package audit
 
 import (
 	"context"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"buzon/agent/internal/judge/catalogue"
@@ -48,22 +51,32 @@ func Judge(ctx context.Context, found *sources.Found, opts Options) *Report {
 	report := &Report{
 		Schema: Schema, Generated: opts.Now.UTC().Truncate(time.Second), NotJudged: found.NotJudged,
 		Tool:       Tool{Version: opts.Version, Catalogue: catalogue.Version()},
-		Principals: make([]Principal, 0, len(found.Subjects)),
+		Principals: make([]Principal, len(found.Subjects)),
 	}
-	judge := newJudge(opts)
-	for i := range found.Subjects {
-		s := &found.Subjects[i]
-		if ctx.Err() != nil {
-			report.Principals = append(report.Principals, canceled(s))
-			continue
-		}
-		report.Principals = append(report.Principals, judge.subject(s))
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(found.Subjects)) {
+		wg.Go(func() {
+			judge := newJudge(opts) // what it keeps of one subject for the next is not for two at once
+			for {
+				i := int(next.Add(1)) - 1
+				switch {
+				case i >= len(found.Subjects):
+					return
+				case ctx.Err() != nil:
+					report.Principals[i] = canceled(&found.Subjects[i])
+				default:
+					report.Principals[i] = judge.subject(&found.Subjects[i])
+				}
+			}
+		})
 	}
+	wg.Wait()
 	report.conclude()
 	return report
 }
 
-// judge is what the subjects of one report share.
+// judge is what the subjects share that are judged one after the other.
 type judge struct {
 	opts    Options
 	space   *reach.Space

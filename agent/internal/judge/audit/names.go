@@ -7,26 +7,39 @@ import (
 	"buzon/agent/internal/judge/catalogue"
 )
 
+// universe is a list of actions, with how many of them each service has.
+type universe struct {
+	of   map[string]bool
+	size map[string]int
+}
+
+func newUniverse(actions []string) *universe {
+	u := &universe{of: make(map[string]bool, len(actions)), size: map[string]int{}}
+	for _, a := range actions {
+		u.of[a] = true
+		u.size[serviceOf(a)]++
+	}
+	return u
+}
+
 // compress writes "ec2:*" where everything of a service that the universe holds
 // is in the list, its actions of tomorrow included, and "*" where that is so of
-// every service. What is not of the universe stays as it is.
-func compress(actions, universe []string) []string {
-	in := make(map[string]bool, len(actions))
+// every service. What is not of the universe stays as it is. The list names no
+// action twice.
+func compress(actions []string, u *universe) []string {
+	have, all, tomorrow := map[string]int{}, 0, map[string]bool{}
 	for _, a := range actions {
-		in[a] = true
-	}
-	whole, all := map[string]bool{}, in[catalogue.UnknownService]
-	for _, s := range catalogue.Services() {
-		whole[s] = in[catalogue.Tomorrow(s)]
-	}
-	of := make(map[string]bool, len(universe))
-	for _, a := range universe {
-		of[a] = true
-		if !in[a] {
-			whole[serviceOf(a)], all = false, false
+		if !u.of[a] {
+			continue
+		}
+		service := serviceOf(a)
+		have[service]++
+		all++
+		if a == catalogue.Tomorrow(service) {
+			tomorrow[service] = true
 		}
 	}
-	if all {
+	if all == len(u.of) {
 		return []string{"*"}
 	}
 	var out []string
@@ -34,7 +47,7 @@ func compress(actions, universe []string) []string {
 	for _, a := range actions {
 		service := serviceOf(a)
 		switch {
-		case !whole[service] || !of[a]:
+		case !u.of[a] || !tomorrow[service] || have[service] < u.size[service]:
 			out = append(out, a)
 		case !done[service]:
 			done[service] = true

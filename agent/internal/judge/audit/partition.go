@@ -21,6 +21,8 @@ type partition struct {
 	rule    map[string]RuleID   // by action name
 	actions map[RuleID][]string // in the catalogue's order; the two above are in neither
 	all     []string            // both as well
+
+	others, everything *universe // of other-service, of all
 }
 
 // forbidding are the rules that share the actions out between them.
@@ -47,6 +49,7 @@ var parts = sync.OnceValue(func() *partition {
 		put(catalogue.Tomorrow(service), RuleOtherService)
 	}
 	put(catalogue.UnknownService, RuleOtherService)
+	p.others, p.everything = newUniverse(p.actions[RuleOtherService]), newUniverse(p.all)
 	return p
 })
 
