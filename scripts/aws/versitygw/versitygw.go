@@ -169,8 +169,10 @@ func (g *Gateway) Stop() error {
 	if err := g.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("stop versitygw: %w", err)
 	}
-	<-g.ended // killed: its error says only that
-	return nil
+	if err := <-g.ended; err == nil {
+		return errors.New("versitygw ended by itself, without an error")
+	}
+	return nil // killed, which is all that its error says
 }
 
 // Env leads a client to this server, with its root key.

@@ -200,6 +200,20 @@ func TestTheLockTellsTheHoldersPIDAndEndsWithIt(t *testing.T) {
 	must(t, j.Check())
 }
 
+// TestAReaderIsNamedToo: whoever exports for long holds the lock as well, and the file's text is another's.
+func TestAReaderIsNamedToo(t *testing.T) {
+	state, _ := filled(t)
+	must(t, os.WriteFile(filepath.Join(state, lockFile), []byte("1\n"), 0o600))
+	reader, err := Open(state, Options{ReadOnly: true})
+	must(t, err)
+	_, err = Open(state, Options{LockWait: 10 * time.Millisecond})
+	var locked *LockedError
+	if !errors.As(err, &locked) || locked.PID != os.Getpid() {
+		t.Errorf("got %v, want the lock of process %d", err, os.Getpid())
+	}
+	must(t, reader.Close())
+}
+
 // TestManyFilesShareOneCommit: small files must not be bound by one fsync each.
 func TestManyFilesShareOneCommit(t *testing.T) {
 	var commits atomic.Int64

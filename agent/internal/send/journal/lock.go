@@ -97,8 +97,12 @@ func takeLock(state string, shared bool, wait time.Duration) (*os.File, error) {
 			return nil, fmt.Errorf("lock state folder: %w", err)
 		}
 		if time.Now().After(end) {
+			pid := holder(f)
 			_ = f.Close() // nothing was written
-			return nil, &LockedError{State: state, PID: Holder(state)}
+			if pid == 0 {
+				pid = Holder(state)
+			}
+			return nil, &LockedError{State: state, PID: pid}
 		}
 	}
 	if !shared {

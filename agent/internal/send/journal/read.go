@@ -310,7 +310,7 @@ func (j *Journal) Check() error {
 			_ = tx.Bucket(name).ForEach(func(k, v []byte) error {
 				seq := v
 				switch {
-				case v == nil || len(v) == 0, bytes.Equal(name, partsBucket):
+				case len(v) == 0, bytes.Equal(name, partsBucket):
 					seq = k[:8]
 				case len(v) > 8:
 					seq = v[:8]

@@ -91,6 +91,7 @@ const (
 // CompleteMultipartUpload. It is true to the safe side.
 type BodySent int
 
+// The closed set of what may have left.
 const (
 	No    BodySent = iota // its last bytes never left
 	Whole                 // they left, and an answer came

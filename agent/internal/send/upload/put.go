@@ -134,7 +134,7 @@ func (r *remote) put(ctx context.Context, t *target, q request) (answered, error
 		_ = b.Close() // never fails
 		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { headers.Store(true) }})
 	}
-	resp, err := r.transport.RoundTrip(req.WithContext(ctx))
+	resp, err := r.transport.RoundTrip(req.WithContext(ctx)) //nolint:bodyclose // read closes it
 	if err != nil {
 		cancel()
 		<-last.over // net/http closes the body in every case

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -138,5 +139,38 @@ func TestAVanishedUploadBeginsAgain(t *testing.T) {
 		if o, _ := s.Object(inbox, "k"); !bytes.Equal(o.Body, content) || m.resume.UploadID == first {
 			t.Errorf("%s: other bytes, or the same upload", name)
 		}
+	}
+}
+
+// TestMemoryBoundsWhatIsUnderWay: with memory for two requests, two are under way and never a third.
+func TestMemoryBoundsWhatIsUnderWay(t *testing.T) {
+	s := s3server.Start(t, s3server.Options{})
+	a := connect(t, s)
+	next := a.Transport
+	var flying, most atomic.Int64
+	a.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+		now := flying.Add(1)
+		defer flying.Add(-1)
+		for {
+			was := most.Load()
+			if now <= was || most.CompareAndSwap(was, now) {
+				break
+			}
+		}
+		return next.RoundTrip(r)
+	})
+	u := New(a, Options{Threshold: mebi, PartSize: minPart, Parts: 4, Memory: 2 * perRequest})
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() {
+			n := []int{100, 7 * mebi}[i%2]
+			if _, err := u.Send(t.Context(), job("k"+strconv.Itoa(i), data(n)), &memory{}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	if most.Load() != 2 {
+		t.Errorf("%d requests were under way at once, want 2", most.Load())
 	}
 }
