@@ -141,6 +141,9 @@ func (h *host) runShortly(args ...string) (stdout, stderr string) {
 func (h *host) asksAll() {
 	h.t.Helper()
 	for _, args := range h.commands() {
+		if !long && !slices.Contains([]string{"check", "upload", "run", "config"}, args[0]) {
+			continue
+		}
 		out, errs := h.runShortly(args...)
 		mustNotTell(h.t, strings.Join(args[:min(2, len(args))], " "), out+errs)
 	}
@@ -170,7 +173,7 @@ func TestNoCommandTellsASecretWhateverIsAnswered(t *testing.T) {
 		case s3server.Timeout, s3server.Hang: // no answer tells nothing
 			continue
 		}
-		if !long && i%8 != 0 {
+		if !long && i%8 != 4 {
 			continue
 		}
 		t.Run(string(name), func(t *testing.T) {
