@@ -113,6 +113,13 @@ func guard(stack awscdk.Stack, bucket awss3.Bucket, s *Settings) {
 		})
 	}
 
+	// CloudFormation compares templates, not what is there: a guard that somebody
+	// replaced by hand it writes again only when the template's is another.
+	if s.GuardRevision > 0 {
+		policy := bucket.Policy().Node().DefaultChild().(awss3.CfnBucketPolicy)
+		policy.AddPropertyOverride(jsii.String("PolicyDocument.Id"), jsii.String(fmt.Sprintf("guard-%d", s.GuardRevision)))
+	}
+
 	// Whoever may change this policy can still change it: only reading and
 	// deleting is kept to the readers.
 	if len(s.Readers) > 0 {

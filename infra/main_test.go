@@ -70,6 +70,7 @@ var variants = map[string]object{
 		"versioning": false, "appendOnly": "false", "removalPolicy": "destroy", "terminationProtection": false, "federatedUsers": "allow",
 		"cloudTrail": true,
 	},
+	"again":      {"guardRevision": 2},
 	"compliance": {"objectLock": "compliance", "objectLockDays": 365, "noncurrentDays": 400},
 	"fleet":      {"bucketName": "acme-uploads", "shards": 2, "uploaders": fleet(60)},
 	"fleet more": {"bucketName": "acme-uploads", "shards": 2, "uploaders": append(fleet(60), "vm-new")},

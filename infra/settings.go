@@ -72,6 +72,7 @@ type Settings struct {
 	CloudTrail      bool
 	EventBridge     bool
 	Readers         []string // ARNs or patterns of the only principals that may read or delete; none: the account decides
+	GuardRevision   int      // a number in the guard: another one makes CloudFormation write it again
 	FederatedUsers  bool     // lets sessions of GetFederationToken reach the bucket
 	Auditors        []string // ARNs that may assume the auditor's role; none: no role
 	Tags            map[string]string
@@ -134,6 +135,7 @@ var keys = []key{
 		s.FederatedUsers = kind == "allow"
 		return nil
 	}},
+	{"guardRevision", func(s *Settings, v value) error { return v.int(&s.GuardRevision, 0, 1_000_000) }},
 	{"auditors", func(s *Settings, v value) error { return v.list(&s.Auditors) }},
 	{"tags", func(s *Settings, v value) error { return v.pairs(&s.Tags) }},
 	{"removalPolicy", func(s *Settings, v value) error {

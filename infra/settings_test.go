@@ -141,6 +141,7 @@ func TestEachBadSettingIsOneClearError(t *testing.T) {
 		{object{"readers": strings.Repeat(reader+",", 200)}, "readers", "use patterns"},
 		{object{"federatedUsers": true}, "federatedUsers", "must be a text"},
 		{object{"federatedUsers": "yes"}, "federatedUsers", "one of deny, allow"},
+		{object{"guardRevision": "next"}, "guardRevision", "whole number"},
 		{object{"auditors": "arn:aws:iam::111122223333:role/*"}, "auditors", "is not the ARN"},
 		{object{"tags": "team"}, "tags", "NAME=VALUE"},
 		{object{"tags": object{"team": 1.0}}, "tags", `"team" must be a text`},

@@ -243,6 +243,23 @@ func TestTheGuard(t *testing.T) {
 	}
 }
 
+// Another revision of the guard changes one text in it, and nothing else.
+func TestTheGuardCanBeWrittenAgain(t *testing.T) {
+	before, after := synth(t, "default").documents[0], synth(t, "again").documents[0]
+	ids := changed(before, after)
+	if len(ids) != 1 || !strings.HasPrefix(ids[0], "BucketPolicy") {
+		t.Fatalf("it changes %v", ids)
+	}
+	document := maps.Clone(guardOf(t, after).(object))
+	if document["Id"] != "guard-2" {
+		t.Errorf("its id is %v", document["Id"])
+	}
+	delete(document, "Id")
+	if diff := cmp.Diff(guardOf(t, before), any(document)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // The guard says the same for one uploader and for sixty, and fits where AWS
 // sets 20 KB even with every name at its longest.
 func TestTheGuardIsOfConstantSize(t *testing.T) {
