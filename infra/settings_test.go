@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -183,6 +186,54 @@ func TestAllFaultsAreTold(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("setting %q", key)) {
 			t.Errorf("%v\nwant it to name %q too", err, key)
 		}
+	}
+}
+
+// The documents list every setting, each once, and no others.
+func TestTheDocumentsListTheSettings(t *testing.T) {
+	var want []string
+	for _, k := range keys {
+		want = append(want, k.name)
+	}
+	slices.Sort(want)
+	row := regexp.MustCompile("(?m)^\\| `([A-Za-z]+)` \\|")
+	for _, file := range []string{"../docs/en/deploying.md", "../docs/es/deploying.md"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, m := range row.FindAllStringSubmatch(string(text), -1) {
+			got = append(got, m[1])
+		}
+		slices.Sort(got)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", file, diff)
+		}
+	}
+}
+
+// Both languages tell the same controls, in the same order and to the same end.
+func TestTheControlsAreToldAlike(t *testing.T) {
+	row := regexp.MustCompile(`(?m)^\| ([A-Za-z0-9.,\- ]+) \| ([a-z]+)`)
+	words := strings.NewReplacer("cumplido", "met", "exento", "waived", "ajeno", "not", " a ", " to ")
+	told := func(lang string) []string {
+		text, err := os.ReadFile("../docs/" + lang + "/controls.md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []string
+		for _, m := range row.FindAllStringSubmatch(string(text), -1) {
+			all = append(all, words.Replace(m[1]+" "+m[2]))
+		}
+		return all
+	}
+	en := told("en")
+	if len(en) < 40 {
+		t.Fatalf("only %d rows are read", len(en))
+	}
+	if diff := cmp.Diff(en, told("es")); diff != "" {
+		t.Error(diff)
 	}
 }
 
