@@ -276,7 +276,7 @@ next:
 			continue
 		}
 		sc.at = j
-		b.res = v.e.space.and(p.shape, c.resources(st))
+		b.res = v.e.space.and(p.lang(), c.resources(st))
 		if b.res.empty() {
 			continue
 		}

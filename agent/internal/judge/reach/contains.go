@@ -62,7 +62,7 @@ func (e *Engine) askedOf(name string) *asked {
 // placeOf is where a request happens, nil where it can't be.
 func (e *Engine) placeOf(a *asked, w Witness) *place {
 	for _, p := range e.placesOf(a) {
-		if !p.shape.has(w.Resource) {
+		if !p.lang().has(w.Resource) {
 			continue
 		}
 		if !p.point {

@@ -67,7 +67,7 @@ func (v *view) cover(target *lang, calls []Call) *cover {
 		at.given, _ = normalised(call.Context)
 		at.given = v.unsent(at.given)
 		for _, p := range v.e.placesOf(at.asked) {
-			if s.disjoint(p.shape, target) {
+			if s.disjoint(p.lang(), target) {
 				continue
 			}
 			at.places = append(at.places, p)
@@ -252,7 +252,7 @@ func (c *cell) resourcesAllowed(target *lang) (*lang, []int) {
 		if !w.open() {
 			continue
 		}
-		rest := s.and(c.scope.place.shape, target)
+		rest := s.and(c.scope.place.lang(), target)
 		for _, l := range w {
 			rest = s.and(rest, union(l.stmts))
 		}

@@ -191,7 +191,7 @@ type outcome struct {
 func (e *Engine) solve(g *group, res *lang, given map[string][]string) outcome {
 	out := outcome{kind: Nothing}
 	for _, p := range e.placesOf(g.sample) {
-		if e.space.and(p.shape, res).empty() {
+		if e.space.and(p.lang(), res).empty() {
 			continue
 		}
 		c := e.wideView().cellOf(g, p, given)

@@ -12,8 +12,9 @@ import (
 // it apart: whose it is, and which policies hang on it.
 type place struct {
 	shape *lang
-	hints []string // members that are easy to read
-	rank  int      // what to show first: the bucket in question before all others
+	later func() *lang // makes shape when it is asked for
+	hints []string     // members that are easy to read
+	rank  int          // what to show first: the bucket in question before all others
 
 	owner string // account; "" where it isn't known
 
@@ -27,6 +28,14 @@ type place struct {
 	attached string // the key or role whose policies are in the set
 
 	s3 bool // for actions of S3
+}
+
+// lang is the resources of the place.
+func (p *place) lang() *lang {
+	if p.shape == nil {
+		p.shape = p.later()
+	}
+	return p.shape
 }
 
 // placeKey names the places of an action: the same for all with the same kinds of
@@ -91,7 +100,7 @@ func (e *Engine) placesOf(a *asked) []*place {
 	}
 	list := make([]*place, 0, len(found))
 	for _, p := range found {
-		if p.shape.empty() {
+		if p.shape != nil && p.shape.empty() {
 			continue
 		}
 		same := *p
@@ -258,10 +267,10 @@ func (e *Engine) pointPlaces(segs []string) []*place {
 // of its own.
 func (e *Engine) otherPlaces(segs []string) []*place {
 	s := e.space
-	account := e.set.Subject.Account
+	account, partition := e.set.Subject.Account, e.partition
 	shape := func(owner string) *lang {
 		parts := slices.Clone(segs)
-		parts[1], parts[4] = e.partition, owner
+		parts[1], parts[4] = partition, owner
 		key := "template " + strings.Join(parts, ":")
 		if l, ok := s.shapes[key]; ok {
 			return l
@@ -284,14 +293,18 @@ func (e *Engine) otherPlaces(segs []string) []*place {
 	except := s.union(known)
 	add := func(rank int, owner string, accounts ...string) {
 		p := &place{rank: rank, owner: owner}
-		var shapes []*lang
 		for _, a := range accounts {
-			shapes = append(shapes, shape(a))
 			parts := slices.Clone(segs)
-			parts[1], parts[4] = e.partition, a
+			parts[1], parts[4] = partition, a
 			p.hints = append(p.hints, hintOf(parts))
 		}
-		p.shape = s.minus(s.union(shapes), except)
+		p.later = func() *lang {
+			var shapes []*lang
+			for _, a := range accounts {
+				shapes = append(shapes, shape(a))
+			}
+			return s.minus(s.union(shapes), except)
+		}
 		list = append(list, p)
 	}
 	switch {

@@ -3,6 +3,7 @@ package reach
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,10 +22,12 @@ func describe(set *policy.Set) string {
 	return b.String()
 }
 
+func longRun() bool { return os.Getenv("BUZON_TEST") == "long" }
+
 // pairs is how many pairs of a set and a request are compared.
 func pairs() int {
 	switch {
-	case os.Getenv("BUZON_TEST") == "long":
+	case longRun():
 		return 1_000_000
 	case testing.Short():
 		return 4_000
@@ -59,16 +62,19 @@ func TestWhatDecideAllowsLiesInReach(t *testing.T) {
 		}
 		e := New(set, Options{Now: judgetest.Now, Space: space})
 		oracle := decide.New(set)
-		answers := map[string]Answer{}
+		var questions []question
 		for _, action := range askedActions {
-			answers[action] = e.Find(Question{Actions: []string{action}})
-			n.check(t, seed, set, oracle, answers[action])
+			questions = append(questions, question{q: Question{Actions: []string{action}}})
+		}
+		for range 4 {
+			questions = append(questions, randomQuestion(c))
+		}
+		for i := range questions {
+			questions[i].a = e.Find(questions[i].q)
+			n.check(t, seed, set, oracle, &questions[i])
 		}
 		for range each {
-			compare(t, &n, seed, set, e, oracle, answers, judgetest.Request(c, set))
-			if t.Failed() {
-				return
-			}
+			compare(t, &n, seed, set, e, oracle, questions, judgetest.Request(c, set))
 		}
 	}
 	fmt.Printf("%d pairs of policies and request compared: %d allowed, %d unclear, %d that can't occur; %d answers found something, %d nothing, %d unknown\n",
@@ -78,12 +84,74 @@ func TestWhatDecideAllowsLiesInReach(t *testing.T) {
 	}
 }
 
-func (n *count) check(t *testing.T, seed uint64, set *policy.Set, oracle *decide.Evaluator, a Answer) {
+// question with its answer.
+type question struct {
+	q Question
+	a Answer
+}
+
+// asks tells whether a request is one that the question asks for.
+func (q *question) asks(w Witness) bool {
+	if !slices.ContainsFunc(q.q.Actions, func(a string) bool { return strings.EqualFold(a, w.Action) }) {
+		return false
+	}
+	in := slices.ContainsFunc(q.q.Resources.globs, func(g string) bool { return globMatches(tokensOfGlob(g), []rune(w.Resource)) })
+	if q.q.Resources.kind == under && !in || q.q.Resources.kind == except && in {
+		return false
+	}
+	for key, values := range q.q.Context {
+		if !slices.Equal(values, w.Context[key]) {
+			return false
+		}
+	}
+	return true
+}
+
+func tokensOfGlob(glob string) []token {
+	var list []token
+	for _, r := range glob {
+		switch r {
+		case '*':
+			list = append(list, token{kind: run})
+		case '?':
+			list = append(list, token{kind: one})
+		default:
+			list = append(list, token{kind: char, r: r})
+		}
+	}
+	return list
+}
+
+// randomQuestion asks for some actions, on some resources, in some contexts.
+func randomQuestion(c judgetest.Chooser) question {
+	var q Question
+	for range 1 + c.IntN(3) {
+		q.Actions = append(q.Actions, askedActions[c.IntN(len(askedActions))])
+	}
+	globs := []string{"arn:aws:s3:::slot/p/*", "arn:aws:s3:::slot/*", "arn:aws:s3:::slot", "arn:aws:s3:::*/a", "arn:aws:s3:::slot/?*a", judgetest.Point + "/*", judgetest.Role, "*"}
+	for range 1 + c.IntN(2) {
+		q.Resources.globs = append(q.Resources.globs, globs[c.IntN(len(globs))])
+	}
+	q.Resources.kind = []resourceKind{except, under}[c.IntN(2)]
+	if c.IntN(3) == 0 {
+		q.Context = map[string][]string{"aws:securetransport": {"true"}}
+	}
+	if c.IntN(4) == 0 {
+		q.Context = map[string][]string{"s3:if-none-match": [][]string{{}, {"*"}}[c.IntN(2)]}
+	}
+	return question{q: q}
+}
+
+func (n *count) check(t *testing.T, seed uint64, set *policy.Set, oracle *decide.Evaluator, q *question) {
 	t.Helper()
+	a := q.a
 	switch a.Kind {
 	case Found:
 		n.found++
 		w := a.Witness
+		if !q.asks(w) {
+			t.Fatalf("seed %d: the witness %+v isn't asked for by %+v\n%s", seed, w, q.q, describe(set))
+		}
 		if got := oracle.Decide(decide.Request{Action: w.Action, Resource: w.Resource, Bucket: w.Bucket, Context: w.Context}); got.Outcome != decide.Allowed {
 			t.Fatalf("seed %d: the witness %+v because of %v is %v by %v\n%s", seed, w, a.Because, got.Outcome, got.Because, describe(set))
 		}
@@ -97,7 +165,7 @@ func (n *count) check(t *testing.T, seed uint64, set *policy.Set, oracle *decide
 	}
 }
 
-func compare(t *testing.T, n *count, seed uint64, set *policy.Set, e *Engine, oracle *decide.Evaluator, answers map[string]Answer, req judgetest.Asked) {
+func compare(t *testing.T, n *count, seed uint64, set *policy.Set, e *Engine, oracle *decide.Evaluator, questions []question, req judgetest.Asked) {
 	t.Helper()
 	w := Witness{Action: req.Action, Resource: req.Resource, Bucket: req.Bucket, Context: req.Context}
 	n.pairs++
@@ -107,6 +175,9 @@ func compare(t *testing.T, n *count, seed uint64, set *policy.Set, e *Engine, or
 		sure, possible = e.contains(e.narrowView(), w)
 		maybe, _ = e.contains(e.wideView(), w)
 	}) {
+		if e.budget != DefaultBudget {
+			return
+		}
 		t.Fatalf("seed %d: over budget for %+v\n%s", seed, w, describe(set))
 	}
 	if !possible {
@@ -128,7 +199,15 @@ func compare(t *testing.T, n *count, seed uint64, set *policy.Set, e *Engine, or
 		t.Fatalf("seed %d: reach says certain %v, possible %v of %+v, decide says %v by %v\n%s",
 			seed, sure, maybe, w, got.Outcome, got.Because, describe(set))
 	}
-	if allowed && answers[req.Action].Kind == Nothing {
-		t.Fatalf("seed %d: reach finds nothing for %s, and decide allows %+v by %v\n%s", seed, req.Action, w, got.Because, describe(set))
+	if !allowed {
+		return
+	}
+	for _, q := range questions {
+		if q.a.Kind == Nothing && q.asks(w) {
+			t.Fatalf("seed %d: reach finds nothing for %+v, and decide allows %+v by %v\n%s", seed, q.q, w, got.Because, describe(set))
+		}
+		if q.a.Kind == Found && q.asks(w) && !slices.ContainsFunc(q.a.Actions, func(a string) bool { return a == w.Action }) && len(q.a.Doubts) == 0 {
+			t.Fatalf("seed %d: reach finds %+v for %+v, without the action of %+v that decide allows\n%s", seed, q.a.Actions, q.q, w, describe(set))
+		}
 	}
 }

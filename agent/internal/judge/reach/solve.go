@@ -82,7 +82,7 @@ func (s *Space) inside(a, b box) bool {
 
 // start is the box of everything that a question asks of a cell.
 func (c *cell) start(res *lang) box {
-	b := box{res: c.v.e.space.and(c.scope.place.shape, res), keys: make([]keyset, len(c.dims))}
+	b := box{res: c.v.e.space.and(c.scope.place.lang(), res), keys: make([]keyset, len(c.dims))}
 	for d := range c.dims {
 		b.keys[d] = c.dims[d].full
 	}
