@@ -57,7 +57,7 @@ func (b *bench) start(ctx context.Context, c command) (*exec.Cmd, *os.File, erro
 		"PATH=" + os.Getenv("PATH"), "HOME=" + b.work, "AWS_REGION=" + region, "AWS_DEFAULT_REGION=" + region,
 		"AWS_ACCESS_KEY_ID=" + accessKey, "AWS_SECRET_ACCESS_KEY=" + secretKey,
 		"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=" + filepath.Join(b.work, "aws.config"),
-		"AWS_SHARED_CREDENTIALS_FILE=/dev/null", "LANG=C",
+		"AWS_SHARED_CREDENTIALS_FILE=/dev/null", "CONFIGURATION_DIRECTORY=" + b.work, "LANG=C",
 	}, c.env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
