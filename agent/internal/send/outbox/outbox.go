@@ -130,6 +130,8 @@ type Outbox struct {
 	closes  closes
 	watch   watcher
 
+	parents parents
+
 	mu   sync.Mutex
 	root *os.Root
 	dev  uint64 // of root
@@ -166,6 +168,7 @@ func (o *Outbox) Close() error {
 	if o.root == nil {
 		return nil
 	}
+	o.parents.forget()
 	err := o.root.Close()
 	o.root = nil
 	return err
@@ -284,18 +287,24 @@ func (o *Outbox) OpenFile(rel string) (*os.File, File, error) {
 	if err != nil {
 		return nil, File{}, err
 	}
-	before, err := root.Lstat(rel)
+	name := rel
+	if dir := path.Dir(rel); dir != "." {
+		in, err := o.parents.of(root, dir)
+		if err != nil {
+			return nil, File{}, err
+		}
+		defer o.parents.release(in)
+		root, name = in.root, path.Base(rel)
+	}
+	before, err := root.Lstat(name)
 	if err != nil {
 		return nil, File{}, fileError(err)
 	}
 	if reason := kind(before); reason != "" {
 		return nil, File{}, fmt.Errorf("%w: %s", ErrSkipped, reason)
 	}
-	if err := throughNoLink(root, rel); err != nil {
-		return nil, File{}, err
-	}
 	// O_NONBLOCK: should a fifo have taken its place, don't wait for its writer.
-	file, err := root.OpenFile(rel, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
+	file, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
 	if err != nil {
 		return nil, File{}, fileError(err)
 	}
