@@ -1,0 +1,163 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"buzon/agent/internal/config"
+	"buzon/agent/internal/judge/audit"
+	"buzon/agent/internal/locale"
+	"buzon/agent/internal/send/courier"
+	"buzon/agent/internal/send/outbox"
+)
+
+const docs = "../../../docs"
+
+// TestBothLanguagesHaveTheSamePages: a page that is only in one language is
+// half a page, and one that the index doesn't name is not found.
+func TestBothLanguagesHaveTheSamePages(t *testing.T) {
+	pages := map[string][]string{}
+	for _, lang := range locale.Languages {
+		files, err := filepath.Glob(filepath.Join(docs, lang, "*.md"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("docs/%s: %v, %v", lang, files, err)
+		}
+		index, err := os.ReadFile(filepath.Join(docs, lang, "README.md"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			name := filepath.Base(f)
+			pages[lang] = append(pages[lang], name)
+			if name != "README.md" && !strings.Contains(string(index), "]("+name+")") {
+				t.Errorf("docs/%s/README.md does not name %s", lang, name)
+			}
+		}
+	}
+	if en, es := pages["en"], pages["es"]; !slices.Equal(en, es) {
+		t.Errorf("docs/en has %v, docs/es %v", en, es)
+	}
+}
+
+var link = regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
+
+// TestLinksLead holds every link between pages, and from the README, to a file.
+func TestLinksLead(t *testing.T) {
+	files := []string{"../../../README.md"}
+	for _, pattern := range []string{"*.md", "*/*.md"} {
+		found, err := filepath.Glob(filepath.Join(docs, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, found...)
+	}
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(f), m[1])); err != nil {
+				t.Errorf("%s: the link to %s leads nowhere", f, m[1])
+			}
+		}
+	}
+}
+
+var generated = regexp.MustCompile(`(?s)<!-- generated: ([a-z]+) -->\n(.*?)<!-- end -->\n`)
+
+// TestTablesAreTheCodes holds the tables of the pages to those that they tell
+// of. BUZON_WRITE_DOCS=1 go test ./agent/internal/cli -run TestTables writes
+// them again.
+func TestTablesAreTheCodes(t *testing.T) {
+	tables := 0
+	for _, lang := range locale.Languages {
+		p := locale.Load(lang)
+		files, err := filepath.Glob(filepath.Join(docs, lang, "*.md"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			text, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			now := generated.ReplaceAllStringFunc(string(text), func(old string) string {
+				tables++
+				name := generated.FindStringSubmatch(old)[1]
+				return fmt.Sprintf("<!-- generated: %s -->\n%s<!-- end -->\n", name, table(t, p, lang, name))
+			})
+			if now == string(text) {
+				continue
+			}
+			if os.Getenv("BUZON_WRITE_DOCS") == "" {
+				t.Errorf("%s: a table is not what the code has.\nBUZON_WRITE_DOCS=1 go test ./agent/internal/cli -run TestTables", f)
+			} else if err := os.WriteFile(f, []byte(now), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if tables == 0 {
+		t.Error("no page has a generated table")
+	}
+}
+
+// heads are the first lines of the tables.
+var heads = map[string]map[string]string{
+	"en": {"exits": "| code | meaning |", "rules": "| rule | severity | broken when |", "reasons": "| reason | meaning |"},
+	"es": {"exits": "| código | significado |", "rules": "| regla | gravedad | se rompe cuando |", "reasons": "| motivo | significado |"},
+}
+
+// table is a table of the docs, as the code has it.
+func table(t *testing.T, p *locale.Printer, lang, name string) string {
+	t.Helper()
+	var b strings.Builder
+	head := heads[lang][name]
+	if head != "" {
+		b.WriteString(head + "\n" + strings.Repeat("|---", strings.Count(head, "|")-1) + "|\n")
+	}
+	switch name {
+	case "exits":
+		for _, e := range exits {
+			fmt.Fprintf(&b, "| %d | %s |\n", e.code, p.Text(e.meaning))
+		}
+	case "rules":
+		for _, r := range audit.Rules {
+			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", r.ID, r.Severity, p.Text("report.audit-rule-"+string(r.ID)))
+		}
+	case "reasons":
+		for _, r := range courier.Reasons {
+			fmt.Fprintf(&b, "| `%s` | %s |\n", r, p.Text("courier.reason-"+string(r)))
+		}
+	case "excludes":
+		b.WriteString("`" + strings.Join(outbox.BuiltinExcludes, "` `") + "`\n")
+	default:
+		t.Fatalf("there is no table %q", name)
+	}
+	return b.String()
+}
+
+// TestEveryKeyIsExplained holds the reference of the configuration to its keys
+// and their defaults.
+func TestEveryKeyIsExplained(t *testing.T) {
+	for _, lang := range locale.Languages {
+		text, err := os.ReadFile(filepath.Join(docs, lang, "operating.md"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range config.Keys() {
+			row := "| `" + k.Name + "` | "
+			if k.Default != "" {
+				row += "`" + k.Default + "` |"
+			}
+			if n := strings.Count(string(text), row); n < 1 {
+				t.Errorf("docs/%s/operating.md has no row that begins with %s", lang, row)
+			}
+		}
+	}
+}
