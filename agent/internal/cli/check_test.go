@@ -47,7 +47,7 @@ func newHost(t *testing.T, o s3server.Options) *host {
 	}
 	h := &host{t: t, server: s3server.Start(t, o), home: t.TempDir()}
 	for k, v := range map[string]string{
-		"HOME": h.home, "AWS_ENDPOINT_URL": h.server.URL, "AWS_EC2_METADATA_DISABLED": "true", "LANG": "C",
+		"HOME": h.home, "CONFIGURATION_DIRECTORY": h.file("etc"), "AWS_ENDPOINT_URL": h.server.URL, "AWS_EC2_METADATA_DISABLED": "true", "LANG": "C",
 		"AWS_SHARED_CREDENTIALS_FILE": h.file("credentials"), "AWS_CONFIG_FILE": h.file("config"),
 	} {
 		t.Setenv(k, v)
