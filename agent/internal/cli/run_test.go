@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -214,4 +216,77 @@ func TestStatusAndRetryOfTheQuarantine(t *testing.T) {
 	if code, s := h.status(); code != 0 || s.Counts["pending"].Files != 1 {
 		t.Errorf("after retry: %d %+v", code, s)
 	}
+}
+
+func TestAnOutboxThatVanishesAndReturnsIsHealed(t *testing.T) {
+	h := newHost(t, s3server.Options{})
+	h.start("rescan: 1s\n")
+	h.files("out", "a.txt")
+	h.until("a file arrives", h.arrived("a.txt"))
+	if err := os.Rename(h.file("out"), h.file("away")); err != nil {
+		t.Fatal(err)
+	}
+	h.until("the status tells that the outbox can't be seen", func() bool {
+		_, out, _ := h.run("en", "status", "--config", h.file("agent.yaml"))
+		return strings.Contains(out, "can't be seen")
+	})
+	h.files("away", "b.txt")
+	if err := os.Rename(h.file("away"), h.file("out")); err != nil {
+		t.Fatal(err)
+	}
+	h.until("a file in the returned folder arrives", h.arrived("b.txt"))
+	if keys := h.keys(); len(keys) != 2 {
+		t.Errorf("keys are %q", keys)
+	}
+}
+
+func TestAFileThatSomebodyHoldsOpenIsSettledLater(t *testing.T) {
+	h := newHost(t, s3server.Options{})
+	dir := h.files("out", "a.txt")
+	h.settings("rescan: 1s\noutboxes:\n  - path: " + dir + "\n    quiet: 50ms\n    settle: move:" + h.file("sent/deep") + "\n")
+	h.write("sent", "this is no folder", 0o644) // the target can't be made
+	r := h.startAsIs()
+	h.until("the trouble is told", func() bool { return strings.Contains(r.log(), "can't be settled") })
+	h.holds("a.txt", "a.txt")
+	if err := os.Remove(h.file("sent")); err != nil {
+		t.Fatal(err)
+	}
+	h.until("the file is moved", func() bool { _, err := os.Stat(h.file("sent/deep/a.txt")); return err == nil })
+	h.until("it is settled", func() bool { _, s := h.status(); return s.Counts["settled"].Files == 1 })
+}
+
+func TestRunTellsSystemd(t *testing.T) {
+	h := newHost(t, s3server.Options{})
+	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: h.file("notify"), Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close() //nolint:errcheck // only read
+	t.Setenv("NOTIFY_SOCKET", h.file("notify"))
+	t.Setenv("WATCHDOG_USEC", "100000")
+	t.Setenv("WATCHDOG_PID", strconv.Itoa(os.Getpid()))
+	hear := func(want string) {
+		t.Helper()
+		buf := make([]byte, 4096)
+		if err := l.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		for {
+			n, err := l.Read(buf)
+			if err != nil {
+				t.Fatalf("systemd never hears %s: %v", want, err)
+			}
+			if strings.Contains(string(buf[:n]), want) {
+				return
+			}
+		}
+	}
+	r := h.start("")
+	hear("READY=1")
+	hear("WATCHDOG=1")
+	h.settings("outboxes:\n  - path: " + h.file("out") + "\n    quiet: 70ms\n")
+	hear("RELOADING=1")
+	hear("READY=1")
+	r.cancel()
+	hear("STOPPING=1")
 }

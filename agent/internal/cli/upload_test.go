@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -84,6 +85,9 @@ func TestUploadSendsAFolderOnce(t *testing.T) {
 			t.Errorf("%s was sent", left)
 		}
 	}
+	if want := "2 names were passed over"; !strings.Contains(out, want) {
+		t.Errorf("no %q in:\n%s", want, out)
+	}
 	before := h.server.Stats()
 	code, out, err = h.upload(dir)
 	if code != 0 || !strings.Contains(out, "nothing to send") || !strings.Contains(out, "11 files were sent before") {
@@ -163,5 +167,21 @@ func TestUploadStopsAtTheGate(t *testing.T) {
 	}
 	if _, ok := h.server.Object(inbox, prefix+"a.txt"); ok {
 		t.Error("the file was sent")
+	}
+}
+
+func TestTwoFoldersWithTheSameNamesAreNoLostMemory(t *testing.T) {
+	h := newHost(t, s3server.Options{})
+	var names []string
+	for i := range 60 {
+		names = append(names, fmt.Sprintf("%02d.txt", i))
+	}
+	one, two := h.files("one", names...), h.files("two", names...)
+	code, u, errs := h.uploadJSON(one, two)
+	if code != 0 || u.Sent.Files != 120 {
+		t.Errorf("%d %+v\n%s", code, u, errs)
+	}
+	if n := len(h.keys()); n != 120 {
+		t.Errorf("%d objects", n)
 	}
 }

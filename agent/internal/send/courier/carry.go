@@ -440,7 +440,7 @@ func (c *Courier) exists(it *item, f *os.File, was File) {
 	}
 	verdict := judge412(e, it.box.tmpl.Proof && !e.Suffixed, has, same)
 	if verdict == foreign {
-		c.conflict(it, has)
+		c.conflict(it, has || !c.hand.claim(it, e.Key))
 		return
 	}
 	sum, err := sumCRC(f, e.Size)

@@ -162,13 +162,15 @@ func (c *Courier) intend(it *item) (bool, error) {
 			if err != nil {
 				return false, err
 			}
-			it.suffix = known // an older version of the file stands there, by our own receipt
+			// An older version of the file stands there by our own receipt, or another file is on its way there.
+			it.suffix = known || !c.hand.claim(it, key)
 		}
 	}
 	if e.Key == "" || it.suffix {
 		c.ready <- it
 		return false, nil
 	}
+	c.hand.claim(it, e.Key)
 	c.attempt(e)
 	return true, nil
 }

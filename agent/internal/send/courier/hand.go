@@ -21,7 +21,7 @@ type item struct {
 	waits   bool
 	parked  bool   // held back for the guard; guarded by hand
 	dirty   bool   // the file changed while it was in hand; guarded by hand
-	started uint64 // the door's generation when it was sent
+	claimed string // the key that is its own while it is in hand; guarded by hand
 }
 
 // mostWaiting bounds the entries that wait for their next try in memory.
@@ -32,7 +32,8 @@ type hand struct {
 	mu      sync.Mutex
 	cond    *sync.Cond
 	items   map[uint64]*item
-	left    map[uint64]bool // let go of for the rest of this run
+	left    map[uint64]bool  // let go of for the rest of this run
+	keys    map[string]*item // who has claimed which key
 	queue   waiting
 	version uint64        // counts the changes, so that none is missed between looking and waiting
 	soon    chan struct{} // a due time became earlier
@@ -40,7 +41,7 @@ type hand struct {
 }
 
 func newHand() *hand {
-	h := &hand{items: map[uint64]*item{}, left: map[uint64]bool{}, soon: make(chan struct{}, 1)}
+	h := &hand{items: map[uint64]*item{}, left: map[uint64]bool{}, keys: map[string]*item{}, soon: make(chan struct{}, 1)}
 	h.cond = sync.NewCond(&h.mu)
 	return h
 }
@@ -73,18 +74,39 @@ func (h *hand) take(it *item) bool {
 func (h *hand) drop(it *item) (dirty bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	delete(h.items, it.e.Seq)
-	h.changed()
+	h.release(it)
 	return it.dirty
+}
+
+// release lets go of an item and its key; called with the lock held.
+func (h *hand) release(it *item) {
+	delete(h.items, it.e.Seq)
+	if h.keys[it.claimed] == it {
+		delete(h.keys, it.claimed)
+	}
+	h.changed()
+}
+
+// claim makes a key an item's own while it is in hand; false if another one has claimed it: two files with one key.
+func (h *hand) claim(it *item, key string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if by := h.keys[key]; by != nil {
+		return by == it
+	}
+	if h.keys[it.claimed] == it {
+		delete(h.keys, it.claimed)
+	}
+	h.keys[key], it.claimed = it, key
+	return true
 }
 
 // leave lets go of an item for the rest of this run.
 func (h *hand) leave(it *item) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	delete(h.items, it.e.Seq)
 	h.left[it.e.Seq] = true
-	h.changed()
+	h.release(it)
 }
 
 // touch notes that the file of an entry changed; false if the entry is not in hand.

@@ -1,0 +1,142 @@
+package courier
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestBackoffGrowsAndIsCapped(t *testing.T) {
+	for n := 1; n < 40; n++ {
+		ceiling := backoffCap
+		if n < 9 {
+			ceiling = min(backoffCap, backoffBase<<n)
+		}
+		for range 50 {
+			if d := backoff(n, 0); d < 0 || d > ceiling {
+				t.Fatalf("the %d. wait is %s, at most %s", n, d, ceiling)
+			}
+		}
+		if d := backoff(n, time.Minute); d != time.Minute {
+			t.Fatalf("with Retry-After of a minute the wait is %s", d)
+		}
+	}
+}
+
+func TestPaceHoldsTheLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPace(3, time.Now)
+		ctx, cancel := context.WithCancel(t.Context())
+		for range 3 {
+			if err := p.take(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
+		fourth := make(chan error, 2)
+		go func() { fourth <- p.take(ctx) }()
+		synctest.Wait()
+		select {
+		case <-fourth:
+			t.Fatal("a fourth transfer started")
+		default:
+		}
+		p.release()
+		if err := <-fourth; err != nil {
+			t.Fatal(err)
+		}
+		go func() { fourth <- p.take(ctx) }()
+		synctest.Wait()
+		cancel()
+		p.wake()
+		if err := <-fourth; err == nil {
+			t.Fatal("an ended context still gives a place")
+		}
+	})
+}
+
+func TestSlowDownHalvesAndWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPace(0, time.Now)
+		p.slow(2 * time.Second)
+		p.slow(2 * time.Second) // those under way together count once
+		if p.size() != firstTransfers/2 {
+			t.Errorf("%d transfers, want %d", p.size(), firstTransfers/2)
+		}
+		asked := time.Now()
+		if err := p.take(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if waited := time.Since(asked); waited < 2*time.Second || waited > 3*time.Second {
+			t.Errorf("it waited %s, though Retry-After was 2s", waited)
+		}
+		for range 20 {
+			time.Sleep(window) // of the bubble's own clock
+			p.slow(0)
+		}
+		if p.size() != leastTransfers {
+			t.Errorf("%d transfers, never fewer than %d", p.size(), leastTransfers)
+		}
+	})
+}
+
+func TestAStoreThatIsAwayIsProbedByOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPace(0, time.Now)
+		for range outageAfter {
+			p.lost()
+		}
+		if p.allowed() != 1 {
+			t.Errorf("%d transfers may start at a store that is away", p.allowed())
+		}
+		probes, began := 0, time.Now()
+		for time.Since(began) < 10*time.Minute {
+			if err := p.take(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			p.lost()
+			p.release()
+			probes++
+		}
+		if probes < 15 || probes > 60 {
+			t.Errorf("%d probes in ten minutes", probes)
+		}
+		if away := p.away(); away < 10*time.Minute {
+			t.Errorf("it is away for %s", away)
+		}
+		p.answered()
+		if p.away() != 0 || p.allowed() != firstTransfers {
+			t.Errorf("after an answer: away %s, %d transfers", p.away(), p.allowed())
+		}
+	})
+}
+
+func TestPaceGrowsWhileMoreCarryMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPace(0, time.Now)
+		ctx, cancel := context.WithCancel(t.Context())
+		work := make(chan struct{})
+		for range mostTransfers {
+			go func() {
+				for p.take(ctx) == nil {
+					select {
+					case <-time.After(20 * time.Millisecond): // a server far away: more at once carry more
+					case <-ctx.Done():
+					}
+					p.answered()
+					p.release()
+				}
+				work <- struct{}{}
+			}()
+		}
+		time.Sleep(10 * time.Second)
+		if n := p.size(); n < mostTransfers/2 {
+			t.Errorf("only %d transfers after ten seconds", n)
+		}
+		cancel()
+		p.wake()
+		for range mostTransfers {
+			<-work
+		}
+	})
+}
