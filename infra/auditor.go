@@ -27,7 +27,8 @@ var (
 		"iam:ListGroupsForUser", "iam:ListRolePolicies", "iam:ListRoles", "iam:ListServiceSpecificCredentials",
 		"iam:ListSigningCertificates", "iam:ListSSHPublicKeys", "iam:ListUserPolicies", "iam:ListUserTags",
 		"iam:ListUsers", "iam:SimulatePrincipalPolicy",
-		"s3:GetAccessPoint", "s3:GetAccessPointPolicy", "s3:GetAccessGrantsInstance", "s3:GetAccountPublicAccessBlock",
+		"s3:GetAccessPoint", "s3:GetAccessPointPolicy", "s3:GetAccessGrantsInstance", "s3:GetAccessGrantsInstanceResourcePolicy",
+		"s3:GetAccountPublicAccessBlock", "s3:ListAccessGrantsInstances",
 		"s3:ListAccessGrants", "s3:ListAccessGrantsLocations", "s3:ListAccessPoints",
 		"s3:ListAccessPointsForObjectLambda", "s3:ListMultiRegionAccessPoints", "s3:GetMultiRegionAccessPointPolicy",
 	}

@@ -17,10 +17,10 @@ iam:GetGroupPolicy iam:GetLoginProfile iam:GetPolicy iam:GetPolicyVersion iam:Ge
 iam:ListAccessKeys iam:ListAttachedGroupPolicies iam:ListAttachedRolePolicies iam:ListAttachedUserPolicies iam:ListGroupPolicies
 iam:ListGroupsForUser iam:ListRolePolicies iam:ListRoles iam:ListSSHPublicKeys iam:ListServiceSpecificCredentials
 iam:ListSigningCertificates iam:ListUserPolicies iam:ListUserTags iam:ListUsers iam:SimulatePrincipalPolicy
-s3:GetAccessGrantsInstance s3:GetAccessPoint s3:GetAccessPointPolicy s3:GetAccountPublicAccessBlock s3:GetBucketAcl s3:GetBucketLocation
+s3:GetAccessGrantsInstance s3:GetAccessGrantsInstanceResourcePolicy s3:GetAccessPoint s3:GetAccessPointPolicy s3:GetAccountPublicAccessBlock s3:GetBucketAcl s3:GetBucketLocation
 s3:GetBucketObjectLockConfiguration s3:GetBucketOwnershipControls s3:GetBucketPolicy s3:GetBucketPolicyStatus
 s3:GetBucketPublicAccessBlock s3:GetBucketVersioning s3:GetEncryptionConfiguration s3:GetLifecycleConfiguration
-s3:GetMultiRegionAccessPointPolicy s3:GetReplicationConfiguration s3:ListAccessGrants s3:ListAccessGrantsLocations s3:ListAccessPoints
+s3:GetMultiRegionAccessPointPolicy s3:GetReplicationConfiguration s3:ListAccessGrants s3:ListAccessGrantsInstances s3:ListAccessGrantsLocations s3:ListAccessPoints
 s3:ListAccessPointsForObjectLambda s3:ListMultiRegionAccessPoints`
 
 // Everything that any document in a template allows to anybody, by the type of

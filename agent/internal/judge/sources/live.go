@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -12,6 +13,7 @@ import (
 	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"buzon/agent/policy"
 )
@@ -66,12 +68,14 @@ func (v *live) gap(ctx context.Context, to *[]Gap, what, permission string, err 
 		return &ReadError{What: what, err: err}
 	}
 	g := Gap{Reason: GapFailed, What: what, Source: -1}
+	var response *smithyhttp.ResponseError
+	forbidden := errors.As(err, &response) && response.HTTPStatusCode() == http.StatusForbidden
 	switch code := api.ErrorCode(); {
-	case strings.HasPrefix(code, "AccessDenied"), code == "Forbidden", code == "UnauthorizedOperation":
-		g.Reason, g.Permission = GapDenied, permission
 	case code == "InvalidClientTokenId", code == "ExpiredToken", code == "ExpiredTokenException",
 		code == "SignatureDoesNotMatch", code == "InvalidAccessKeyId":
 		return &ReadError{What: what, err: err}
+	case strings.HasPrefix(code, "AccessDenied"), code == "UnauthorizedOperation", forbidden:
+		g.Reason, g.Permission = GapDenied, permission
 	}
 	*to = append(*to, g)
 	return nil

@@ -18,8 +18,11 @@ func (v *live) everybody(ctx context.Context) error {
 	for page := iam.NewGetAccountAuthorizationDetailsPaginator(v.iam, &iam.GetAccountAuthorizationDetailsInput{}); page.HasMorePages(); {
 		got, err := page.NextPage(ctx)
 		if err != nil {
-			p := v.unknown(policy.User, "user", "*")
-			v.out.principals = append(v.out.principals, p)
+			somebody, symbols := stranger(v.sel.Path)
+			somebody.Account = v.own
+			somebody.ARN = strings.Replace(somebody.ARN, string(strangerAccount), v.own, 1)
+			p := &principal{named: true, subject: somebody}
+			v.out.principals, v.out.symbols = append(v.out.principals, p), symbols
 			return v.gap(ctx, &p.gaps, "account "+v.own, "iam:GetAccountAuthorizationDetails", err)
 		}
 		for _, m := range got.Policies {
@@ -54,6 +57,9 @@ func (v *live) missing(ctx context.Context) error {
 			continue
 		}
 		v.tell(p.subject.Name, i, len(v.out.principals))
+		if p.boundary == "" {
+			v.boundary(ctx, p)
+		}
 		arns := append([]string(nil), p.attached...)
 		for _, g := range p.groups {
 			if h := v.out.groups[g]; h != nil {
@@ -75,6 +81,23 @@ func (v *live) missing(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// boundary asks once more for the boundary of somebody who has none by the
+// details: not every store tells it there. What is refused leaves it at that,
+// for without a boundary more is found, never less.
+func (v *live) boundary(ctx context.Context, p *principal) {
+	var found *iamtypes.AttachedPermissionsBoundary
+	if p.subject.Type == policy.User {
+		if got, err := v.iam.GetUser(ctx, &iam.GetUserInput{UserName: &p.subject.Name}); err == nil {
+			found = got.User.PermissionsBoundary
+		}
+	} else if got, err := v.iam.GetRole(ctx, &iam.GetRoleInput{RoleName: &p.subject.Name}); err == nil {
+		found = got.Role.PermissionsBoundary
+	}
+	if found != nil {
+		p.boundary = aws.ToString(found.PermissionsBoundaryArn)
+	}
 }
 
 func (v *live) managedDetail(m iamtypes.ManagedPolicyDetail) {
