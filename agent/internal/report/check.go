@@ -260,6 +260,8 @@ func sentence(p *locale.Printer, r gate.Report, c gate.Check) string {
 			value = "–"
 		case name == "kind":
 			value = p.Text("check.kind-" + value)
+		case name == "offset":
+			value = drift(p, value)
 		}
 		args = append(args, name, value)
 	}
@@ -295,6 +297,18 @@ func writeAnew(kind, profile string) string {
 		return "aws sts get-caller-identity" + profileFlag(profile)
 	}
 	return "aws configure" + profileFlag(profile)
+}
+
+// drift is how wrong the clock is, in words.
+func drift(p *locale.Printer, offset string) string {
+	switch d, err := time.ParseDuration(offset); {
+	case err != nil:
+		return p.Text("check.clock-wrong")
+	case d < 0:
+		return p.Text("check.clock-slow", "by", -d)
+	default:
+		return p.Text("check.clock-fast", "by", d)
+	}
 }
 
 // auditFlag is how audit-policy is told of this key's principal.

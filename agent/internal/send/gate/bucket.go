@@ -91,7 +91,8 @@ func (p *pass) put(ctx context.Context, w put) answer {
 func (p *pass) canaryKey() string { return p.Prefix + ".buzon/canary" }
 
 // canary proves with one small object that the key can write. It tells whether
-// the key itself was refused, so that nothing more need be asked with it.
+// nothing more is to be asked: the key itself was refused, or the bucket is
+// somebody else's.
 func (p *pass) canary(ctx context.Context) (refused bool) {
 	key := p.canaryKey()
 	var sent *answer
@@ -134,7 +135,7 @@ func (p *pass) canary(ctx context.Context) (refused bool) {
 	if c.Status == OK && p.Replace && p.again(p.memory.room) {
 		p.conflict(ctx, key)
 	}
-	return c.Status == Failed && c.Outcome.ofKey()
+	return c.Status == Failed && (c.Outcome.ofKey() || c.Outcome == OtherOwner)
 }
 
 func kms(code string) bool { return len(code) > 4 && code[:4] == "KMS." }

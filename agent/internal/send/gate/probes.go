@@ -113,7 +113,14 @@ const (
 const listBucket ID = "list-bucket"
 
 func (p *pass) probes(ctx context.Context) {
+	missing := p.Canary && !p.stands
+	if missing {
+		p.skip(CheckProbes, CheckCanary) // those that are aimed at it
+	}
 	for _, probe := range Probes {
+		if missing && probe.Target == OnCanary {
+			continue
+		}
 		if ctx.Err() != nil {
 			return
 		}

@@ -629,3 +629,26 @@ func TestLoadedKeysAreHidden(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestABucketOfSomebodyElseIsLeftAlone(t *testing.T) {
+	h := &heard{}
+	p := at(t, s3server.Options{Fault: h.hear, Buckets: []s3server.Bucket{{Name: bucket, Owner: "999988887777"}}})
+	failed(t, p.pass(settings()), OtherOwner)
+	// Whose it is was settled by a PUT without the owner's header, which nobody stores.
+	if ops := h.take(); !slices.Equal(ops[len(ops)-2:], []string{"PutObject", "PutObject"}) || slices.Contains(ops, "DeleteObject") {
+		t.Errorf("asked %v", ops)
+	}
+	if n := len(p.server.Objects(bucket)); n > 0 {
+		t.Errorf("%d objects were left there", n)
+	}
+}
+
+func TestWithoutItsCanaryReadingIsNotAsked(t *testing.T) {
+	h := &heard{}
+	p := at(t, s3server.Options{Fault: h.hear, Allow: func(s3server.Identity, string, string, string) bool { return false }})
+	failed(t, p.pass(settings()), CannotWriteOrElse)
+	ops := h.take()
+	if slices.Contains(ops, "GetObject") || !slices.Contains(ops, "ListObjects") || !slices.Contains(ops, "DeleteObject") {
+		t.Errorf("asked %v", ops)
+	}
+}
