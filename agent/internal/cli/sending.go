@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"runtime/debug"
@@ -39,13 +40,17 @@ type sending struct {
 
 // openJournal opens the journal of the state folder, for writing unless readOnly.
 func (a *app) openJournal(c *config.Config, readOnly bool) (*journal.Journal, error) {
-	return journal.Open(c.State, journal.Options{ReadOnly: readOnly, Point: Point, Trouble: func(err error) {
+	j, err := journal.Open(c.State, journal.Options{ReadOnly: readOnly, Point: Point, Trouble: func(err error) {
 		if err != nil {
 			a.log.Error("journal accepts nothing for now; nothing is lost", "error", err)
 		} else {
 			a.log.Info("journal accepts again")
 		}
 	}})
+	if errors.Is(err, fs.ErrPermission) {
+		err = fail(badInput, err) // a state folder that this user can't use is a wrong one
+	}
+	return j, err
 }
 
 // join joins the rooms as the configuration says, around a journal that is open; gated is told how each pass of the

@@ -19,9 +19,10 @@ type Sent struct {
 	Interrupted    bool
 }
 
-// Complete reports whether every file that was to be sent has its receipt.
+// Complete reports whether every file that was to be sent has its receipt. Of a
+// folder that may not be read nobody knows.
 func (s Sent) Complete() bool {
-	return s.Quarantined == 0 && s.Pending == 0 && s.Busy == 0 && len(s.Failed) == 0
+	return s.Unread == 0 && s.Quarantined == 0 && s.Pending == 0 && s.Busy == 0 && len(s.Failed) == 0
 }
 
 // mostShown bounds each list on the screen; JSON holds all that the courier keeps.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"buzon/agent/internal/send/journal"
+	"buzon/agent/internal/send/outbox"
 	"buzon/agent/internal/send/receipt"
 	"buzon/agent/internal/send/upload"
 )
@@ -30,6 +31,7 @@ type Tally struct {
 	AcceptedSize int64
 	Busy         int64 // somebody still writes them
 	Skipped      int64 // no files to be sent: links, devices, excluded names
+	Unread       int64 // of these, folders that may not be read: what is in them nobody knows
 	Sent         int64
 	SentBytes    int64
 	Inferred     int64
@@ -73,6 +75,7 @@ type tally struct {
 	found, foundBytes, known, accepted, acceptedBytes, busy, skipped atomic.Int64
 	sent, sentBytes, inferred, conflicts, quarantined, gone, changed atomic.Int64
 	active, leftBytes, requests, settleFailed                        atomic.Int64
+	unread                                                           atomic.Int64
 	scanned                                                          atomic.Bool
 
 	mu      sync.Mutex
@@ -127,6 +130,9 @@ func (t *tally) fail(f Failed) {
 
 func (t *tally) skip(path, why string) {
 	t.skipped.Add(1)
+	if why == string(outbox.Unreadable) {
+		t.unread.Add(1)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.skips) < mostListed {
@@ -161,7 +167,7 @@ func (c *Courier) Tally() Tally {
 	t := &c.tally
 	return Tally{
 		Found: t.found.Load(), FoundBytes: t.foundBytes.Load(), Known: t.known.Load(), Accepted: t.accepted.Load(),
-		AcceptedSize: t.acceptedBytes.Load(), Busy: t.busy.Load(), Skipped: t.skipped.Load(), Sent: t.sent.Load(),
+		AcceptedSize: t.acceptedBytes.Load(), Busy: t.busy.Load(), Skipped: t.skipped.Load(), Unread: t.unread.Load(), Sent: t.sent.Load(),
 		SentBytes: t.sentBytes.Load(), Inferred: t.inferred.Load(), Conflicts: t.conflicts.Load(),
 		Quarantined: t.quarantined.Load(), Gone: t.gone.Load(), Changed: t.changed.Load(), Active: t.active.Load(),
 		LeftBytes: t.leftBytes.Load(), Requests: t.requests.Load(), Scanned: t.scanned.Load(),
