@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,6 +15,7 @@ import (
 	"buzon/agent/internal/judge/audit"
 	"buzon/agent/internal/locale"
 	"buzon/agent/internal/send/courier"
+	"buzon/agent/internal/send/gate"
 	"buzon/agent/internal/send/outbox"
 )
 
@@ -109,8 +112,10 @@ func TestTablesAreTheCodes(t *testing.T) {
 
 // heads are the first lines of the tables.
 var heads = map[string]map[string]string{
-	"en": {"exits": "| code | meaning |", "rules": "| rule | severity | broken when |", "reasons": "| reason | meaning |"},
-	"es": {"exits": "| código | significado |", "rules": "| regla | gravedad | se rompe cuando |", "reasons": "| motivo | significado |"},
+	"en": {"exits": "| code | meaning |", "rules": "| rule | severity | broken when |", "reasons": "| reason | meaning |",
+		"probes": "| probe | request | on | permission |", "messages": "| message | what to do |"},
+	"es": {"exits": "| código | significado |", "rules": "| regla | gravedad | se rompe cuando |", "reasons": "| motivo | significado |",
+		"probes": "| sonda | petición | en | permiso |", "messages": "| mensaje | qué hacer |"},
 }
 
 // table is a table of the docs, as the code has it.
@@ -136,8 +141,47 @@ func table(t *testing.T, p *locale.Printer, lang, name string) string {
 		}
 	case "excludes":
 		b.WriteString("`" + strings.Join(outbox.BuiltinExcludes, "` `") + "`\n")
+	case "probes":
+		for _, probe := range gate.Probes {
+			fmt.Fprintf(&b, "| `%s` | `%s` | %s | `%s` |\n", probe.ID, probe.Operation, targets[lang][probe.Target], probe.Permission)
+		}
+	case "messages":
+		b.WriteString(messages(t, lang))
 	default:
 		t.Fatalf("there is no table %q", name)
+	}
+	return b.String()
+}
+
+// targets are what the gate's probes are aimed at.
+var targets = map[string]map[gate.Target]string{
+	"en": {gate.OnCanary: "the canary", gate.OnBucket: "the bucket", gate.OnAccount: "the account", gate.Beside: "`.buzon-probe`, outside the prefix", gate.OnAbsent: "`PREFIX.buzon/absent`, which never exists"},
+	"es": {gate.OnCanary: "el canario", gate.OnBucket: "el bucket", gate.OnAccount: "la cuenta", gate.Beside: "`.buzon-probe`, fuera del prefijo", gate.OnAbsent: "`PREFIJO.buzon/absent`, que no existe nunca"},
+}
+
+// messages are the gate's sentences that say what to do, in the order of their
+// ids, as they stand in the locale.
+func messages(t *testing.T, lang string) string {
+	t.Helper()
+	data, err := os.ReadFile("../locale/" + lang + ".json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var texts map[string]string
+	if err := json.Unmarshal(data, &texts); err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	for _, id := range slices.Sorted(maps.Keys(texts)) {
+		if !strings.HasPrefix(id, "credentials.") && !strings.HasPrefix(id, "gate.") {
+			continue
+		}
+		said, remedy, ok := strings.Cut(texts[id], "\n")
+		if !ok {
+			continue
+		}
+		what, command, _ := strings.Cut(remedy, "\n  ")
+		fmt.Fprintf(&b, "| %s | %s `%s` |\n", said, strings.ReplaceAll(what, "\n", " "), command)
 	}
 	return b.String()
 }
