@@ -17,6 +17,9 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asAgent) != "" {
 		mortal()
 	}
+	if os.Getenv(asServer) != "" {
+		serveAlone()
+	}
 	testscript.Main(m, map[string]func(){"agent": mortal})
 }
 

@@ -66,7 +66,7 @@ func (f *Folder) skip(s outbox.Skipped) {
 // Look implements [Box].
 func (f *Folder) Look(rel string) (File, error) {
 	o, err := f.box.Stat(rel)
-	return fileFrom(o), fileError(err)
+	return fileFrom(o), f.missing(err)
 }
 
 // Complete implements [Box].
@@ -78,7 +78,17 @@ func (f *Folder) Complete(file File) (bool, time.Duration) {
 // Open implements [Box].
 func (f *Folder) Open(rel string) (*os.File, File, error) {
 	file, now, err := f.box.OpenFile(rel)
-	return file, fileFrom(now), fileError(err)
+	return file, fileFrom(now), f.missing(err)
+}
+
+// missing takes no file as gone while its whole folder is.
+func (f *Folder) missing(err error) error {
+	if errors.Is(err, outbox.ErrMissing) {
+		if away := f.box.Present(); away != nil {
+			return fileError(away)
+		}
+	}
+	return fileError(err)
 }
 
 // Same implements [Box].

@@ -215,6 +215,22 @@ func (o *Outbox) refresh() error {
 	return nil
 }
 
+// Present is nil while the folder that is open stands at the outbox's path. Else nothing follows from a file that is
+// missing: its errors are ErrGone, ErrDenied and ErrNotFolder.
+func (o *Outbox) Present() error {
+	info, err := os.Stat(o.path)
+	if err != nil {
+		return o.folderError(err)
+	}
+	dev, ino := inode(info)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.root == nil || dev != o.dev || ino != o.ino {
+		return fmt.Errorf("%w: another one stands at %s", ErrGone, o.path)
+	}
+	return nil
+}
+
 func (o *Outbox) folderError(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
