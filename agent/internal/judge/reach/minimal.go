@@ -154,28 +154,26 @@ func predecessors(states []state) reverse {
 	return r
 }
 
-// merge finds which states behave alike: it starts with two classes and splits
-// them until all members of a class lead into the same classes. A class that
-// splits keeps its number for the largest part, so that only predecessors of the
-// smaller ones have to be looked at again: long literal tails cost linear time.
+// merge finds which states behave alike. States from which acceptance is a
+// different number of characters away can't: with these classes it begins, and
+// splits them until all members of a class lead into the same classes. A class
+// that splits keeps its number for the largest part, so that only predecessors of
+// the smaller ones have to be looked at again.
 func merge(states []state) []int32 {
 	n := len(states)
-	class := make([]int32, n)
-	members := [][]int32{nil, nil}
-	for i := range states {
-		if states[i].accept {
-			class[i] = 1
-		}
-		members[class[i]] = append(members[class[i]], int32(i))
-	}
 	before := predecessors(states)
-	affected := make([]int32, n)
-	for i := range affected {
-		affected[i] = int32(i)
+	class, members := byDistance(states, before)
+	pending := make([][]int32, len(members)) // affected states, by class
+	touched := make([]int32, 0, len(members))
+	for c, list := range members {
+		if len(list) > 1 {
+			pending[c] = slices.Clone(list)
+			touched = append(touched, int32(c))
+		}
 	}
 	marked := make([]bool, n)
 	var key []byte
-	sign := func(i int32) string {
+	sign := func(i int32) []byte {
 		st := &states[i]
 		c := func(to int32) uint64 {
 			if to == dead {
@@ -191,93 +189,119 @@ func merge(states []state) []int32 {
 				key = binary.AppendUvarint(key, to)
 			}
 		}
-		return string(key)
+		return key
 	}
-	for len(affected) > 0 {
-		byClass := map[int32][]int32{}
-		for _, i := range affected {
-			marked[i] = true
-			byClass[class[i]] = append(byClass[class[i]], i)
-		}
-		// In the order of numbers, so that the result doesn't hang on a map's order.
-		touched := make([]int32, 0, len(byClass))
-		for c := range byClass {
-			touched = append(touched, c)
-		}
-		slices.Sort(touched)
-		type part struct{ list []int32 }
-		type split struct {
-			of    int32
-			parts []*part
-		}
+	type split struct {
+		of    int32
+		parts [][]int32
+	}
+	groups := map[string]int{}
+	for len(touched) > 0 {
+		slices.Sort(touched) // the result doesn't hang on the order of what was found
 		var splits []split
 		for _, c := range touched {
-			if len(members[c]) == 1 {
-				continue
-			}
-			groups := map[string]*part{}
-			var parts []*part
-			put := func(sig string, i int32) {
-				g := groups[sig]
-				if g == nil {
-					g = &part{}
-					groups[sig] = g
-					parts = append(parts, g)
+			clear(groups)
+			var parts [][]int32
+			put := func(sig []byte, i int32) {
+				g, ok := groups[string(sig)]
+				if !ok {
+					g = len(parts)
+					groups[string(sig)] = g
+					parts = append(parts, nil)
 				}
-				g.list = append(g.list, i)
+				parts[g] = append(parts[g], i)
 			}
-			for _, i := range byClass[c] {
+			for _, i := range pending[c] {
+				marked[i] = true
 				put(sign(i), i)
 			}
-			if len(byClass[c]) < len(members[c]) {
+			if len(pending[c]) < len(members[c]) {
 				// The others still lead where they led: all alike.
-				sig := ""
+				var sig []byte
 				for _, i := range members[c] {
 					if marked[i] {
 						continue
 					}
-					if sig == "" {
-						sig = sign(i)
+					if sig == nil {
+						sig = slices.Clone(sign(i))
 					}
 					put(sig, i)
 				}
 			}
+			for _, i := range pending[c] {
+				marked[i] = false
+			}
+			pending[c] = pending[c][:0]
 			if len(parts) > 1 {
 				splits = append(splits, split{c, parts})
 			}
 		}
-		for _, i := range affected {
-			marked[i] = false
-		}
-		affected = affected[:0]
+		touched = touched[:0]
+		var moved []int32
 		for _, sp := range splits {
 			largest := 0
 			for i, p := range sp.parts {
-				if len(p.list) > len(sp.parts[largest].list) {
+				if len(p) > len(sp.parts[largest]) {
 					largest = i
 				}
 			}
 			for i, p := range sp.parts {
 				if i == largest {
-					members[sp.of] = p.list
+					members[sp.of] = p
 					continue
 				}
-				c := int32(len(members))
-				members = append(members, p.list)
-				for _, m := range p.list {
-					class[m] = c
-					for _, from := range before.of(m) {
-						if !marked[from] {
-							marked[from] = true
-							affected = append(affected, from)
-						}
-					}
+				for _, m := range p {
+					class[m] = int32(len(members))
 				}
+				members, pending = append(members, p), append(pending, nil)
+				moved = append(moved, p...)
 			}
 		}
-		for _, i := range affected {
-			marked[i] = false
+		for _, m := range moved {
+			for _, from := range before.of(m) {
+				c := class[from]
+				if marked[from] || len(members[c]) == 1 {
+					continue
+				}
+				marked[from] = true
+				if len(pending[c]) == 0 {
+					touched = append(touched, c)
+				}
+				pending[c] = append(pending[c], from)
+			}
+		}
+		for _, c := range touched {
+			for _, i := range pending[c] {
+				marked[i] = false
+			}
 		}
 	}
 	return class
+}
+
+// byDistance divides states by how far acceptance is. All states can reach it.
+func byDistance(states []state, before reverse) (class []int32, members [][]int32) {
+	class = make([]int32, len(states))
+	var now []int32
+	for i := range states {
+		class[i] = dead
+		if states[i].accept {
+			class[i] = 0
+			now = append(now, int32(i))
+		}
+	}
+	for len(now) > 0 {
+		members = append(members, now)
+		var next []int32
+		for _, i := range now {
+			for _, from := range before.of(i) {
+				if class[from] == dead {
+					class[from] = int32(len(members))
+					next = append(next, from)
+				}
+			}
+		}
+		now = next
+	}
+	return class, members
 }
