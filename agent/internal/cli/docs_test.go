@@ -167,7 +167,7 @@ func messages(t *testing.T, lang string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var texts map[string]string
+	var texts map[string]any // a text, or its plurals
 	if err := json.Unmarshal(data, &texts); err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +176,8 @@ func messages(t *testing.T, lang string) string {
 		if !strings.HasPrefix(id, "credentials.") && !strings.HasPrefix(id, "gate.") {
 			continue
 		}
-		said, remedy, ok := strings.Cut(texts[id], "\n")
+		text, _ := texts[id].(string)
+		said, remedy, ok := strings.Cut(text, "\n")
 		if !ok {
 			continue
 		}
