@@ -124,6 +124,13 @@ func (a *auditPrinter) finding(p *audit.Principal, f *audit.Finding) {
 			because = "report.audit-latent-because"
 		}
 	}
+	if f.Rule == audit.RuleDrift {
+		action, because = "", "report.audit-drift-added"
+	}
+	for _, l := range f.Lacks {
+		a.indented(6, t("report.audit-drift-lacks", "statement", l.Statement,
+			"place", Place(l.File, policy.Position{Line: l.Line, Column: l.Column})))
+	}
 	for i := range f.Because {
 		a.statement(because, p, f.Because[i].Source, f.Because[i].Reference(), action)
 	}
@@ -142,7 +149,18 @@ func (a *auditPrinter) finding(p *audit.Principal, f *audit.Finding) {
 		}
 		a.statement("report.audit-stop", p, stop.Source, stop.Reference(), action)
 	}
-	a.indented(6, a.paint(bold, t("report.audit-fix"))+" "+t("report.audit-fix-"+f.Fix))
+	a.indented(6, a.paint(bold, t("report.audit-fix"))+" "+fix(a.p, p, f))
+}
+
+// fix is what to do about a finding, with the names to type.
+func fix(words *locale.Printer, p *audit.Principal, f *audit.Finding) string {
+	s := p.Subject()
+	partition := s.Set.Subject.Partition
+	if partition == "" {
+		partition = "aws"
+	}
+	return words.Text("report.audit-fix-"+f.Fix, "name", s.Show(s.Set.Subject.Name),
+		"objects", "arn:"+partition+":s3:::"+p.Bucket+"/"+p.Prefix+"*")
 }
 
 // shownActions are how many actions of a finding are named; JSON has them all.

@@ -18,7 +18,7 @@ func AuditJSON(w io.Writer, p *locale.Printer, r *audit.Report) error {
 	for i := range out.Principals {
 		findings := slices.Clone(out.Principals[i].Findings)
 		for j := range findings {
-			findings[j].Fix = strings.ReplaceAll(p.Text("report.audit-fix-"+findings[j].Fix), "\n", " ")
+			findings[j].Fix = strings.Join(strings.Fields(fix(p, &out.Principals[i], &findings[j])), " ")
 		}
 		out.Principals[i].Findings = findings
 	}

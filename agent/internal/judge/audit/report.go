@@ -155,6 +155,8 @@ type Finding struct {
 	Because  []Because `json:"because"`
 	// Stops are what keeps a latent witness from being allowed today.
 	Stops []Stop `json:"stops,omitempty"`
+	// Lacks are, for drift, statements of the template that are not deployed.
+	Lacks []Lack `json:"lacks,omitempty"`
 	// Missing is, for cannot-write, an object that can't be written.
 	Missing string  `json:"missing,omitempty"`
 	Detail  string  `json:"detail,omitempty"` // of findings without a witness: a key's age, a kind of credential
@@ -189,6 +191,14 @@ func (b *Because) Reference() policy.Reference { return b.ref }
 type Stop struct {
 	Layer policy.Kind `json:"layer"`
 	Because
+}
+
+// Lack is a statement of a template, by its Sid or number, with its place.
+type Lack struct {
+	Statement string `json:"statement"`
+	File      string `json:"file"`
+	Line      int    `json:"line"`
+	Column    int    `json:"column"`
 }
 
 // Waiver is somebody's acceptance of a finding.

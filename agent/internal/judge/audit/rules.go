@@ -15,6 +15,7 @@ const (
 	RuleOpenTrust         RuleID = "open-trust"
 	RuleOtherService      RuleID = "other-service"
 	RuleCannotWrite       RuleID = "cannot-write"
+	RuleDrift             RuleID = "drift"
 	RuleOverwrite         RuleID = "overwrite"
 	RuleBroadPolicy       RuleID = "broad-policy"
 	RuleFrailDeny         RuleID = "frail-deny"
@@ -44,6 +45,7 @@ var Rules = []Rule{
 	{RuleOpenTrust, Error, askOpenTrust},
 	{RuleOtherService, Error, askOtherService},
 	{RuleCannotWrite, Error, askCannotWrite},
+	{RuleDrift, Error, askDrift},
 	{RuleOverwrite, Warning, askOverwrite},
 	{RuleBroadPolicy, Warning, askBroadPolicy},
 	{RuleFrailDeny, Warning, askFrailDeny},

@@ -37,6 +37,7 @@ type Selection struct {
 	Principals []string   // ARNs to whom the loose documents belong
 	Documents  []Document // loose documents
 	Templates  []string   // files
+	Compare    string     // a template that what is deployed is held against, "" for none
 	Exports    []string   // files
 	Users      []string   // live, by name or ARN
 	Roles      []string   // live, by name or ARN
@@ -91,6 +92,10 @@ type Subject struct {
 	Gaps        []Gap
 	Versioning  Versioning
 	Credentials *Credentials // nil where they were not read
+	// Expected is what a template says that should be deployed, one for each
+	// outcome of its conditions; nil where there is none to compare with, empty
+	// where it doesn't know the principal.
+	Expected []Expected
 	// When says under which outcome of a template's conditions these are the
 	// documents: "${Stage} = prod", "${Stage} ≠ prod".
 	When []string
@@ -245,6 +250,11 @@ func (l *loader) load(ctx context.Context) (*Found, error) {
 	}
 	for i := range subjects {
 		if err := l.aim(&subjects[i]); err != nil {
+			return nil, err
+		}
+	}
+	if l.sel.Compare != "" {
+		if err := l.compare(subjects); err != nil {
 			return nil, err
 		}
 	}
