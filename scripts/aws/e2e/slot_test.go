@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,6 +20,10 @@ import (
 )
 
 const fullAccess = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
+
+// signedURL is the call that the guard alone refuses: a boundary doesn't ask how
+// a request was signed.
+const signedURL = "put by a signed URL"
 
 // call is one thing that an uploader might try.
 type call struct {
@@ -161,6 +166,13 @@ func (m mailbox) refused() []call {
 			_, err := c.PutObject(ctx, &s3.PutObjectInput{Bucket: b, Key: &m.mine, Body: bytes.NewReader([]byte("y"))})
 			return err
 		}},
+		{signedURL, func(ctx context.Context, c *s3.Client) error {
+			signed, err := s3.NewPresignClient(c).PresignPutObject(ctx, &s3.PutObjectInput{Bucket: b, Key: aws.String(m.prefix + "by a URL"), IfNoneMatch: aws.String("*")})
+			if err != nil {
+				return err
+			}
+			return fetch(ctx, c, signed.Method, signed.URL, signed.SignedHeader)
+		}},
 		{"get the bucket policy", func(ctx context.Context, c *s3.Client) error {
 			_, err := c.GetBucketPolicy(ctx, &s3.GetBucketPolicyInput{Bucket: b})
 			return err
@@ -187,17 +199,18 @@ func (m mailbox) refused() []call {
 			if err != nil {
 				return err
 			}
-			return fetch(ctx, c, signed.Method, signed.URL)
+			return fetch(ctx, c, signed.Method, signed.URL, signed.SignedHeader)
 		}},
 	}
 }
 
 // fetch sends a signed URL and gives what is not 2xx as an API error.
-func fetch(ctx context.Context, c *s3.Client, method, url string) error {
+func fetch(ctx context.Context, c *s3.Client, method, url string, header http.Header) error {
 	req, err := http.NewRequestWithContext(ctx, method, url, nil)
 	if err != nil {
 		return err
 	}
+	req.Header = header
 	resp, err := c.Options().HTTPClient.Do(req)
 	if err != nil {
 		return err
@@ -311,7 +324,23 @@ func TestBoundaryAloneHolds(t *testing.T) {
 	w.user(t, "elsewhere", "/other/", *user.User.PermissionsBoundary.PermissionsBoundaryArn)
 	attach(t, w, "elsewhere", fullAccess)
 	m := w.fill(t, w.bucket, "uploads/elsewhere/")
-	m.prove(t, w.as(t, "elsewhere"), "AmazonS3FullAccess, boundary alone")
+	m.prove(t, w.as(t, "elsewhere"), "AmazonS3FullAccess, boundary alone", signedURL)
+}
+
+// The local AWS speaks TLS alone, and does not tell its version to policies: what
+// it refuses here is the connection, not the request. That the deployed
+// documents refuse the request is decided in agent/internal/judge/audit
+// (TestWhatEachStateLetsThrough).
+func TestNothingGoesWithoutTLS(t *testing.T) {
+	w := open(t)
+	plain := strings.Replace(w.aws.Endpoint, "https:", "http:", 1)
+	resp, err := http.Get(plain + "/" + w.bucket + "/uploads/" + forCalls + "/x") //nolint:noctx // it ends at once
+	if err == nil {
+		defer resp.Body.Close()
+		if resp.StatusCode/100 == 2 {
+			t.Errorf("over plain HTTP it answers %s", resp.Status)
+		}
+	}
 }
 
 func TestFederatedSessionIsRefused(t *testing.T) {

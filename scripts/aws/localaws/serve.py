@@ -1,8 +1,9 @@
 """Starts MiniStack 1.5.33 with what Buzon's guard needs and it lacks.
 
 MiniStack compares policy variables as plain text, so that ${aws:username} in
-the guard would refuse every upload, and it doesn't set the two condition keys
-by which a bucket becomes append-only. Both are supplied here. This proves the
+the guard would refuse every upload, and it doesn't set the condition keys by
+which a bucket becomes append-only and refuses signed URLs. All are supplied
+here. This proves the
 documents and their wiring; that AWS itself substitutes variables so is taken
 from the IAM User Guide ("IAM policy elements: Variables and tags").
 
@@ -69,11 +70,12 @@ def with_variables(first_match):
     return wrapped
 
 
-def with_append_only_keys(s3_service_context):
+def with_s3_keys(s3_service_context):
     def wrapped(action, query_params, path="", headers=None):
         ctx = dict(s3_service_context(action, query_params, path, headers))
+        query = query_params or {}
+        ctx["s3:authType"] = "REST-QUERY-STRING" if "X-Amz-Signature" in query else "REST-HEADER"
         if action == "s3:PutObject":
-            query = query_params or {}
             header = {name.lower(): value for name, value in (headers or {}).items()}
             if "if-none-match" in header:
                 ctx["s3:if-none-match"] = header["if-none-match"]
@@ -151,7 +153,7 @@ for module in (changesets, engine, handlers, provisioners, stacks):
     if hasattr(module, "_evaluate_conditions"):
         module._evaluate_conditions = with_joins(module._evaluate_conditions)
 iam_evaluator._first_match = with_variables(iam_evaluator._first_match)
-iam_actions.s3_service_context = with_append_only_keys(iam_actions.s3_service_context)
+iam_actions.s3_service_context = with_s3_keys(iam_actions.s3_service_context)
 app._handle_s3_control_request = with_access_grants(app._handle_s3_control_request)
 app._port_is_bindable = lambda host, port: False
 
