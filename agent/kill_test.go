@@ -64,6 +64,9 @@ type vm struct {
 	server *s3server.Server
 	home   string
 	files  map[string][]byte // what was written into the outbox
+
+	program    string               // "" for the test binary itself
+	attributes *syscall.SysProcAttr // of its agents
 }
 
 func newVM(t *testing.T, o s3server.Options, config string) *vm {
@@ -126,7 +129,11 @@ func (v *vm) command(kill string, args ...string) (*exec.Cmd, *bytes.Buffer) {
 	if err != nil {
 		v.t.Fatal(err)
 	}
+	if v.program != "" {
+		self = v.program
+	}
 	cmd := exec.CommandContext(v.t.Context(), self, args...)
+	cmd.SysProcAttr = v.attributes
 	cmd.Env = append(v.server.Environ(s3server.Uploader), "HOME="+v.home, "LANG=C", asAgent+"=1", killAt+"="+kill)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out

@@ -197,3 +197,65 @@ func TestRunKilledOverAndOverLosesNothing(t *testing.T) {
 		t.Errorf("%d files were moved and %d receipts are inferred, of %d files", moved, inferred, len(v.files))
 	}
 }
+
+// asNobody lets agents of this machine run without root's rights, before which no file is unreadable.
+func (v *vm) asNobody() {
+	v.t.Helper()
+	if os.Geteuid() != 0 {
+		return
+	}
+	const nobody = 65534
+	self, err := os.Executable()
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	program, err := os.ReadFile(self)
+	if err == nil {
+		err = os.WriteFile(v.path("agent"), program, 0o755) //nolint:gosec // a program
+	}
+	for _, path := range []string{filepath.Dir(v.home), v.home} {
+		if err == nil {
+			err = os.Chmod(path, 0o755) //nolint:gosec // a test's own folder
+		}
+	}
+	if err == nil {
+		err = os.Mkdir(v.path("state"), 0o700)
+	}
+	for _, path := range []string{v.path("state"), v.path("out"), v.path("agent.yaml")} {
+		if err == nil {
+			err = os.Chown(path, nobody, nobody)
+		}
+	}
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	v.program = v.path("agent")
+	v.attributes = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+}
+
+func TestAnUnreadableFileComesBackByItself(t *testing.T) {
+	v := newVM(t, s3server.Options{}, "rescan: 1s\noutboxes:\n  - path: HOME/out\n    quiet: 50ms\n")
+	v.asNobody()
+	v.write("open.txt", []byte("open"))
+	v.write("locked.txt", []byte("locked"))
+	locked := filepath.Join(v.path("out"), "locked.txt")
+	if err := os.Chmod(locked, 0); err != nil {
+		t.Fatal(err)
+	}
+	p := v.start("", "run", "--config", v.path("agent.yaml"))
+	status := func() (int, string) { return v.agent("", "status", "--config", v.path("agent.yaml")) }
+	until(t, "the file is in quarantine", func() bool {
+		code, out := status()
+		return code == 1 && strings.Contains(out, "locked.txt: it can't be read; once it can, it is sent by itself")
+	})
+	if err := os.Chmod(locked, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "it is sent once it can be read", func() bool { _, ok := v.server.Object(bucket, prefix+"locked.txt"); return ok })
+	until(t, "nothing is in quarantine", func() bool { code, _ := status(); return code == 0 })
+	p.signal(syscall.SIGTERM)
+	if code := p.wait(); code != 0 {
+		t.Errorf("code %d", code)
+	}
+	v.exactlyOnce()
+}
