@@ -107,6 +107,9 @@ func (h *host) status() (code int, s struct {
 }) {
 	h.t.Helper()
 	code, out, errs := h.run("en", "status", "--config", h.file("agent.yaml"), "--format", "json")
+	if out == "" { // a run that has just begun has made no journal yet
+		return code, s
+	}
 	if err := json.Unmarshal([]byte(out), &s); err != nil {
 		h.t.Fatalf("%v\n%s%s", err, out, errs)
 	}
@@ -289,4 +292,23 @@ func TestRunTellsSystemd(t *testing.T) {
 	hear("READY=1")
 	r.cancel()
 	hear("STOPPING=1")
+}
+
+func TestWhatLeavesTheOutboxLeavesQuarantine(t *testing.T) {
+	h := newHost(t, s3server.Options{})
+	h.start("rescan: 1s\n")
+	h.files("out", "good", "bad\xff")
+	quarantined := func(n int64) func() bool {
+		return func() bool { _, s := h.status(); return s.Counts["quarantined"].Files == n }
+	}
+	h.until("a name that S3 can't take is in quarantine", quarantined(1))
+	h.until("the other is sent", h.arrived("good"))
+	if code, _ := h.status(); code != 1 {
+		t.Errorf("status ends with %d", code)
+	}
+	if err := os.Rename(filepath.Join(h.file("out"), "bad\xff"), filepath.Join(h.file("out"), "mended")); err != nil {
+		t.Fatal(err)
+	}
+	h.until("the mended name is sent", h.arrived("mended"))
+	h.until("nothing is in quarantine", quarantined(0))
 }

@@ -66,6 +66,9 @@ func (f *Folder) skip(s outbox.Skipped) {
 // Look implements [Box].
 func (f *Folder) Look(rel string) (File, error) {
 	o, err := f.box.Stat(rel)
+	if errors.Is(err, outbox.ErrSkipped) && o.Rel != "" { // only its name bars it, as in Walk
+		err = nil
+	}
 	return fileFrom(o), f.missing(err)
 }
 

@@ -144,7 +144,8 @@ func (c *Courier) look(ctx context.Context, b *box, rels []string) error {
 	return s.flush(ctx)
 }
 
-// heal takes what could not be read out of quarantine where it can be read now.
+// heal takes what could not be read out of quarantine where it can be read now, and forgets what was in quarantine
+// and has left the outbox: somebody dealt with it.
 func (c *Courier) heal(ctx context.Context, b *box) error {
 	for place := uint64(0); ctx.Err() == nil; {
 		list, err := c.Journal.Quarantine(place, readAhead)
@@ -153,24 +154,32 @@ func (c *Courier) heal(ctx context.Context, b *box) error {
 		}
 		for _, e := range list {
 			place = e.Seq
-			if e.Route != b.id || !healsItself(e) {
+			if e.Route != b.id {
 				continue
 			}
-			f, _, err := b.Box.Open(e.Path)
-			switch {
-			case errors.Is(err, fs.ErrNotExist):
-				if err := c.discard(b, e); err != nil {
-					return err
-				}
-			case err == nil:
-				_ = f.Close() // read only
-				if err := c.release(e); err != nil {
-					return err
-				}
+			if err := c.healOne(b, e); err != nil {
+				return err
 			}
 		}
 	}
 	return ctx.Err()
+}
+
+func (c *Courier) healOne(b *box, e *journal.Entry) error {
+	_, err := b.Box.Look(e.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		c.Log.Info("file in quarantine is gone", "outbox", b.Path, "path", e.Path, "reason", e.Reason.Code)
+		return c.discard(b, e)
+	}
+	if err != nil || !healsItself(e) {
+		return nil //nolint:nilerr // it can't be looked at now: the next scan finds out
+	}
+	f, _, err := b.Box.Open(e.Path)
+	if err != nil {
+		return nil //nolint:nilerr // it still can't be read
+	}
+	_ = f.Close() // read only
+	return c.release(e)
 }
 
 // discard forgets a quarantined entry whose file is gone, unless it was released meanwhile.

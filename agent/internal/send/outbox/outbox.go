@@ -257,7 +257,8 @@ func (o *Outbox) folder() (*os.Root, error) {
 }
 
 // Stat looks at one file as Walk would. The errors are ErrMissing, ErrSkipped
-// (with the reason in it) and those of the folder.
+// (with the reason in it; the File is filled in where only its name bars it)
+// and those of the folder.
 func (o *Outbox) Stat(rel string) (File, error) {
 	root, err := o.folder()
 	if err != nil {
@@ -278,7 +279,7 @@ func (o *Outbox) Stat(rel string) (File, error) {
 		return File{}, fmt.Errorf("%w: %s", ErrSkipped, reason)
 	}
 	if reason := nameFault(rel); reason != "" {
-		return File{}, fmt.Errorf("%w: %s", ErrSkipped, reason)
+		return fileOf(rel, info), fmt.Errorf("%w: %s", ErrSkipped, reason)
 	}
 	return fileOf(rel, info), throughNoLink(root, rel)
 }
