@@ -23,6 +23,7 @@ MiniStack makes one of the parts' checksums and refuses the right one.
 import contextvars
 import dataclasses
 import re
+import struct
 import sys
 
 from ministack import app
@@ -101,6 +102,25 @@ def with_access_grants(handle_s3_control):
     return wrapped
 
 
+def sliced(table, init):
+    """CRC-64/NVME eight bytes at a time, for MiniStack takes them one by one: seconds for each part."""
+    tables = [table]
+    for _ in range(7):
+        tables.append([table[v & 255] ^ (v >> 8) for v in tables[-1]])
+    t0, t1, t2, t3, t4, t5, t6, t7 = tables
+
+    def crc64nvme(body):
+        crc, whole = init, len(body) // 8 * 8
+        for (word,) in struct.iter_unpack("<Q", memoryview(body)[:whole]):
+            crc ^= word
+            crc = (t7[crc & 255] ^ t6[crc >> 8 & 255] ^ t5[crc >> 16 & 255] ^ t4[crc >> 24 & 255]
+                   ^ t3[crc >> 32 & 255] ^ t2[crc >> 40 & 255] ^ t1[crc >> 48 & 255] ^ t0[crc >> 56])
+        for byte in body[whole:]:
+            crc = t0[(crc ^ byte) & 255] ^ (crc >> 8)
+        return crc ^ init
+    return crc64nvme
+
+
 WHOLE = contextvars.ContextVar("whole", default=None)
 
 
@@ -129,6 +149,7 @@ def or_whole(composite):
     return wrapped
 
 
+s3._crc64nvme = sliced(s3._CRC64NVME_TABLE, s3._CRC64NVME_INIT)
 s3._composite_checksum = or_whole(s3._composite_checksum)
 s3._complete_multipart_upload = with_whole_checksum(s3._complete_multipart_upload)
 def with_joins(evaluate_conditions):
