@@ -161,6 +161,14 @@ var refused = []refusal{
 
 	{name: "a store that takes a wrong checksum", want: "gate.store-no-checksum", server: s3server.Options{Trust: true}, stored: 1},
 	{name: "a store that replaces", want: "gate.store-no-condition", server: s3server.Options{NoIfs: true}, stored: 1},
+	{name: "a KMS key that is disabled", want: "gate.kms", server: s3server.Options{Fault: canaryIs(400, "KMS.DisabledException")}, also: `kms:GenerateDataKey`},
+	{name: "an account that is closed", want: "gate.account-closed", server: s3server.Options{Fault: canaryIs(403, "AllAccessDisabled")}},
+	{name: "a Region that is switched off", want: "gate.region-disabled", server: s3server.Options{Fault: stsIs(403, "RegionDisabledException")}, also: `enable-region --region-name us-east-1`},
+	{name: "STS that refuses to say who", want: "gate.identity-refused", server: s3server.Options{Fault: stsIs(403, "AccessDenied")}},
+	{name: "an answer that nobody knows", want: "gate.unexpected", server: s3server.Options{Fault: canaryIs(418, "Teapot")}, also: `418 Teapot`},
+	{name: "a store that does not know If-None-Match", want: "gate.store-no-condition", server: s3server.Options{Fault: canaryIs(501, "NotImplemented")}},
+	{name: "a key that S3 does not know", want: "gate.key-unknown", server: s3server.Options{Fault: canaryIs(403, "InvalidAccessKeyId")}, also: `InvalidAccessKeyId`},
+	{name: "a certificate that nobody trusts", told: nobody, want: "gate.unreachable", server: s3server.Options{TLS: true}, also: `its certificate is not trusted`},
 	{name: "nobody there", told: nobody, want: "gate.unreachable", host: func(h *host) { h.server.Close() }, also: `curl -sSI http://127\.0\.0\.1`},
 	{name: "a store that is busy", want: "gate.store-busy", server: s3server.Options{Fault: func(*s3server.Call) s3server.Fault { return s3server.Fault{Name: s3server.Internal} }}},
 	{name: "on_conflict: replace in an append-only bucket", want: "gate.conflict-denied", exit: 2, stored: 1,
@@ -170,6 +178,25 @@ var refused = []refusal{
 			}
 			return s3server.Fault{}
 		}}, host: func(h *host) { h.settings("on_conflict: replace\n") }},
+}
+
+// canaryIs answers every PUT of the canary so, and stsIs every question to STS.
+func canaryIs(status int, code string) func(*s3server.Call) s3server.Fault {
+	return func(c *s3server.Call) s3server.Fault {
+		if c.Op == s3server.PutObject && c.Key == prefix+".buzon/canary" {
+			return s3server.Fault{Name: s3server.Refuse, Status: status, Code: code}
+		}
+		return s3server.Fault{}
+	}
+}
+
+func stsIs(status int, code string) func(*s3server.Call) s3server.Fault {
+	return func(c *s3server.Call) s3server.Fault {
+		if c.Op == s3server.Other {
+			return s3server.Fault{Name: s3server.Refuse, Status: status, Code: code}
+		}
+		return s3server.Fault{}
+	}
 }
 
 func nothing(s3server.Identity, string, string, string) bool { return false }

@@ -3,13 +3,16 @@ package cli
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
+	"buzon/agent/internal/locale"
 	"buzon/scripts/load/s3server"
 )
 
@@ -96,14 +99,47 @@ func (h *host) check(lang string) (int, string, string) {
 
 func TestAWriteOnlyKeyPassesTheCheck(t *testing.T) {
 	h := newHost(t, s3server.Options{})
-	code, out, errs := h.check("en")
-	if code != 0 {
-		t.Errorf("exit %d", code)
+	for _, lang := range locale.Languages {
+		code, out, errs := h.check(lang)
+		if code != 0 || strings.Contains(out, "✗") || strings.Contains(out, "!") {
+			t.Errorf("%s: exit %d\n%s%s", lang, code, out, errs)
+		}
 	}
-	t.Log("\n" + out + errs)
-	code, out, errs = h.check("es")
-	if code != 0 {
-		t.Errorf("exit %d", code)
+}
+
+// What a machine reads is the same in both languages, but for the messages.
+func TestTheCheckAsJSON(t *testing.T) {
+	h := newHost(t, s3server.Options{Allow: alsoAllowed("s3:GetObjectTagging")})
+	var first map[string]any
+	for _, lang := range locale.Languages {
+		code, out, errs := h.run(lang, "check", "--config", h.file("agent.yaml"), "--format", "json")
+		var got map[string]any
+		if err := json.Unmarshal([]byte(out), &got); err != nil || code != int(notPassed) {
+			t.Fatalf("exit %d, %v\n%s%s", code, err, out, errs)
+		}
+		for _, c := range got["checks"].([]any) {
+			if message, _ := c.(map[string]any)["message"].(string); message == "" {
+				t.Errorf("%s: no message: %v", lang, c)
+			}
+			delete(c.(map[string]any), "message")
+			delete(c.(map[string]any), "answered") // the canary stands the second time
+			delete(c.(map[string]any), "outcome")
+		}
+		delete(got, "generated")
+		if first == nil {
+			first = got
+		}
+		if !reflect.DeepEqual(got, first) {
+			t.Errorf("%s differs:\n%v\n%v", lang, got, first)
+		}
 	}
-	t.Log("\n" + out + errs)
+	if first["schema"] != "buzon/check/v1" || first["passed"] != false || !reflect.DeepEqual(first["overpowered"], []any{"s3:GetObjectTagging"}) {
+		t.Errorf("%v", first)
+	}
+	if who, _ := first["identity"].(map[string]any); who["arn"] != vm01 || who["account"] != "111122223333" {
+		t.Errorf("identity: %v", who)
+	}
+	if from, _ := first["credentials"].(map[string]any); from["kind"] != "file" || from["key"] != "0001" || from["profile"] != "default" {
+		t.Errorf("credentials: %v", from)
+	}
 }

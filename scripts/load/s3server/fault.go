@@ -35,6 +35,8 @@ const (
 	SkewedDate    Name = "skewed-date"    // as usual, but the Date header is off by Wait
 	ErrorInside   Name = "error-inside"   // CompleteMultipartUpload: 200 with InternalError in the body, nothing stored
 	WrongChecksum Name = "wrong-checksum" // as usual, but another CRC64NVME is echoed
+
+	Refuse Name = "refuse" // Status and Code, whatever they are
 )
 
 // Names are all faults, for programs that take one by name.
@@ -46,7 +48,10 @@ type Fault struct {
 	Name  Name
 	Wait  time.Duration // Slow, SkewedDate, SlowDown and RetryLater
 	Bytes int64         // ResetInside
-	Early bool          // an answer with a status overtakes the body, and the connection closes
+	// Status and Code are the answer of Refuse.
+	Status int
+	Code   string
+	Early  bool // an answer with a status overtakes the body, and the connection closes
 }
 
 // refusal is the answer of a fault that has a status and lets nothing be done.
@@ -68,6 +73,8 @@ func (f Fault) refusal() *answer {
 		return refuse(409, "ConditionalRequestConflict", "The conditional request cannot succeed due to a conflicting operation against this resource.")
 	case Expired:
 		return refuse(400, "ExpiredToken", "The provided token has expired.")
+	case Refuse:
+		return refuse(f.Status, f.Code, "as the test wants it")
 	case UnknownKey:
 		return refuse(403, "InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.")
 	case Digest:
