@@ -222,7 +222,7 @@ next:
 			if state.fixed {
 				var pr *pred
 				if len(state.values) > 0 && cd.Operator.Test != policy.Null {
-					pr = sc.predOf(st, cd)
+					pr = sc.predOfFixed(st, cd)
 				}
 				if !cd.holds(pr, st.b, state.values) {
 					opens = opens[:from]

@@ -13,6 +13,7 @@ type cond struct {
 	allow  bool   // of an Allow
 	static bool   // its values hold no variables
 	pred   *pred  // where static
+	fixed  *pred  // the same, for a key that is fixed
 }
 
 // prepare makes the conditions of a statement ready, and looks where it holds
@@ -48,6 +49,23 @@ func (c *scope) predOf(st *stmt, cd *cond) *pred {
 	p := c.pred(cd.Condition, reading{b: st.b, allow: st.allow, variables: st.variables})
 	if cd.static {
 		cd.pred = p
+	}
+	return p
+}
+
+// predOfFixed is the same for a key whose value is known; of a template it may
+// hold symbols, and so may the condition.
+func (c *scope) predOfFixed(st *stmt, cd *cond) *pred {
+	if c.view.e.symbolChars == "" {
+		return c.predOf(st, cd)
+	}
+	if cd.fixed != nil {
+		return cd.fixed
+	}
+	c.at = st.index
+	p := c.pred(cd.Condition, reading{b: st.b, allow: st.allow, variables: st.variables, expand: true})
+	if cd.static {
+		cd.fixed = p
 	}
 	return p
 }

@@ -15,6 +15,7 @@ type reading struct {
 	variables bool
 	plain     bool
 	segments  bool // an ARN counts only where it matches segment by segment as well
+	expand    bool // a symbol is what it could stand for
 }
 
 // tokens takes a text apart. It is false where nothing can match: a variable
@@ -95,6 +96,9 @@ func (c *scope) void(text string, r reading) bool {
 // literal spells a text out. A symbol is itself; an open one is anything where
 // an Allow is read widely, and nothing where a Deny is read narrowly.
 func (c *scope) literal(list []token, text string, r reading) ([]token, bool) {
+	if r.expand && r.b == may {
+		return append(list, c.view.e.symbolTokens(text)...), true
+	}
 	for _, ch := range text {
 		if policy.IsSymbol(ch) && c.view.e.set.Symbols[ch].Open {
 			switch {
@@ -218,6 +222,9 @@ func (c *scope) resource(text string, kind policy.Kind, r reading) *lang {
 			return s.none
 		}
 		l = s.and(l, s.glob(parts, false))
+	}
+	if r.b == may {
+		l = c.view.e.symbolic(l)
 	}
 	return l
 }

@@ -14,8 +14,9 @@ type pred struct {
 	texts  *lang
 	spans  []span
 	blocks []netip.Prefix
-	all    bool // also everything else: a value isn't known
-	number int  // in its view, once it is part of a dimension
+	all    bool                             // also everything else: a value isn't known
+	may    func(l *lang, value string) bool // set where values and texts hold symbols that may be equal
+	number int                              // in its view, once it is part of a dimension
 }
 
 // field is what a test compares.
@@ -71,6 +72,9 @@ func (p *pred) has(value string) bool {
 		return false
 	case asText, fields:
 	}
+	if p.may != nil {
+		return p.may(p.texts, value)
+	}
 	return p.texts.has(value)
 }
 
@@ -92,6 +96,9 @@ func (c *scope) pred(cond *policy.Condition, r reading) *pred {
 		r.b = may + must - r.b
 	}
 	p := &pred{field: fieldOf(t), texts: s.none}
+	if r.expand && r.b == may {
+		p.may = c.view.e.mayEqual
+	}
 	if p.field == asNumber && lower(cond.Key) == "aws:epochtime" {
 		p.field = asDate // the one clock, in seconds
 	}
