@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -40,6 +41,19 @@ func (a *audited) rules() []string {
 	for _, p := range a.Principals {
 		for _, f := range p.Findings {
 			out = append(out, f.Rule)
+		}
+	}
+	return out
+}
+
+// details are those of drift and open-trust.
+func (a *audited) details() []string {
+	var out []string
+	for _, p := range a.Principals {
+		for _, f := range p.Findings {
+			if f.Rule == "drift" || f.Rule == "open-trust" {
+				out = append(out, f.Detail)
+			}
 		}
 	}
 	return out
@@ -374,7 +388,14 @@ func TestTheAuditNamesWhatHoldsTheStacksUploader(t *testing.T) {
 	if code != 0 || report.Verdict != "write-only" || len(report.rules()) != 0 {
 		t.Errorf("as deployed: exit %d, %s: %+v", code, report.Verdict, report.Principals[0])
 	}
+	compare := append(question, "--compare", filepath.Join(w.dir, "cdk.out", "Buzon.template.json"))
+	if report, code := w.audit(t, nil, compare...); code != 0 || len(report.rules()) != 0 {
+		t.Errorf("against its template: exit %d, %s: %+v", code, report.Verdict, report.Principals[0])
+	}
 	attach(t, w, forOthers, fullAccess)
+	if report, code := w.audit(t, nil, compare...); code != 1 || !slices.Contains(report.details(), "identity") {
+		t.Errorf("with another policy: exit %d, drift of %v", code, report.details())
+	}
 	report, code = w.audit(t, nil, question...)
 	if code != 0 || report.Verdict != "write-only" || !slices.Contains(report.rules(), "broad-policy") {
 		t.Fatalf("exit %d, %s: %+v", code, report.Verdict, report.Principals[0])
@@ -411,6 +432,68 @@ func TestTheAuditNamesWhatHoldsTheStacksUploader(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A guard that somebody replaced by hand is not mended by the next deploy; the
+// audit tells.
+func TestTheAuditSeesAGuardThatWasReplaced(t *testing.T) {
+	w := open(t)
+	guard, err := w.s3.GetBucketPolicy(t.Context(), &s3.GetBucketPolicyInput{Bucket: &w.bucket})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := w.s3.PutBucketPolicy(context.WithoutCancel(t.Context()), &s3.PutBucketPolicyInput{Bucket: &w.bucket, Policy: guard.Policy}); err != nil {
+			t.Error(err)
+		}
+	})
+	if _, err := w.s3.PutBucketPolicy(t.Context(), &s3.PutBucketPolicyInput{Bucket: &w.bucket, Policy: aws.String(policyOf(
+		`{"Effect": "Deny", "Principal": "*", "Action": "s3:DeleteObject", "Resource": "arn:aws:s3:::` + w.bucket + `/*"}`))}); err != nil {
+		t.Fatal(err)
+	}
+	report, code := w.audit(t, nil, "--user", forOthers, "--bucket", w.bucket, "--prefix", "uploads/{name}/",
+		"--compare", filepath.Join(w.dir, "cdk.out", "Buzon.template.json"))
+	if code != 1 || !slices.Equal(report.details(), []string{"bucket-policy"}) {
+		t.Errorf("exit %d, drift of %v", code, report.details())
+	}
+}
+
+// A role is judged by its policies, and by who may assume it.
+func TestTheAuditJudgesRoles(t *testing.T) {
+	w := open(t)
+	const name, bucket = "audited-role", "role-bucket"
+	w.plain(t, bucket)
+	for _, row := range []struct {
+		name, principal, verdict string
+		code                     int
+		details                  []string
+	}{
+		{"of a service", `{"Service": "ec2.amazonaws.com"}`, "write-only", 0, nil},
+		{"of everybody in the account", `{"AWS": "arn:aws:iam::` + localaws.Account + `:root"}`, "violation", 1, []string{"own-account"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			role := aws.String(name)
+			if _, err := w.iam.CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: role, Path: aws.String("/buzon/"),
+				AssumeRolePolicyDocument: aws.String(policyOf(`{"Effect": "Allow", "Principal": ` + row.principal + `, "Action": "sts:AssumeRole"}`))}); err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				ctx := context.WithoutCancel(t.Context())
+				_, err := w.iam.DeleteRolePolicy(ctx, &iam.DeleteRolePolicyInput{RoleName: role, PolicyName: aws.String("write")})
+				if _, err2 := w.iam.DeleteRole(ctx, &iam.DeleteRoleInput{RoleName: role}); err != nil || err2 != nil {
+					t.Error(err, err2)
+				}
+			})
+			if _, err := w.iam.PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: role, PolicyName: aws.String("write"),
+				PolicyDocument: aws.String(policyOf(`{"Effect": "Allow", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::role-bucket/uploads/audited-role/*"}`))}); err != nil {
+				t.Fatal(err)
+			}
+			report, code := w.audit(t, nil, "--role", name, "--bucket", bucket, "--prefix", "uploads/{name}/")
+			if code != row.code || report.Verdict != row.verdict || !slices.Equal(report.details(), row.details) || report.sources() != "role-inline write" {
+				t.Errorf("exit %d, %s, %v, read %s: %+v", code, report.Verdict, report.details(), report.sources(), report.Principals[0])
+			}
+		})
+	}
 }
 
 // fence sets a user's boundary until the test ends.
