@@ -12,6 +12,9 @@ import (
 // latent asks what would be allowed if some of what narrows the set were not
 // there, leaving out what is allowed today, and reports it with what stops it.
 func (q *inquiry) latent(without reach.Without) {
+	if !narrows(&q.s.Set, without) {
+		return
+	}
 	without.Statements = append(slices.Clone(without.Statements), q.widened...)
 	engine := reach.New(&q.s.Set, reach.Options{
 		Budget: q.judge.opts.Budget, Now: q.judge.opts.Now, Space: q.judge.space, Without: without,
@@ -59,6 +62,26 @@ func (q *inquiry) latent(without reach.Without) {
 		found.Actions = compress(slices.Compact(found.Actions), parts().everything)
 		q.find(*found)
 	}
+}
+
+// narrows reports whether the set holds anything of what is to be left out: else
+// nothing can be latent, and most sets hold nothing.
+func narrows(set *policy.Set, without reach.Without) bool {
+	if len(without.Statements) > 0 || len(without.Denies) > 0 {
+		return true
+	}
+	for _, src := range set.Sources {
+		if slices.Contains(without.Kinds, src.Kind) {
+			return true
+		}
+		if !without.AllDenies || src.Document == nil {
+			continue
+		}
+		if slices.ContainsFunc(src.Document.Statements, func(st policy.Statement) bool { return st.Effect != policy.Allow }) {
+			return true
+		}
+	}
+	return false
 }
 
 func (q *inquiry) stops(s reach.Stops) []Stop {
