@@ -79,12 +79,12 @@ func (r *running) stopped() int {
 }
 
 // until waits for something to become true.
-func (h *host) until(what string, true_ func() bool) {
+func (h *host) until(what string, holds func() bool) {
 	h.t.Helper()
 	deadline := time.After(30 * time.Second)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for !true_() {
+	for !holds() {
 		select {
 		case <-deadline:
 			h.t.Fatalf("it does not come to pass that %s", what)

@@ -41,7 +41,7 @@ func (a *app) tell(err error) {
 
 // sentences puts err, or each of the errors that it joins, into words.
 func (a *app) sentences(err error) []string {
-	if s, ok := err.(said); ok {
+	if s, ok := err.(said); ok { //nolint:errorlint // a wrapped one is unwrapped below, as any other
 		return []string{string(s)}
 	}
 	if m, ok := err.(told); ok {

@@ -192,7 +192,6 @@ type onlyReader struct{ io.Reader }
 type ledger struct {
 	c  *Courier
 	it *item
-	mu sync.Mutex
 }
 
 // Created makes the upload id durable before the first part leaves.

@@ -121,12 +121,6 @@ func (h *hand) touch(seq uint64) bool {
 	return true
 }
 
-func (h *hand) holds(seq uint64) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.items[seq] != nil
-}
-
 // room waits until fewer than target are under way and returns how many may be taken; always a good part of target,
 // so that they are begun in one commit.
 func (h *hand) room(ctx context.Context, target func() int) (int, error) {

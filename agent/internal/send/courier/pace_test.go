@@ -37,8 +37,8 @@ func TestPaceHoldsTheLimit(t *testing.T) {
 		go func() { fourth <- p.take(ctx) }()
 		synctest.Wait()
 		select {
-		case <-fourth:
-			t.Fatal("a fourth transfer started")
+		case err := <-fourth:
+			t.Fatalf("a fourth transfer started (%v)", err)
 		default:
 		}
 		p.release()

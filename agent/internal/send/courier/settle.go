@@ -63,7 +63,7 @@ func (c *Courier) settle(it *item) {
 	was := File{Rel: e.Path, Identity: e.Identity}
 	var err error
 	switch {
-	case e.Proof.Evidence == receipt.Inferred && !(it.box.tmpl.Proof && !e.Suffixed):
+	case e.Proof.Evidence == receipt.Inferred && (!it.box.tmpl.Proof || e.Suffixed):
 	case it.box.Settle == Delete:
 		err = it.box.Box.Remove(was)
 	case it.box.Settle == Move:
