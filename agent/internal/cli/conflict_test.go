@@ -329,7 +329,7 @@ func TestAKeyThatLosesItsRightPausesAllAndLosesNothing(t *testing.T) {
 		}
 		return !shut && s3server.WriteOnly(inbox, prefix)(who, action, bucket, key)
 	}})
-	h.settings("identity:\n  expect: " + vm01 + "\n  patience: 1s\n")
+	h.settings("identity:\n  expect: " + vm01 + "\n  patience: 1s\ntries: 1\n")
 	var names []string
 	for i := range 200 {
 		names = append(names, fmt.Sprintf("%03d", i))

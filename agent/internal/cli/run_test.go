@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -311,4 +312,29 @@ func TestWhatLeavesTheOutboxLeavesQuarantine(t *testing.T) {
 	}
 	h.until("the mended name is sent", h.arrived("mended"))
 	h.until("nothing is in quarantine", quarantined(0))
+}
+
+func TestADenialOfTheKeyIsNoFilesFault(t *testing.T) {
+	var shut atomic.Bool
+	var denied atomic.Int64
+	h := newHost(t, s3server.Options{Allow: func(who s3server.Identity, action, bucket, key string) bool {
+		if shut.Load() && strings.HasSuffix(key, ".txt") {
+			denied.Add(1)
+		}
+		return !shut.Load() && s3server.WriteOnly(inbox, prefix)(who, action, bucket, key)
+	}})
+	r := h.start("tries: 1\n")
+	h.files("out", "a.txt")
+	h.until("a file arrives", h.arrived("a.txt"))
+	shut.Store(true)
+	h.files("out", "b.txt", "c.txt", "d.txt")
+	h.until("the gate shuts", func() bool { return denied.Load() > 0 && strings.Contains(r.log(), "gate not passed") })
+	shut.Store(false)
+	h.key(s3server.Uploader)
+	for _, name := range []string{"b.txt", "c.txt", "d.txt"} {
+		h.until(name+" arrives", h.arrived(name))
+	}
+	if _, s := h.status(); s.Counts["quarantined"].Files != 0 {
+		t.Errorf("the key's fault put files into quarantine: %+v", s)
+	}
 }

@@ -27,7 +27,10 @@ import (
 func (c *Courier) carry(ctx context.Context, it *item) {
 	sender, gen, open := c.door.peek()
 	if !open || ctx.Err() != nil {
-		c.again(it, 0)
+		c.postpone(it)
+		return
+	}
+	if it.denied != 0 && c.convicted(it) {
 		return
 	}
 	f, now, err := it.box.Box.Open(it.e.Path)
@@ -338,15 +341,18 @@ func (c *Courier) fault(it *item, f *os.File, was File, gen uint64, err error) {
 		c.again(it, failed.Fault.RetryAfter)
 	case client.Throttled:
 		c.pace.slow(failed.Fault.RetryAfter)
+		it.slowed++
 		c.again(it, failed.Fault.RetryAfter)
 	case client.Canceled:
-		c.again(it, 0)
+		c.postpone(it)
 	case client.Credential:
 		c.door.doubt(gen)
-		c.again(it, 0)
+		c.postpone(it)
 	case client.AccessDenied, client.Bucket:
+		e.Reason = journal.Reason{Code: string(reasonOf(failed)), Detail: detail(failed), At: c.Now().UnixNano()}
+		it.denied = gen
 		c.door.doubt(gen)
-		c.try(it, reasonOf(failed), failed)
+		c.again(it, 0)
 	case client.Exists:
 		c.pace.answered()
 		c.exists(it, f, was)
@@ -397,6 +403,38 @@ func (c *Courier) again(it *item, least time.Duration) {
 	})
 }
 
+// postpone lets an item wait for the gate, or for the next run; it is no failure of the file.
+func (c *Courier) postpone(it *item) {
+	if it.begun {
+		unbegin(it)
+	}
+	c.Journal.SaveSoon(it.e, false, func(err error) {
+		if err != nil {
+			c.stopWith(err)
+		}
+		c.hand.later(it, c.Now())
+	})
+}
+
+// convicted counts a denial against its file, unless the gate was not passed right after it: then the key was to
+// blame. It is true if the file is in quarantine now.
+func (c *Courier) convicted(it *item) bool {
+	gen := it.denied
+	it.denied = 0
+	if c.door.blamed(gen) {
+		return false
+	}
+	it.e.Tries++
+	if int(it.e.Tries) < c.set.Tries {
+		return false
+	}
+	if it.begun {
+		unbegin(it)
+	}
+	c.quarantine(it, ReasonCode(it.e.Reason.Code), it.e.Reason.Detail)
+	return true
+}
+
 // givesUp ends an upload's efforts for a file that gets no success while others do, and the whole upload when the
 // store has been away for as long as patience lasts. The files stay pending.
 func (c *Courier) givesUp(it *item) bool {
@@ -404,7 +442,7 @@ func (c *Courier) givesUp(it *item) bool {
 	if away > 0 && away >= c.set.Patience {
 		c.stopWith(&AwayError{For: away})
 	}
-	if away > 0 || it.row <= c.set.Tries {
+	if away > 0 || it.row-it.slowed <= c.set.Tries || it.denied != 0 {
 		return false
 	}
 	e := it.e

@@ -30,11 +30,12 @@ type door struct {
 	open    bool
 	sender  Sender
 	report  *gate.Report
-	trouble time.Time // since when it can't be passed
+	trouble time.Time       // since when it can't be passed
+	bad     map[uint64]bool // generations after which the gate was not passed at once
 }
 
 func newDoor(c *Courier) *door {
-	return &door{c: c, nudged: make(chan struct{}, 1), shut: make(chan struct{}, 1)}
+	return &door{c: c, bad: map[uint64]bool{}, nudged: make(chan struct{}, 1), shut: make(chan struct{}, 1)}
 }
 
 // peek returns the sender if the door is open.
@@ -118,6 +119,7 @@ func (d *door) note(report *gate.Report) error {
 		return nil
 	}
 	d.close()
+	d.bad[d.gen] = true
 	if d.trouble.IsZero() {
 		d.trouble = d.c.Now()
 	}
@@ -145,6 +147,13 @@ func (d *door) final() bool {
 		return false
 	}
 	return d.gen == 0 || !d.report.Undecided && d.c.Now().Sub(d.trouble) >= d.c.set.Patience
+}
+
+// blamed says that the gate was not passed after this generation: what was denied in it was the key's fault.
+func (d *door) blamed(gen uint64) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.bad[gen]
 }
 
 // doubt shuts the door because an answer to a request of this generation tells of the credentials. A newer pass has

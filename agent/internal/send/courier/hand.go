@@ -16,7 +16,9 @@ type item struct {
 	box     *box
 	begun   bool      // its attempt is durable
 	suffix  bool      // it goes on under its suffixed key
-	row     int       // transient failures in a row
+	row     int       // failures in a row
+	slowed  int       // of them, those that only asked for less
+	denied  uint64    // the door's generation in which it was denied; whose fault that is, the gate tells
 	due     time.Time // while it waits to be tried again
 	waits   bool
 	parked  bool   // held back for the guard; guarded by hand

@@ -173,6 +173,10 @@ func (p *pace) slow(after time.Duration) {
 		p.limit = max(leastTransfers, p.limit/2)
 		p.shrunk = now
 	}
+	if p.row == 0 {
+		p.since = now
+	}
+	p.row++
 	p.pause(now, min(after, time.Minute))
 }
 
