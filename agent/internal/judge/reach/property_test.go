@@ -41,6 +41,21 @@ var askedActions = []string{
 	"sts:AssumeRole", "kms:Decrypt",
 }
 
+// vary makes some principals of other types, or less known.
+func vary(c judgetest.Chooser, set *policy.Set) {
+	s := &set.Subject
+	switch c.IntN(12) {
+	case 0:
+		s.UniqueID = ""
+	case 1:
+		s.Tags, s.TagsKnown = nil, false
+	case 2:
+		s.Type, s.ARN, s.UniqueID, s.Name = policy.FederatedUser, "arn:aws:sts::111122223333:federated-user/a", "", "a"
+	case 3:
+		s.Type, s.ARN, s.UniqueID, s.Name, s.Path = policy.Root, "arn:aws:iam::111122223333:root", "", "root", ""
+	}
+}
+
 // count of what the comparison met.
 type count struct {
 	pairs, impossible, allowed, unclear, inexact, found, nothing, unknown int
@@ -57,6 +72,7 @@ func TestWhatDecideAllowsLiesInReach(t *testing.T) {
 	for seed := uint64(0); n.pairs < pairs(); seed++ {
 		c := judgetest.Seeded(seed)
 		set := judgetest.Set(c)
+		vary(c, set)
 		if seed%200 == 199 {
 			space = NewSpace()
 		}
