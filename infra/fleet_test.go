@@ -127,7 +127,10 @@ func TestWhoLeavesIsNamed(t *testing.T) {
 		"E":{"Type":"AWS::S3::Bucket","Properties":{"BucketName":{"Ref":"X"}}}}}`
 	for name, text := range map[string]string{
 		"Buzon.template.json": template, "Buzon-1.template.json": strings.ReplaceAll(template, "vm-0", "db-0"),
-		"Buzon-2.template.json": "{", "Other.template.json": strings.ReplaceAll(template, "vm-0", "other-0"),
+		"Buzon-2.template.json": "{", "Buzon-9.template.json": strings.ReplaceAll(template, "vm-0", "of-old-0"),
+		"manifest.json": `{"artifacts":{"Buzon":{"properties":{"templateFile":"Buzon.template.json"}},"Buzon.assets":{"properties":{"file":"x"}},
+			"Buzon-1":{"properties":{"templateFile":"Buzon-1.template.json"}},"Buzon-2":{"properties":{"templateFile":"Buzon-2.template.json"}},
+			"Buzon-3":{"properties":{"templateFile":"Buzon-3.template.json"}}}}`,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)

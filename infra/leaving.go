@@ -23,18 +23,19 @@ const mostNamed = 10
 // What is deployed it doesn't know, for synthesis reads no account: it goes by
 // the templates of the last time, and where there are none it finds nobody.
 func (s *Settings) leaving(dir string) ([]string, error) {
-	files, err := filepath.Glob(filepath.Join(dir, s.StackName+"*.template.json"))
-	if err != nil {
-		return nil, fmt.Errorf("look for the last templates: %w", err)
+	// The manifest names the templates of the last time; older ones may lie about.
+	var manifest struct {
+		Artifacts map[string]struct {
+			Properties struct{ TemplateFile string }
+		}
+	}
+	if err := readJSON(filepath.Join(dir, "manifest.json"), &manifest); err != nil {
+		return nil, err
 	}
 	var gone []string
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if errors.Is(err, os.ErrNotExist) {
-			continue // another synthesis is at work
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read the last template: %w", err)
+	for _, artifact := range manifest.Artifacts {
+		if artifact.Properties.TemplateFile == "" {
+			continue
 		}
 		var template struct {
 			Resources map[string]struct {
@@ -42,8 +43,8 @@ func (s *Settings) leaving(dir string) ([]string, error) {
 				Properties struct{ UserName, Path any }
 			}
 		}
-		if json.Unmarshal(text, &template) != nil {
-			continue // it is not ours, or was cut short: it is about to be replaced
+		if err := readJSON(filepath.Join(dir, filepath.Base(artifact.Properties.TemplateFile)), &template); err != nil {
+			return nil, err
 		}
 		for _, r := range template.Resources {
 			name, _ := r.Properties.UserName.(string)
@@ -54,6 +55,20 @@ func (s *Settings) leaving(dir string) ([]string, error) {
 	}
 	slices.Sort(gone)
 	return slices.Compact(gone), nil
+}
+
+// readJSON reads a file of the last synthesis. One that isn't there, or that was
+// cut short, is as if it were empty: it is about to be written again.
+func readJSON(file string, into any) error {
+	text, err := os.ReadFile(file)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read what was synthesized last: %w", err)
+	}
+	_ = json.Unmarshal(text, into) // what was read until a fault is as good as nothing
+	return nil
 }
 
 // warnOfLeaving tells, with the synthesis, whose keys to revoke.
