@@ -43,7 +43,7 @@ type pace struct {
 	mu       sync.Mutex
 	cond     *sync.Cond
 	fixed    bool
-	limit    int
+	climb    climb
 	running  int
 	notUntil time.Time // nothing starts before
 	timer    *time.Timer
@@ -52,18 +52,16 @@ type pace struct {
 	since  time.Time // of the first of them
 	probes int       // pauses since
 
-	opened    time.Time // of the window
-	done      int64     // answers in the window
-	full      bool      // the limit was reached in the window
-	last      float64   // answers per second in the window before
-	shrunk    time.Time
-	direction int
+	opened time.Time // of the window
+	done   int64     // answers in the window
+	full   bool      // the limit was reached in the window
+	shrunk time.Time
 }
 
 func newPace(transfers int, now func() time.Time) *pace {
-	p := &pace{now: now, limit: firstTransfers, direction: 1}
+	p := &pace{now: now, climb: climb{limit: firstTransfers}}
 	if transfers > 0 {
-		p.fixed, p.limit = true, transfers
+		p.fixed, p.climb.limit = true, transfers
 	}
 	p.cond = sync.NewCond(&p.mu)
 	return p
@@ -83,7 +81,7 @@ func (p *pace) take(ctx context.Context) error {
 		}
 		if wait <= 0 && p.running < p.allowed() {
 			p.running++
-			if p.running >= p.limit {
+			if p.running >= p.climb.limit {
 				p.full = true
 			}
 			return nil
@@ -101,7 +99,7 @@ func (p *pace) allowed() int {
 	if p.row >= outageAfter {
 		return 1
 	}
-	return p.limit
+	return p.climb.limit
 }
 
 // wakeIn wakes the waiting later; called with the lock held.
@@ -139,28 +137,20 @@ func (p *pace) answered() {
 		p.opened = now
 		return
 	}
-	if span := now.Sub(p.opened); span >= window {
+	// Two rounds of what runs at once, at least: fewer answers tell of chance.
+	if span := now.Sub(p.opened); span >= window && p.done >= int64(2*p.climb.limit) {
 		p.adapt(now, float64(p.done)/span.Seconds())
 	}
 }
 
-// adapt climbs towards the number of transfers that carries most; called with the lock held at a window's end.
+// adapt ends a window; called with the lock held.
 func (p *pace) adapt(now time.Time, rate float64) {
 	full := p.full
-	p.opened, p.done, p.full = now, 0, p.running >= p.limit
-	was := p.last
-	p.last = rate
-	if p.fixed || !full || now.Sub(p.shrunk) < 10*window {
+	p.opened, p.done, p.full = now, 0, p.running >= p.climb.limit
+	if p.fixed || !full {
 		return
 	}
-	if rate < was*1.05 { // no better: turn round
-		p.direction = -p.direction
-	}
-	if p.direction > 0 {
-		p.limit = min(mostTransfers, p.limit+p.limit/2)
-	} else {
-		p.limit = max(leastTransfers, p.limit-p.limit/4)
-	}
+	p.climb.window(now, rate)
 	p.cond.Broadcast()
 }
 
@@ -170,7 +160,7 @@ func (p *pace) slow(after time.Duration) {
 	defer p.mu.Unlock()
 	now := p.now()
 	if !p.fixed && now.Sub(p.shrunk) >= window {
-		p.limit = max(leastTransfers, p.limit/2)
+		p.climb.cut(now)
 		p.shrunk = now
 	}
 	if p.row == 0 {
@@ -220,5 +210,5 @@ func (p *pace) away() time.Duration {
 func (p *pace) size() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.limit
+	return p.climb.limit
 }

@@ -189,10 +189,11 @@ type pass struct {
 	before *memory // of the last key that came this far
 	memory *memory // of this one
 
-	listed *answer // to ListBuckets, where it told whether the key is valid
-	bucket *answer // to HeadBucket
-	stands bool    // the canary is there
-	clock  int     // where the check of the clock stands in the report
+	listed *answer    // to ListBuckets, where it told whether the key is valid
+	bucket *answer    // to HeadBucket
+	stands bool       // the canary is there
+	clock  int        // where the check of the clock stands in the report
+	noting sync.Mutex // guards what follows: probes are asked at once
 	offset time.Duration
 	dated  bool
 }
@@ -250,6 +251,8 @@ func (p *pass) skip(id, because ID) {
 // note keeps what an answer tells besides, and logs the store's own words.
 func (p *pass) note(a answer) answer {
 	p.log.Debug("gate asked", "call", a.call, "answer", a.String(), "said", a.text, "request_id", a.requestID())
+	p.noting.Lock()
+	defer p.noting.Unlock()
 	if a.dated && (!p.dated || a.offset.Abs() > p.offset.Abs()) {
 		p.offset, p.dated = a.offset, true
 	}

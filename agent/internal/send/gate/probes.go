@@ -3,10 +3,12 @@ package gate
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"golang.org/x/sync/errgroup"
 )
 
 // Probe is one request that a write-only key must be refused.
@@ -112,59 +114,83 @@ const (
 // listBucket is the probe whose permission HeadBucket needs too.
 const listBucket ID = "list-bucket"
 
+// probesAtOnce is how many probes are asked at the same time: over a long way their answers are what a start waits for.
+const probesAtOnce = 5
+
+// probes asks those that are due, and judges their answers in order.
 func (p *pass) probes(ctx context.Context) {
 	missing := p.Canary && !p.stands
 	if missing {
 		p.skip(CheckProbes, CheckCanary) // those that are aimed at it
 	}
-	for _, probe := range Probes {
-		if missing && probe.Target == OnCanary {
-			continue
-		}
+	due := slices.DeleteFunc(slices.Clone(Probes), func(probe Probe) bool {
+		return missing && probe.Target == OnCanary || !p.due(probe)
+	})
+	answers := make([]answer, len(due))
+	var group errgroup.Group
+	group.SetLimit(probesAtOnce)
+	for i, probe := range due {
+		group.Go(func() error {
+			answers[i] = p.askProbe(ctx, probe)
+			return nil
+		})
+	}
+	_ = group.Wait() // the answers hold the errors
+	for i, probe := range due {
 		if ctx.Err() != nil {
 			return
 		}
-		if p.due(probe) {
-			c := p.probe(ctx, probe)
-			p.memory.learn(c)
-			p.report.add(c)
-		}
+		c := p.judgeProbe(probe, answers[i])
+		p.memory.learn(c)
+		p.report.add(c)
 	}
 	p.report.Overpowered = p.memory.powers(p.report.Checks)
 }
 
-func (p *pass) probe(ctx context.Context, probe Probe) Check {
-	key, shown := "", ""
+// target is the key that a probe is aimed at, and what it is aimed at as it is shown.
+func (p *pass) target(probe Probe) (key, shown string) {
 	switch probe.Target {
 	case OnCanary:
 		key = p.canaryKey()
-		shown = p.Bucket + "/" + key
 	case Beside:
 		key = besideKey
-		shown = p.Bucket + "/" + key
 	case OnAbsent:
 		key = p.Prefix + absentKey
-		shown = p.Bucket + "/" + key
 	case OnBucket:
-		shown = p.Bucket
+		return "", p.Bucket
 	case OnAccount:
+		return "", ""
 	}
+	return key, p.Bucket + "/" + key
+}
+
+// nothingBeside tells that there is no place outside the prefix.
+func (p *pass) nothingBeside(probe Probe) bool { return probe.Target == Beside && p.Prefix == "" }
+
+// askProbe makes one probe. It may be called from several goroutines.
+func (p *pass) askProbe(ctx context.Context, probe Probe) answer {
+	key, _ := p.target(probe)
+	switch {
+	case p.nothingBeside(probe):
+		return answer{}
+	case probe.Target == Beside:
+		return p.put(ctx, put{key: key, wrong: true, probe: true})
+	case probe.Target == OnAccount && p.listed != nil:
+		return *p.listed
+	}
+	return p.note(ask(ctx, true, func(ctx context.Context, q *asking) error { return probe.call(p, ctx, key, q) }))
+}
+
+// judgeProbe tells what an answer to a probe means.
+func (p *pass) judgeProbe(probe Probe, a answer) Check {
+	_, shown := p.target(probe)
 	c := Check{ID: probe.ID, Asked: probe.Operation}
 	if shown != "" {
 		c.Asked += " " + shown
 	}
-	if probe.Target == Beside && p.Prefix == "" {
+	if p.nothingBeside(probe) {
 		c.Status, c.Outcome = Unproven, ProbeNoBeside
 		return c
-	}
-	var a answer
-	switch {
-	case probe.Target == Beside:
-		a = p.put(ctx, put{key: key, wrong: true, probe: true})
-	case probe.Target == OnAccount && p.listed != nil:
-		a = *p.listed
-	default:
-		a = p.note(ask(ctx, true, func(ctx context.Context, q *asking) error { return probe.call(p, ctx, key, q) }))
 	}
 	p.judge(&c, probe, a)
 	if probe.Target == Beside {
