@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -344,6 +345,32 @@ func TestAKeyThatLosesItsRightPausesAllAndLosesNothing(t *testing.T) {
 	mu.Unlock()
 	code, u, errs := h.uploadJSON(dir)
 	if code != 0 || u.Quarantined != 0 || len(h.keys()) != 200 {
+		t.Errorf("%d %+v, %d objects\n%s", code, u, len(h.keys()), errs)
+	}
+}
+
+func TestAStoreThatGoesAwayIsGivenUpAfterPatience(t *testing.T) {
+	var puts atomic.Int64
+	var away atomic.Bool
+	h := newHost(t, s3server.Options{Fault: func(*s3server.Call) s3server.Fault {
+		if puts.Add(1) > 80 && away.Load() {
+			return s3server.Fault{Name: s3server.ResetBefore}
+		}
+		return s3server.Fault{}
+	}})
+	away.Store(true)
+	h.settings("identity:\n  expect: " + vm01 + "\n  patience: 1s\n")
+	var names []string
+	for i := range 200 {
+		names = append(names, fmt.Sprintf("%03d", i))
+	}
+	dir := h.files("out", names...)
+	code, u, errs := h.uploadJSON(dir)
+	if code != 1 || u.Sent.Files == 0 || u.Pending == 0 || u.Quarantined != 0 || !strings.Contains(errs, "The store gave no good answer for") {
+		t.Errorf("%d %+v\n%s", code, u, errs)
+	}
+	away.Store(false)
+	if code, u, errs = h.uploadJSON(dir); code != 0 || u.Known == 0 || len(h.keys()) != 200 {
 		t.Errorf("%d %+v, %d objects\n%s", code, u, len(h.keys()), errs)
 	}
 }

@@ -60,7 +60,10 @@ func (p *pulse) line(words *locale.Printer) string {
 	t := p.tally
 	text := words.Text("cli.progress", "n", t.Accepted, "done", t.Sent+t.Quarantined,
 		"bytes", locale.Size(settledBytes(t)), "size", locale.Size(t.AcceptedSize), "rate", locale.Rate(p.rate))
-	if p.known {
+	switch {
+	case t.Away > time.Second:
+		text += " · " + words.Text("cli.progress-away", "time", t.Away.Truncate(time.Second))
+	case p.known:
 		text += " · " + words.Text("cli.progress-left", "left", p.left.Round(time.Second))
 	}
 	return text

@@ -39,10 +39,11 @@ type Tally struct {
 	Quarantined  int64
 	Gone         int64
 	Changed      int64
-	Active       int64 // being sent now
-	LeftBytes    int64 // bytes that left, those sent again included
-	Requests     int64 // attempts
-	Scanned      bool  // no more will be found (upload)
+	Active       int64         // being sent now
+	LeftBytes    int64         // bytes that left, those sent again included
+	Requests     int64         // attempts
+	Scanned      bool          // no more will be found (upload)
+	Away         time.Duration // for how long the store has given no good answer
 }
 
 // Failed is one file that was not sent.
@@ -171,6 +172,7 @@ func (c *Courier) Tally() Tally {
 		SentBytes: t.sentBytes.Load(), Inferred: t.inferred.Load(), Conflicts: t.conflicts.Load(),
 		Quarantined: t.quarantined.Load(), Gone: t.gone.Load(), Changed: t.changed.Load(), Active: t.active.Load(),
 		LeftBytes: t.leftBytes.Load(), Requests: t.requests.Load(), Scanned: t.scanned.Load(),
+		Away: c.pace.away(),
 	}
 }
 
