@@ -14,10 +14,6 @@ func (b bits) minus(c bits) bits {
 	return bits{b[0] &^ c[0], b[1] &^ c[1], b[2] &^ c[2], b[3] &^ c[3]}
 }
 
-func (b bits) or(c bits) bits {
-	return bits{b[0] | c[0], b[1] | c[1], b[2] | c[2], b[3] | c[3]}
-}
-
 func (b bits) empty() bool { return b == bits{} }
 
 func (b bits) has(i int) bool { return b[i/64]>>(i%64)&1 == 1 }

@@ -31,7 +31,7 @@ type Engine struct {
 
 	wide, narrow *view
 	world        *world
-	widened      map[*lang]*lang
+	widened      map[widened]*lang
 	looked       int // boxes looked at in the search that is under way
 }
 
@@ -47,7 +47,7 @@ func New(set *policy.Set, opts Options) *Engine {
 	e := &Engine{
 		set: set, opts: opts, budget: opts.Budget, space: opts.Space, now: opts.Now,
 		partition: s.Partition, root: s.Type == policy.Root, fixed: fixedKeys(s),
-		omitted: map[policy.Reference]bool{}, noDenies: map[int]bool{}, widened: map[*lang]*lang{},
+		omitted: map[policy.Reference]bool{}, noDenies: map[int]bool{}, widened: map[widened]*lang{},
 	}
 	if e.budget.States == 0 {
 		e.budget.States = DefaultBudget.States

@@ -186,7 +186,7 @@ func (c *scope) resources(st *stmt) *lang {
 	if st.st.NotResource {
 		l = s.not(l)
 	}
-	if st.plain {
+	if st.plain && c.view.e.symbolChars == "" {
 		st.res = l
 	}
 	return l
@@ -224,7 +224,7 @@ func (c *scope) resource(text string, kind policy.Kind, r reading) *lang {
 		l = s.and(l, s.glob(parts, false))
 	}
 	if r.b == may {
-		l = c.view.e.symbolic(l)
+		l = c.view.e.symbolic(l, c.place)
 	}
 	return l
 }

@@ -8,39 +8,45 @@ import (
 	"buzon/agent/policy"
 )
 
-// headSymbols are the symbols of a template that stand in the names of what is
-// asked about: accounts, buckets, access points, keys and roles.
-func (e *Engine) headSymbols() []rune {
-	if len(e.set.Symbols) == 0 {
-		return nil
-	}
-	texts := append([]string{e.partition, e.set.Subject.Account, e.set.BucketAccount}, e.knownBuckets()...)
-	points, _ := e.knownPoints()
+// symbols are the symbols of a template in the name of what a place is: its bucket,
+// access point, key or role, or its account.
+func (p *place) symbols() []rune {
 	var list []rune
-	for _, r := range strings.Join(slices.Concat(texts, points, e.knownOthers()), "") {
-		if policy.IsSymbol(r) && !slices.Contains(list, r) {
-			list = append(list, r)
+	for _, text := range []string{p.bucket, p.pointARN, p.attached, p.owner} {
+		for _, r := range text {
+			if policy.IsSymbol(r) && !slices.Contains(list, r) {
+				list = append(list, r)
+			}
 		}
 	}
 	slices.Sort(list)
 	return list
 }
 
-// symbolic widens a set of ARNs by what its members may turn out to be: where a
-// member has a name, the ARN that is asked about may have a symbol that stands for
-// it. Only the part before the first "/" is read so: there are the account and the
-// bucket.
-func (e *Engine) symbolic(l *lang) *lang {
-	symbols := e.headSymbols()
-	if len(symbols) == 0 || l.empty() || l == e.space.any {
+// widened names a set of ARNs and the symbols that it was widened by.
+type widened struct {
+	l       *lang
+	symbols string
+}
+
+// symbolic widens a set of ARNs by what is asked about: where a member has a name,
+// the ARN may have a symbol that turns out to be that name. Only the part before
+// the first "/" is read so: there are the account and the bucket.
+func (e *Engine) symbolic(l *lang, p *place) *lang {
+	if e.symbolChars == "" || l.empty() || l == e.space.any {
 		return l
 	}
-	if wide, ok := e.widened[l]; ok {
+	symbols := p.symbols()
+	if len(symbols) == 0 {
+		return l
+	}
+	key := widened{l, string(symbols)}
+	if wide, ok := e.widened[key]; ok {
 		return wide
 	}
 	w := widening{l: l, symbols: symbols, limit: e.space.limit, number: map[string]int32{}}
 	wide := e.space.minimal(w.states())
-	e.widened[l] = wide
+	e.widened[key] = wide
 	return wide
 }
 

@@ -74,6 +74,11 @@ func TestTrapsOfTemplates(t *testing.T) {
 			}
 		})
 	}
+	named := templateSet(t, doc{"user-inline", `{"Effect": "Allow", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::slot/uploads/vm-01/*"}`})
+	named.Bucket = "slot"
+	if a := find(t, named, elsewhere("s3:PutObject", prefix)); a.Kind != Nothing {
+		t.Errorf("a bucket with a name, in an account that isn't known: %+v", a)
+	}
 	if c := engine(templateSet(t, put, guard("arn:aws:iam::<C>:user/buzon/*"))).Covers(own, AgentCalls()); c.Kind != Full {
 		t.Errorf("covers: %+v", c)
 	}
