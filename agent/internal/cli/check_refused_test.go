@@ -76,6 +76,28 @@ var refused = []refusal{
 		h.t.Cleanup(func() { processTimeout = was })
 		process("echo " + theSecret + "; sleep 600")(h)
 	}, also: `within 300ms`},
+	{name: "a credentials file that is a folder", told: machine, want: "credentials.unreadable-file", host: func(h *host) {
+		_ = os.Remove(h.file("credentials"))
+		_ = os.Mkdir(h.file("credentials"), 0o700)
+	}},
+	{name: "a web identity without its token", told: machine, want: "credentials.unreadable-file", host: func(h *host) {
+		h.t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", h.file("gone"))
+		h.t.Setenv("AWS_ROLE_ARN", "arn:aws:iam::111122223333:role/r")
+		h.t.Setenv("AWS_REGION", "us-east-1")
+	}, also: `ls -l \S+/gone`},
+	{name: "a profile that asks for a person", told: machine, want: "credentials.bad-profile", host: func(h *host) {
+		_ = os.Remove(h.file("credentials"))
+		h.write("config", "[default]\nrole_arn = arn:aws:iam::111122223333:role/r\nsource_profile = q\nmfa_serial = m\n[profile q]\ncredential_process = true\n", 0o600)
+	}},
+	{name: "a login that has ended", told: machine, want: "credentials.login-expired", host: func(h *host) {
+		_ = os.Remove(h.file("credentials"))
+		h.write("config", "[default]\nsso_start_url = https://example.awsapps.com/start\nsso_region = us-east-1\nsso_account_id = 111122223333\nsso_role_name = r\n", 0o600)
+	}, also: `aws sso login`},
+	{name: "a container that is not there", told: machine, want: "credentials.source-failed", host: func(h *host) {
+		_ = os.Remove(h.file("credentials"))
+		h.t.Setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/creds")
+		h.t.Setenv("AWS_MAX_ATTEMPTS", "1")
+	}, also: `the container's credentials endpoint\) gave none: it can't be reached`},
 	{name: "no Region", told: machine, want: "credentials.no-region", host: func(h *host) {
 		h.write("agent.yaml", "bucket: "+inbox+"\nprefix: "+prefix+"\n", 0o644)
 	}},
@@ -311,6 +333,41 @@ func TestEveryBadKeyOfTheListIsInTheTable(t *testing.T) {
 	}
 }
 
+// toldElsewhere are the sentences with a remedy that no case of the table says.
+var toldElsewhere = map[string]string{
+	"credentials.environment-wins": "below, a warning",
+	"credentials.profile-wins":     "below, a warning",
+	"gate.clock-off":               "below, a warning",
+	"gate.expect-absent":           "below, no fault",
+	"gate.clock-wrong":             "beside gate.clock-refused, and in gate",
+	"gate.key-revoked":             "in gate, and under load",
+	"gate.new-key-unknown":         "in gate, and under load",
+	"gate.probe-marker":            "in gate",
+	"gate.probe-unanswered":        "in gate",
+	"gate.bad-bucket":              "the configuration refuses such a name before",
+}
+
+func TestEverySentenceIsTold(t *testing.T) {
+	for line := range strings.Lines(messages(t, "en")) {
+		said := strings.TrimPrefix(line, "| ")
+		if slices.ContainsFunc(refused, func(c refusal) bool { return beginsAs(c.want, said) }) {
+			continue
+		}
+		told := false
+		for id := range toldElsewhere {
+			told = told || beginsAs(id, said)
+		}
+		if !told {
+			t.Errorf("no case says %q", said)
+		}
+	}
+}
+
+// beginsAs tells whether the text of the id is the one that begins so.
+func beginsAs(id, said string) bool {
+	return pattern(locale.Load("en"), id).MatchString(said) && strings.HasPrefix(said, strings.SplitN(strings.SplitN(locale.Load("en").Text(id), "\n", 2)[0], "{", 2)[0])
+}
+
 func TestWhatIsInOrderPasses(t *testing.T) {
 	session := s3server.Identity{ARN: "arn:aws:sts::111122223333:assumed-role/vm-01/i-0123", AccessKey: "ASIASESSION000000001", Secret: sessionSecret, Token: sessionToken}
 	for _, c := range []struct {
@@ -357,6 +414,12 @@ func TestWhatIsInOrderPasses(t *testing.T) {
 			h.settings("identity:\n  overpowered: warn\n")
 		}, want: []string{`can do more than write: s3:PutObject outside its prefix\.`}},
 		{name: "the address and the way to it", want: []string{`✓ address +Not AWS's own address: S3 at http://127`, `✓ proxy +None is used: straight to http://127`}},
+		{name: "a named profile beats the environment", host: func(h *host) {
+			h.t.Setenv("AWS_ACCESS_KEY_ID", "AKIASOMEBODY00000001")
+			h.t.Setenv("AWS_SECRET_ACCESS_KEY", wrongSecret)
+			h.write("config", "[profile vm]\naws_access_key_id = "+s3server.Uploader.AccessKey+"\naws_secret_access_key = "+theSecret+"\n", 0o600)
+			h.flags = []string{"--profile", "vm"}
+		}, want: []string{`! environment`, `they are not used, because the configuration names profile vm`}},
 		{name: "a checksum that is not echoed is no fault", server: s3server.Options{NoEcho: true}, want: []string{`✓ store`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

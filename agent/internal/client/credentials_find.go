@@ -30,6 +30,7 @@ type Credentials struct {
 	// named profile beats.
 	Traps []*CredentialsError
 
+	token   string        // the file of a web identity's token
 	named   bool          // the profile was named in Buzón's configuration or by a flag
 	timeout time.Duration // of a credential_process
 }
@@ -75,7 +76,8 @@ func FindCredentials(profile string, timeout time.Duration) (*Credentials, error
 		return c, nil
 	}
 	if !c.named && os.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE") != "" {
-		c.Source.Kind, c.Source.File, c.Source.Profile = SourceWebIdentity, os.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE"), ""
+		c.token = os.Getenv("AWS_WEB_IDENTITY_TOKEN_FILE")
+		c.Source.Kind, c.Source.File, c.Source.Profile = SourceWebIdentity, c.token, ""
 		return c, nil
 	}
 	if env.whole {
@@ -128,6 +130,7 @@ func (c *Credentials) fromProfile(name string, secrets, settings *sharedFile, de
 	}
 	if role, f := lookup("role_arn"); role != "" && depth == 0 {
 		if token, at := lookup("web_identity_token_file"); token != "" {
+			c.token = token
 			return found(SourceWebIdentity, at)
 		}
 		_ = found(SourceRole, f)
@@ -248,6 +251,15 @@ func (c *Credentials) Retrieve(ctx context.Context, provider aws.CredentialsProv
 	return value, nil
 }
 
+func readable(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	_ = f.Close()
+	return true
+}
+
 // failed names what went wrong. The SDK's text is dropped wherever it may
 // quote what a process printed.
 func (c *Credentials) failed(err error, late bool) error {
@@ -255,6 +267,9 @@ func (c *Credentials) failed(err error, late bool) error {
 	var process *processcreds.ProviderError
 	var api smithy.APIError
 	switch {
+	case c.token != "" && !readable(c.token): // the SDK's error does not tell
+		e.Problem, e.File = UnreadableFile, c.token
+		return e
 	case errors.As(err, &process):
 		e.Problem, e.Code, e.Timeout = processProblem(process)
 		if e.Problem == ProcessHung {

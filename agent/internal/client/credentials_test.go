@@ -106,7 +106,8 @@ func TestProblemsOfCredentialsAreNamedBeforeAnythingIsSent(t *testing.T) {
 		{name: "process of another version", config: "[default]\ncredential_process = echo '{\"Version\":2}'\n", want: ProcessRubbish},
 		{name: "process without a secret", config: "[default]\ncredential_process = echo '{\"Version\":1,\"AccessKeyId\":\"" + testID + "\"}'\n", want: ProcessRubbish},
 		{name: "process below a role", profile: "p", config: "[profile p]\nrole_arn = arn:aws:iam::111122223333:role/r\nsource_profile = q\nregion = eu-west-1\n[profile q]\ncredential_process = echo " + testSecret + "\n", want: ProcessRubbish},
-		{name: "web identity without its token", env: map[string]string{"AWS_WEB_IDENTITY_TOKEN_FILE": "/nonexistent/token", "AWS_ROLE_ARN": "arn:aws:iam::111122223333:role/r", "AWS_REGION": "eu-west-1"}, want: SourceFailed},
+		{name: "web identity without its token", env: map[string]string{"AWS_WEB_IDENTITY_TOKEN_FILE": "/nonexistent/token", "AWS_ROLE_ARN": "arn:aws:iam::111122223333:role/r", "AWS_REGION": "eu-west-1"}, want: UnreadableFile,
+			check: func(e *CredentialsError) bool { return e.File == "/nonexistent/token" }},
 		{name: "a login that never was", config: "[default]\nsso_start_url = https://example.awsapps.com/start\nsso_region = eu-west-1\nsso_account_id = 111122223333\nsso_role_name = r\n", want: LoginExpired},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -199,6 +200,41 @@ func TestTheSourceIsNamedAndFourCharactersOfTheKey(t *testing.T) {
 			}
 			if trap != c.trap {
 				t.Errorf("trap %q, want %q", trap, c.trap)
+			}
+		})
+	}
+}
+
+// The sources that only the network can give are named before it is asked.
+func TestEveryLinkOfTheChainIsNamed(t *testing.T) {
+	const role = "role_arn = arn:aws:iam::111122223333:role/r\n"
+	for _, c := range []struct {
+		name, config string
+		env          map[string]string
+		want         SourceKind
+	}{
+		{name: "nothing at all", want: SourceInstance},
+		{name: "a container", env: map[string]string{"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "/c"}, want: SourceContainer},
+		{name: "a container, by its address", env: map[string]string{"AWS_CONTAINER_CREDENTIALS_FULL_URI": "http://127.0.0.1/c"}, want: SourceContainer},
+		{name: "a web identity", env: map[string]string{"AWS_WEB_IDENTITY_TOKEN_FILE": "/t", "AWS_ROLE_ARN": "arn"}, want: SourceWebIdentity},
+		{name: "a web identity of a profile", config: role + "web_identity_token_file = /t\n", want: SourceWebIdentity},
+		{name: "single sign-on", config: "sso_session = s\nsso_account_id = 111122223333\nsso_role_name = r\n", want: SourceSSO},
+		{name: "single sign-on of old", config: "sso_start_url = https://example.awsapps.com/start\n", want: SourceSSO},
+		{name: "a console login", config: "login_session = arn\n", want: SourceLogin},
+		{name: "a process", config: "credential_process = true\n", want: SourceProcess},
+		{name: "a role on top of the instance's", config: role + "credential_source = Ec2InstanceMetadata\n", want: SourceRole},
+		{name: "a role on top of another profile", config: role + "source_profile = base\n[profile base]\ncredential_process = true\n", want: SourceRole},
+		{name: "keys before a process", config: "aws_access_key_id = " + testID + "\naws_secret_access_key = " + testSecret + "\ncredential_process = true\n", want: SourceFile},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			home := bare(t)
+			write(t, filepath.Join(home, "config"), "[default]\n"+c.config, 0o600)
+			for k, v := range c.env {
+				t.Setenv(k, v)
+			}
+			found, err := FindCredentials("", 0)
+			if err != nil || found.Source.Kind != c.want {
+				t.Errorf("got %+v, %v", found, err)
 			}
 		})
 	}

@@ -260,6 +260,8 @@ func sentence(p *locale.Printer, r gate.Report, c gate.Check) string {
 			value = "–"
 		case name == "kind":
 			value = p.Text("check.kind-" + value)
+		case name == "code" && (value == "timeout" || value == "unreachable"):
+			value = p.Text("check.code-" + value)
 		case name == "offset":
 			value = drift(p, value)
 		}
