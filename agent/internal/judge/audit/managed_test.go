@@ -295,7 +295,7 @@ func TestTypicalUploadersAreWriteOnly(t *testing.T) {
 // it: nothing is kept from one to the next but the unpacked catalogue.
 func BenchmarkOneUploader(b *testing.B) {
 	deployed, err := sources.Load(b.Context(), sources.Selection{
-		Bucket: "acme-uploads", Path: "/", Templates: []string{"../../../testdata/stack/users.template.json"},
+		Path: "/", Templates: []string{"../../../testdata/stack/users.template.json"},
 	}, sources.Access{ReadFile: os.ReadFile})
 	if err != nil {
 		b.Fatal(err)
