@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"sync"
 
 	"buzon/agent/internal/judge/catalogue"
 )
@@ -41,6 +42,44 @@ func (s *Space) numbersOf(names []string) []int32 {
 			}
 		}
 	}
+	t := translate(names)
+	if len(s.names) > 64 {
+		clear(s.names)
+		s.long = nil
+	}
+	s.names[key] = append(s.names[key], t)
+	if len(names) > 100 && len(s.long) < 16 {
+		s.long = append(s.long, t)
+	}
+	return t.numbers
+}
+
+// lists keeps the long lists that were asked for first, for every Space of the
+// process: they are those of whoever asks the same of every set.
+var lists struct {
+	sync.Mutex
+	kept []translated
+}
+
+func translate(names []string) translated {
+	if len(names) <= 100 {
+		return lookUp(names)
+	}
+	lists.Lock()
+	defer lists.Unlock()
+	for _, t := range lists.kept {
+		if slices.Equal(t.names, names) {
+			return t
+		}
+	}
+	t := lookUp(names)
+	if len(lists.kept) < 16 {
+		lists.kept = append(lists.kept, t)
+	}
+	return t
+}
+
+func lookUp(names []string) translated {
 	x := actionIndex()
 	t := translated{slices.Clone(names), make([]int32, len(names))}
 	for i, name := range names {
@@ -53,15 +92,7 @@ func (s *Space) numbersOf(names []string) []int32 {
 		}
 		t.numbers[i] = n
 	}
-	if len(s.names) > 64 {
-		clear(s.names)
-		s.long = nil
-	}
-	s.names[key] = append(s.names[key], t)
-	if len(names) > 100 && len(s.long) < 16 {
-		s.long = append(s.long, t)
-	}
-	return t.numbers
+	return t
 }
 
 // partly finds names in their order among those of a longer list; nil where they
