@@ -19,7 +19,7 @@ import (
 // what stops it, and the fix. texts holds the files that the documents came
 // from, by name.
 func Audit(w io.Writer, p *locale.Printer, r *audit.Report, texts map[string][]byte, color bool) error {
-	a := &auditPrinter{p: p, texts: texts, color: color}
+	a := &auditPrinter{p: p, texts: texts, files: map[string]*sourceText{}, color: color}
 	a.line(a.verdict(r.Verdict), p.Text("report.audit-means-"+string(r.Verdict)))
 	a.line("", p.Text("report.audit-judged", "n", len(r.Principals)))
 	if r.NotJudged > 0 {
@@ -35,6 +35,7 @@ func Audit(w io.Writer, p *locale.Printer, r *audit.Report, texts map[string][]b
 type auditPrinter struct {
 	p     *locale.Printer
 	texts map[string][]byte
+	files map[string]*sourceText
 	color bool
 	b     strings.Builder
 }
@@ -169,6 +170,11 @@ const shownActions = 4
 // actions names what a rule is broken with besides the witness.
 func (a *auditPrinter) actions(list []string, witness string) {
 	rest := slices.DeleteFunc(slices.Clone(list), func(s string) bool { return s == witness })
+	for i, s := range rest {
+		if service, ok := strings.CutSuffix(s, ":(tomorrow)"); ok {
+			rest[i] = a.p.Text("report.audit-tomorrow", "service", service)
+		}
+	}
 	switch more := len(rest) - shownActions; {
 	case len(rest) == 0:
 	case more > 1:
@@ -184,6 +190,9 @@ func (a *auditPrinter) witness(w *audit.Witness) {
 		id = "report.audit-latent"
 	}
 	a.indented(6, a.p.Text(id, "action", w.Action, "resource", w.Resource))
+	if w.Unknown {
+		a.indented(8, a.p.Text("report.audit-unknown"))
+	}
 	for _, key := range slices.Sorted(maps.Keys(w.Context)) {
 		a.indented(8, a.p.Text("report.audit-context", "key", key, "value", strings.Join(w.Context[key], ", ")))
 	}
@@ -232,61 +241,50 @@ const widest = 96
 
 // source shows one line of a document, with a caret under the column.
 func (a *auditPrinter) source(src *policy.Source, pos policy.Position) {
-	text := src.Raw
-	if src.File != "" {
-		if whole, ok := a.texts[src.File]; ok {
-			text = whole
-		}
-	}
-	line, ok := lineOf(text, pos.Line)
+	line, ok := a.lines(src).line(pos.Line)
 	if !ok {
 		return
 	}
-	column := min(max(pos.Column, 1), utf8.RuneCountInString(line)+1)
-	runes := []rune(strings.TrimRight(line, "\r"))
 	start := 0
-	if column > widest-16 {
-		start = column - 17
+	if pos.Column > widest-16 {
+		start = pos.Column - 17
 	}
-	start = min(start, len(runes))
-	shown := runes[start:min(len(runes), start+widest)]
 	number := fmt.Sprintf("%5d", pos.Line)
-	// A tab is as wide in the line as under it.
-	under := make([]rune, 0, column)
-	for _, c := range runes[start:min(len(runes), column-1)] {
+	var shown, under strings.Builder
+	n := 0
+	for _, c := range line.from(start) {
+		if n == widest {
+			break
+		}
+		if start+n < pos.Column-1 {
+			// A tab is as wide in the line as under it.
+			if c == '\t' {
+				under.WriteByte('\t')
+			} else {
+				under.WriteByte(' ')
+			}
+		}
 		if c == '\t' {
-			under = append(under, '\t')
+			shown.WriteRune(c)
 		} else {
-			under = append(under, ' ')
+			shown.WriteString(locale.Clean(string(c)))
 		}
+		n++
 	}
-	clean := make([]rune, 0, len(shown))
-	for _, c := range shown {
-		if c == '\t' {
-			clean = append(clean, c)
-			continue
-		}
-		clean = append(clean, []rune(locale.Clean(string(c)))...)
-	}
-	a.b.WriteString("      " + a.paint(dim, number+" │ ") + string(clean) + "\n")
-	a.b.WriteString("      " + a.paint(dim, strings.Repeat(" ", len(number))+" │ ") + string(under) + a.paint(bold, "^") + "\n")
+	a.b.WriteString("      " + a.paint(dim, number+" │ ") + shown.String() + "\n")
+	a.b.WriteString("      " + a.paint(dim, strings.Repeat(" ", len(number))+" │ ") + under.String() + a.paint(bold, "^") + "\n")
 }
 
-func lineOf(text []byte, n int) (string, bool) {
-	if n < 1 {
-		return "", false
+// lines are those of the file that a document came from, or of the document.
+func (a *auditPrinter) lines(src *policy.Source) *sourceText {
+	whole, ok := a.texts[src.File]
+	if src.File == "" || !ok {
+		return &sourceText{text: string(src.Raw)}
 	}
-	rest := string(text)
-	for i := 1; ; i++ {
-		line, after, more := strings.Cut(rest, "\n")
-		if i == n {
-			return line, line != "" || more
-		}
-		if !more {
-			return "", false
-		}
-		rest = after
+	if a.files[src.File] == nil {
+		a.files[src.File] = &sourceText{text: string(whole)}
 	}
+	return a.files[src.File]
 }
 
 func (a *auditPrinter) undecided(p *audit.Principal, u *audit.Undecided) {

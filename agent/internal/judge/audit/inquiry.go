@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"buzon/agent/internal/judge/catalogue"
 	"buzon/agent/internal/judge/decide"
 	"buzon/agent/internal/judge/reach"
 	"buzon/agent/internal/judge/sources"
@@ -178,10 +179,17 @@ func (q *inquiry) plainest(a reach.Answer, find func(action string) reach.Answer
 	if a.Kind != reach.Found {
 		return a
 	}
-	for _, action := range leading {
-		if !slices.Contains(a.Actions, action) {
-			continue
+	plain := slices.DeleteFunc(slices.Clone(leading), func(action string) bool { return !slices.Contains(a.Actions, action) })
+	if _, known := catalogue.Lookup(a.Witness.Action); !known {
+		// Rather an action that AWS has today than one of tomorrow.
+		for _, action := range a.Actions {
+			if _, known := catalogue.Lookup(action); known {
+				plain = append(plain, action)
+				break
+			}
 		}
+	}
+	for _, action := range plain {
 		if b := find(action); b.Kind == reach.Found && len(b.Witness.Context) <= len(a.Witness.Context) {
 			a.Witness, a.Because = b.Witness, b.Because
 			return a
@@ -270,8 +278,9 @@ func (q *inquiry) allows(set *policy.Set, w reach.Witness) bool {
 }
 
 func (q *inquiry) witness(w reach.Witness, latent bool) *Witness {
+	_, known := catalogue.Lookup(w.Action)
 	return &Witness{
-		Action: q.s.Show(w.Action), Resource: q.s.Show(w.Resource), Context: showContext(q.s, w.Context), Latent: latent,
+		Action: q.s.Show(w.Action), Resource: q.s.Show(w.Resource), Context: showContext(q.s, w.Context), Latent: latent, Unknown: !known,
 	}
 }
 

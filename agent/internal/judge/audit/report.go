@@ -171,6 +171,8 @@ type Witness struct {
 	Context  map[string][]string `json:"context"`
 	// Latent: allowed only if what Stops names were not there.
 	Latent bool `json:"latent"`
+	// Unknown: the catalogue has no such action; AWS may add one.
+	Unknown bool `json:"unknown,omitempty"`
 }
 
 // Because is a statement that a finding rests on.
