@@ -119,6 +119,27 @@ func TestDamageIsAnErrorAndNeverAPanic(t *testing.T) {
 	}
 }
 
+// TestAFileThatIsCutShortWhileItIsOpenIsAnError: the map over it then faults, which must not end the process.
+func TestAFileThatIsCutShortWhileItIsOpenIsAnError(t *testing.T) {
+	state, _ := filled(t)
+	j, err := Open(state, Options{})
+	must(t, err)
+	must(t, os.Truncate(filepath.Join(state, File), 8<<10))
+	var damaged *DamagedError
+	if err := use(j); !errors.As(err, &damaged) {
+		t.Errorf("reading gave %v", err)
+	}
+	if err := j.Add([]*Entry{sample(1, 77)}); err == nil {
+		t.Error("it took an entry")
+	}
+	if !errors.As(j.Trouble(), &damaged) {
+		t.Errorf("Trouble says %v", j.Trouble())
+	}
+	if err := j.Close(); !errors.As(err, &damaged) { // and it does not hang
+		t.Errorf("Close says %v", err)
+	}
+}
+
 func TestAnEmptyFileIsNoNewJournal(t *testing.T) {
 	state := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(state, File), nil, 0o600))

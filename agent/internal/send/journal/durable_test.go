@@ -214,6 +214,18 @@ func TestAReaderIsNamedToo(t *testing.T) {
 	must(t, reader.Close())
 }
 
+// TestAnotherProgramOnTheFileIsNoDamage: somebody looks into the file with a tool of bbolt's.
+func TestAnotherProgramOnTheFileIsNoDamage(t *testing.T) {
+	state, _ := filled(t)
+	db, err := bbolt.Open(filepath.Join(state, File), 0o600, nil)
+	must(t, err)
+	var locked *LockedError
+	if _, err := Open(state, Options{LockWait: 20 * time.Millisecond}); !errors.As(err, &locked) || locked.PID != os.Getpid() {
+		t.Errorf("got %v", err)
+	}
+	must(t, db.Close())
+}
+
 // TestManyFilesShareOneCommit: small files must not be bound by one fsync each.
 func TestManyFilesShareOneCommit(t *testing.T) {
 	var commits atomic.Int64

@@ -7,9 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 )
 
 // File is the journal's name inside the state folder.
@@ -70,7 +72,9 @@ type Journal struct {
 	head   ledger
 	routes map[RouteID]Route
 	full   error // set while the disk is full
-	fatal  error // set once, when the journal can't be used any more
+
+	fatal atomic.Pointer[error] // set once, when the journal can't be used any more
+	stuck atomic.Bool           // bbolt panicked: it may hold its locks
 }
 
 // Open locks the state folder and opens its journal, which is made if there is none. Errors: [*LockedError],
@@ -99,7 +103,7 @@ func Open(state string, opts Options) (*Journal, error) {
 	}
 	j.lock = lock
 	if err := j.open(); err != nil {
-		if j.db != nil {
+		if j.db != nil && !j.stuck.Load() {
 			_ = j.db.Close()
 		}
 		_ = lock.Close()
@@ -148,6 +152,13 @@ func (j *Journal) openFile(path string) (*bbolt.DB, error) {
 		return nil, fmt.Errorf("open journal: %w", err)
 	case isFull(err):
 		return nil, fmt.Errorf("open journal: %w", err)
+	case errors.Is(err, berrors.ErrTimeout): // another program has it open, without our lock
+		locked := &LockedError{State: filepath.Dir(path)}
+		if f, err := os.Open(path); err == nil {
+			locked.PID = holder(f)
+			_ = f.Close() // only looked at
+		}
+		return nil, locked
 	default: // invalid, version mismatch, checksum, too small: what bbolt says of a file that it can't trust
 		return nil, &DamagedError{Path: path, Err: err}
 	}
@@ -230,7 +241,12 @@ func (j *Journal) load() error {
 // up what waits: nothing of it was promised.
 func (j *Journal) Close() error {
 	j.queue.stop()
-	err := j.protect(j.db.Close)
+	var err error
+	if j.stuck.Load() { // it would wait for itself; the file is let go of with the process
+		err = *j.fatal.Load()
+	} else {
+		err = j.guarded(j.db.Close)
+	}
 	return errors.Join(err, j.lock.Close())
 }
 
@@ -301,11 +317,11 @@ func (j *Journal) Counts() Counts {
 
 // Trouble returns why the journal accepts nothing at the moment, or nil. A full disk heals; damage does not.
 func (j *Journal) Trouble() error {
+	if err := j.fatal.Load(); err != nil {
+		return *err
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.fatal != nil {
-		return j.fatal
-	}
 	return j.full
 }
 

@@ -134,11 +134,20 @@ func Holder(state string) int {
 }
 
 // protect runs do and turns what a damaged file provokes into an error: bbolt panics on some damage, and a file
-// that was cut short under its map faults.
-func (j *Journal) protect(do func() error) (err error) {
+// that was cut short under its map faults. After the first such error nothing is done any more: bbolt may hold its
+// locks for ever then.
+func (j *Journal) protect(do func() error) error {
+	if err := j.fatal.Load(); err != nil {
+		return *err
+	}
+	return j.guarded(do)
+}
+
+func (j *Journal) guarded(do func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if caught := recover(); caught != nil {
+			j.stuck.Store(true)
 			err = &DamagedError{Path: j.path, Err: fmt.Errorf("%v", caught)}
 			j.fail(err)
 		}
@@ -162,15 +171,7 @@ func damage(err error) bool {
 }
 
 // fail keeps the first error after which the journal can't be used.
-func (j *Journal) fail(err error) {
-	if !j.mu.TryLock() { // the caller may hold it
-		return
-	}
-	defer j.mu.Unlock()
-	if j.fatal == nil {
-		j.fatal = err
-	}
-}
+func (j *Journal) fail(err error) { j.fatal.CompareAndSwap(nil, &err) }
 
 // isFull says that err is about space, which may come back.
 func isFull(err error) bool {

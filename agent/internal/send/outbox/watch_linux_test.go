@@ -19,3 +19,17 @@ func TestLostEventsAskForAPass(t *testing.T) {
 		t.Errorf("hints %q, want one for a pass", hints)
 	}
 }
+
+// TestWithoutMoreWatchesThePassesFindAll: the system gives so many watches and no more.
+func TestWithoutMoreWatchesThePassesFindAll(t *testing.T) {
+	o, dir := box(t, Options{})
+	w := watch(t, o)
+	o.watch.mu.Lock()
+	o.watch.full = true
+	o.watch.mu.Unlock()
+	write(t, dir, "new/deep/f", "x")
+	expect(t, found(t, o), "new/deep/f")
+	write(t, dir, "watched", "x") // the folders that have a watch keep it
+	w.wait(t, "watched")
+	expect(t, found(t, o), "new/deep/f", "watched")
+}
