@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -380,4 +381,31 @@ const probesOnly = 8
 
 func sha12(text string) string {
 	return fmt.Sprintf("%x", sha256.Sum256([]byte(text)))[:12]
+}
+
+func TestTheCourierOnlyWrites(t *testing.T) {
+	fault := lostOnce()
+	h := newHost(t, s3server.Options{Repeat: s3server.RepeatNoSuchUpload, Fault: func(c *s3server.Call) s3server.Fault {
+		if f := fault(c); f.Name != "" {
+			return f
+		}
+		if c.Op == s3server.UploadPart && c.Nth == 1 {
+			return s3server.Fault{Name: s3server.Internal}
+		}
+		return s3server.Fault{}
+	}})
+	h.settings("identity:\n  expect: " + vm01 + "\n  probes: false\n  canary: false\n")
+	h.files("out", "a.txt", "b.txt")
+	h.write("out/big.bin", strings.Repeat("0123456789abcdef", 34<<16), 0o644)
+	h.server.Put(inbox, prefix+"b.txt", []byte("theirs"))
+	if code, u, errs := h.uploadJSON(h.file("out")); code != 0 || u.Sent.Files != 3 {
+		t.Fatalf("%d %+v\n%s", code, u, errs)
+	}
+	may := []s3server.Op{s3server.GetCallerIdentity, s3server.HeadBucket, // the gate's
+		s3server.PutObject, s3server.CreateMultipartUpload, s3server.UploadPart, s3server.CompleteMultipartUpload, s3server.AbortMultipartUpload}
+	for op, n := range h.server.Stats().Ops {
+		if n > 0 && !slices.Contains(may, op) {
+			t.Errorf("%d × %s", n, op)
+		}
+	}
 }
