@@ -24,7 +24,7 @@ func (e *Engine) Find(q Question) Answer {
 func (e *Engine) spelled(names []string) []string {
 	out := make([]string, 0, len(names))
 	x := actionIndex()
-	for i, n := range e.space.numbersOf(names) {
+	for i, n := range numbersOf(names) {
 		if n >= 0 {
 			out = append(out, x.actions[n].Name)
 		} else {

@@ -63,8 +63,6 @@ type Space struct {
 	shapes   map[string]*lang
 	words    map[*lang]word
 	actions  map[string][]int32
-	names    map[namesKey][]translated
-	long     []translated
 	worlds   map[string]*world
 
 	none, any *lang
@@ -97,7 +95,6 @@ func NewSpace() *Space {
 		shapes:   map[string]*lang{},
 		words:    map[*lang]word{},
 		actions:  map[string][]int32{},
-		names:    map[namesKey][]translated{},
 		worlds:   map[string]*world{},
 	}
 	s.none = s.intern(nil)

@@ -9,77 +9,35 @@ import (
 	"buzon/agent/internal/judge/catalogue"
 )
 
-// namesKey finds a list of names again that was asked for before.
-type namesKey struct {
-	n           int
-	first, last string
+// translations are the lists of names that were asked for, with the numbers of
+// the actions. The same long lists are asked for again and again, whole or with
+// some names left out; comparing them is cheaper than looking each name up.
+type translations struct {
+	mu    sync.RWMutex
+	lists []translated
 }
 
-// translated is a list of names with the numbers of the actions; -1 where the
-// catalogue doesn't know the name.
 type translated struct {
 	names   []string
-	numbers []int32
+	numbers []int32 // -1 where the catalogue doesn't know the name
 }
 
-// numbersOf turns names into numbers. The same long lists are asked for again
-// and again, whole or with some names left out; comparing them is cheaper than
-// looking each name up.
-func (s *Space) numbersOf(names []string) []int32 {
-	if len(names) == 0 {
-		return nil
-	}
-	key := namesKey{len(names), names[0], names[len(names)-1]}
-	for _, t := range s.names[key] {
-		if slices.Equal(t.names, names) {
-			return t.numbers
+// askedBefore are the lists of this process. It is safe for several goroutines.
+var askedBefore translations
+
+// translationsKept is how many lists are remembered; short ones never are.
+const (
+	translationsKept = 32
+	shortList        = 100
+)
+
+// numbersOf turns names into numbers.
+func numbersOf(names []string) []int32 {
+	if len(names) > shortList {
+		if numbers := askedBefore.find(names); numbers != nil {
+			return numbers
 		}
 	}
-	if len(names) > 100 {
-		for _, t := range s.long {
-			if numbers := t.partly(names); numbers != nil {
-				return numbers
-			}
-		}
-	}
-	t := translate(names)
-	if len(s.names) > 64 {
-		clear(s.names)
-		s.long = nil
-	}
-	s.names[key] = append(s.names[key], t)
-	if len(names) > 100 && len(s.long) < 16 {
-		s.long = append(s.long, t)
-	}
-	return t.numbers
-}
-
-// lists keeps the long lists that were asked for first, for every Space of the
-// process: they are those of whoever asks the same of every set.
-var lists struct {
-	sync.Mutex
-	kept []translated
-}
-
-func translate(names []string) translated {
-	if len(names) <= 100 {
-		return lookUp(names)
-	}
-	lists.Lock()
-	defer lists.Unlock()
-	for _, t := range lists.kept {
-		if slices.Equal(t.names, names) {
-			return t
-		}
-	}
-	t := lookUp(names)
-	if len(lists.kept) < 16 {
-		lists.kept = append(lists.kept, t)
-	}
-	return t
-}
-
-func lookUp(names []string) translated {
 	x := actionIndex()
 	t := translated{slices.Clone(names), make([]int32, len(names))}
 	for i, name := range names {
@@ -92,7 +50,35 @@ func lookUp(names []string) translated {
 		}
 		t.numbers[i] = n
 	}
-	return t
+	if len(names) > shortList {
+		askedBefore.keep(t)
+	}
+	return t.numbers
+}
+
+func (l *translations) find(names []string) []int32 {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	for i := range l.lists {
+		if t := &l.lists[i]; len(t.names) == len(names) && slices.Equal(t.names, names) {
+			return t.numbers
+		}
+	}
+	for i := range l.lists {
+		if numbers := l.lists[i].partly(names); numbers != nil {
+			return numbers
+		}
+	}
+	return nil
+}
+
+func (l *translations) keep(t translated) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.lists) == translationsKept {
+		l.lists = slices.Delete(l.lists, 0, 1)
+	}
+	l.lists = append(l.lists, t)
 }
 
 // partly finds names in their order among those of a longer list; nil where they
@@ -136,7 +122,7 @@ func (v *view) ask(names []string) []asked {
 		}
 		return append(list, v.tomorrow("")...)
 	}
-	for i, n := range v.e.space.numbersOf(names) {
+	for i, n := range numbersOf(names) {
 		switch name := names[i]; {
 		case n >= 0:
 			known(n)
