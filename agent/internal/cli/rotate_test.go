@@ -20,7 +20,7 @@ func (h *host) pour(dir string) (stop func() int) {
 	made := make(chan int, 1)
 	end := make(chan struct{})
 	var once sync.Once
-	close_ := func() { once.Do(func() { close(end) }) }
+	finish := func() { once.Do(func() { close(end) }) }
 	go func() {
 		tick := time.NewTicker(4 * time.Millisecond)
 		defer tick.Stop()
@@ -39,9 +39,9 @@ func (h *host) pour(dir string) (stop func() int) {
 			n++
 		}
 	}()
-	h.t.Cleanup(close_)
+	h.t.Cleanup(finish)
 	return func() int {
-		close_()
+		finish()
 		n := <-made
 		made <- n
 		return n

@@ -169,8 +169,7 @@ func TestNoCommandTellsASecretWhateverFails(t *testing.T) {
 
 func TestNoCommandTellsASecretWhateverIsAnswered(t *testing.T) {
 	for i, name := range s3server.Names {
-		switch name {
-		case s3server.Timeout, s3server.Hang: // no answer tells nothing
+		if name == s3server.Timeout || name == s3server.Hang { // no answer tells nothing
 			continue
 		}
 		if !long && i%8 != 4 {

@@ -92,7 +92,7 @@ func (q *asking) listen(stack *middleware.Stack) error {
 				q.got.status, q.got.header = response.StatusCode, response.Header
 				if date, parsed := http.ParseTime(response.Header.Get("Date")); parsed == nil {
 					// A Date has whole seconds: its middle is the likeliest.
-					q.got.offset, q.got.dated = date.Add(500*time.Millisecond).Sub(time.Now()), true
+					q.got.offset, q.got.dated = time.Until(date.Add(500*time.Millisecond)), true
 				}
 			}
 			return out, metadata, err

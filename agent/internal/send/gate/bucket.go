@@ -3,6 +3,7 @@ package gate
 import (
 	"context"
 	"net/http"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -135,7 +136,7 @@ func (p *pass) canary(ctx context.Context) (refused bool) {
 	if c.Status == OK && p.Replace && p.again(p.memory.room) {
 		p.conflict(ctx, key)
 	}
-	return c.Status == Failed && (c.Outcome.ofKey() || c.Outcome == OtherOwner)
+	return c.Status == Failed && (c.Outcome == OtherOwner || slices.Contains(refusals, c.Outcome))
 }
 
 func kms(code string) bool { return len(code) > 4 && code[:4] == "KMS." }

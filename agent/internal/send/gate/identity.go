@@ -155,6 +155,7 @@ func (p *pass) explain(c *Check, a answer) {
 		if c.Args["right"] == "" {
 			c.Args["right"] = "?"
 		}
+	default: // says all by itself
 	}
 }
 

@@ -199,6 +199,7 @@ func (p *pass) judgeProbe(probe Probe, a answer) Check {
 			c.Outcome = BesideRefused
 		case ProbeAllowed:
 			c.Outcome, c.Args["what"] = BesideAllowed, shown
+		default: // a fault of the way there
 		}
 	}
 	if c.Status == OK || c.Status == Unproven {

@@ -601,6 +601,7 @@ func TestEveryProbeOfTheGate(t *testing.T) {
 					t.Error("the delete may leave a marker")
 				}
 			}
+		default: // asks of the bucket or the account
 		}
 	}
 	if beside != 1 || absent != 1 || version != 1 {

@@ -207,12 +207,6 @@ func (r *Report) close() {
 	r.Undecided = r.only(Unreachable, StoreBusy, ProbeUnanswered)
 }
 
-// ofKey tells the outcomes that are a refusal of the key, its session or the
-// time with which it signs, whatever was asked.
-func (o Outcome) ofKey() bool {
-	switch o {
-	case KeyUnknown, KeyRevoked, WrongSecret, TokenExpired, TokenBad, ClockRefused, AccountClosed, RegionDisabled:
-		return true
-	}
-	return false
-}
+// refusals are the outcomes that mean the key, its session or the time with
+// which it signs, whatever was asked.
+var refusals = []Outcome{KeyUnknown, KeyRevoked, WrongSecret, TokenExpired, TokenBad, ClockRefused, AccountClosed, RegionDisabled}
