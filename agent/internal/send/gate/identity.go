@@ -2,7 +2,6 @@ package gate
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
 
@@ -147,12 +146,7 @@ func (p *pass) explain(c *Check, a answer) {
 			c.Outcome = KeyRevoked
 		}
 	case WrongRegion:
-		c.Args["right"] = a.region()
-		var named interface{ RightRegion() string }
-		if c.Args["right"] == "" && errors.As(a.err, &named) {
-			c.Args["right"] = named.RightRegion()
-		}
-		if c.Args["right"] == "" {
+		if c.Args["right"] = a.region(); c.Args["right"] == "" {
 			c.Args["right"] = "?"
 		}
 	default: // says all by itself
