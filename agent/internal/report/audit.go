@@ -178,9 +178,9 @@ func (a *auditPrinter) actions(list []string, witness string) {
 	switch more := len(rest) - shownActions; {
 	case len(rest) == 0:
 	case more > 1:
-		a.indented(6, a.p.Text("report.audit-actions", "actions", strings.Join(rest[:shownActions], ", "), "n", more))
+		a.wrapped(6, a.p.Text("report.audit-actions", "actions", strings.Join(rest[:shownActions], ", "), "n", more))
 	default:
-		a.indented(6, a.p.Text("report.audit-actions-all", "actions", rest))
+		a.wrapped(6, a.p.Text("report.audit-actions-all", "actions", rest))
 	}
 }
 
@@ -293,8 +293,12 @@ func (a *auditPrinter) undecided(p *audit.Principal, u *audit.Undecided) {
 	if u.Reason == audit.ReasonAssumption {
 		what = t("report.audit-topic-" + u.What)
 	}
-	if what == "" {
-		what = string(u.Rule)
+	switch {
+	case what != "":
+	case u.Rule != "":
+		what = t("report.audit-the-rule", "rule", string(u.Rule))
+	default:
+		what = t("report.audit-the-verdict")
 	}
 	a.b.WriteByte('\n')
 	a.indented(2, a.paint(yellow, "? undecided")+"  "+t("report.audit-open-"+u.Reason, "what", what))
@@ -317,7 +321,8 @@ func (a *auditPrinter) notes(p *audit.Principal) {
 	t := a.p.Text
 	for _, n := range p.Notes {
 		a.b.WriteByte('\n')
-		a.indented(2, a.paint(yellow, "! ")+t("report.audit-note-"+n.What))
+		text := t("report.audit-note-"+n.What, "name", p.Subject().Show(p.Subject().Set.Subject.Name))
+		a.indented(2, a.paint(yellow, "! ")+strings.ReplaceAll(text, "\n", "\n  "))
 	}
 	if len(p.Grants) > 0 {
 		a.b.WriteByte('\n')
@@ -327,7 +332,7 @@ func (a *auditPrinter) notes(p *audit.Principal) {
 				a.indented(4, t("report.audit-more", "n", len(p.Grants)-i))
 				break
 			}
-			a.indented(4, a.grant(g))
+			a.wrapped(4, a.grant(g))
 		}
 	}
 	if len(p.Environment) > 0 {
@@ -335,7 +340,7 @@ func (a *auditPrinter) notes(p *audit.Principal) {
 		for _, key := range slices.Sorted(maps.Keys(p.Environment)) {
 			list = append(list, key+" = "+strings.Join(p.Environment[key], ", "))
 		}
-		a.indented(2, t("report.audit-environment", "conditions", strings.Join(list, "; ")))
+		a.wrapped(2, t("report.audit-environment", "conditions", strings.Join(list, "; ")))
 	}
 	if len(p.Allowed) > 0 {
 		a.b.WriteByte('\n')
@@ -356,17 +361,20 @@ func (a *auditPrinter) grant(g audit.Grant) string {
 	}
 	line := t("report.audit-grant", "action", action, "resource", resource)
 	if len(g.Conditions) > 0 {
-		line += " " + t("report.audit-conditions", "n", conditions(g))
+		line += ", " + t("report.audit-if", "conditions", strings.Join(conditions(g), "; "))
 	}
 	return line
 }
 
-func conditions(g audit.Grant) int {
-	n := 0
-	for _, keys := range g.Conditions {
-		n += len(keys)
+// conditions are those of a grant as a person reads them: key, operator, values.
+func conditions(g audit.Grant) []string {
+	var out []string
+	for _, operator := range slices.Sorted(maps.Keys(g.Conditions)) {
+		for _, key := range slices.Sorted(maps.Keys(g.Conditions[operator])) {
+			out = append(out, key+" "+operator+" "+strings.Join(g.Conditions[operator][key], ", "))
+		}
 	}
-	return n
+	return out
 }
 
 // assumptions lists what was not read, by why.
