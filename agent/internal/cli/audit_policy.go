@@ -111,6 +111,9 @@ func runAuditPolicy(ctx context.Context, a *app, o *auditOptions) error {
 		return err
 	}
 	found, err := sources.Load(ctx, o.sources, access)
+	if access.Progress != nil {
+		fmt.Fprint(a.stderr, "\r\x1b[K")
+	}
 	if err != nil {
 		return a.sourcesError(err)
 	}

@@ -43,6 +43,9 @@ func (l *loader) readExport(file string) ([]Subject, error) {
 		{TopicBucketPolicy, NotGiven}, {TopicACL, NotGiven}, {TopicAccessPoint, NotGiven},
 		{TopicAccessGrants, NotGiven}, {TopicOtherResources, NotGiven}, {TopicVersioning, NotGiven},
 	}
+	if root.Get("RoleDetailList") == nil {
+		x.out.topics = append(x.out.topics, Assumption{TopicRoleTrust, NotGiven})
+	}
 	return l.cut(x.out, file, l.named), nil
 }
 
