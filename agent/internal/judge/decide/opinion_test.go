@@ -238,7 +238,8 @@ func TestTheRecordIsWhatIAMSimulateSays(t *testing.T) {
 		if *update {
 			t.Fatal(err)
 		}
-		t.Skipf("SKIPPED: iam-simulate itself can't be asked, only its record: %v", err)
+		fmt.Printf("SKIPPED: iam-simulate itself can't be asked, only its record: %v\n", err)
+		t.Skip()
 	}
 	sets := readCorpusOr(t)
 	answers := ask(t, folder, sets)

@@ -179,7 +179,7 @@ func glob(pieces []policy.Piece, s string) bool {
 	at, star, mark := 0, -1, 0
 	i := 0
 	for {
-		ok := true
+		var ok bool
 		switch {
 		case at == len(pieces):
 			if ok = i == len(s); ok {

@@ -1,6 +1,10 @@
 package decide
 
-import "buzon/agent/policy"
+import (
+	"strings"
+
+	"buzon/agent/policy"
+)
 
 // atom is one step of a text of which parts aren't known.
 type atom struct {
@@ -30,7 +34,7 @@ func (e *Evaluator) atoms(out []atom, text string) []atom {
 }
 
 func (a atom) takes(c rune) bool {
-	return a.char == c || a.char == 0 && !(a.class && (c == ':' || c == '/' || c == '*' || c == '?'))
+	return a.char == c || a.char == 0 && (!a.class || !strings.ContainsRune(":/*?", c))
 }
 
 // meets reports whether some character fits both.
@@ -65,11 +69,11 @@ func (e *Evaluator) overlap(pieces []policy.Piece, text string) bool {
 		if i == len(p) && j == len(t) {
 			return true
 		}
-		if at := i*(len(t)+1) + j; seen[at] {
+		at := i*(len(t)+1) + j
+		if seen[at] {
 			return false
-		} else {
-			seen[at] = true
 		}
+		seen[at] = true
 		if i < len(p) && p[i].loop && walk(i+1, j) || j < len(t) && t[j].loop && walk(i, j+1) {
 			return true
 		}
