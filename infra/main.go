@@ -22,14 +22,22 @@ import (
 )
 
 func main() {
-	if err := run(); err != nil {
+	err := run()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
+	}
+	// jsii waits twice for its process, and now and then tells that the second time
+	// there was none: of no use to anybody, and without an end of its line.
+	if nowhere, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0); err == nil {
+		os.Stderr = nowhere
+	}
+	jsii.Close()
+	if err != nil {
 		os.Exit(1)
 	}
 }
 
 func run() error {
-	defer jsii.Close()
 	app := awscdk.NewApp(nil)
 	context, ok := app.Node().GetAllContext(nil).(map[string]any)
 	if !ok {
