@@ -203,6 +203,36 @@ func TestBeyondTheBudgetNothingIsProven(t *testing.T) {
 	}
 }
 
+// TestHardPoliciesEnd is about patterns and conditions that no budget suffices
+// for: the answer is Unknown, and there is one.
+func TestHardPoliciesEnd(t *testing.T) {
+	var denies strings.Builder
+	keys := []string{"aws:UserAgent", "aws:Referer", "aws:SourceVpc", "aws:RequestedRegion", "aws:SourceIdentity", "aws:TagKeys"}
+	for i := range 40 {
+		pattern := ""
+		for j := range 8 {
+			pattern += "*" + string(rune('a'+(i*7+j*(i+3))%26)) + "?"
+		}
+		fmt.Fprintf(&denies, `, {"Effect": "Deny", "Action": "*", "Resource": "arn:aws:s3:::%s*", "Condition": {"StringNotLike": {%q: "*%d*"}, "ForAnyValue:StringLike": {%q: "*%c*"}}}`,
+			pattern, keys[i%6], i, keys[(i+1)%6], 'a'+i%26)
+	}
+	set := makeSet(t, theUser(), doc{"user-inline", allowAll + denies.String()})
+	e := engine(set)
+	a := e.Find(Question{Resources: Under(bucket + "/*")})
+	if a.Kind == Nothing {
+		t.Errorf("%+v", a)
+	}
+	if a.Kind == Found && replay(set, a.Witness) != decide.Allowed {
+		t.Errorf("the witness %+v is refused", a.Witness)
+	}
+	if c := e.Covers(prefix, AgentCalls()); c.Kind == 0 {
+		t.Error("no answer")
+	}
+	if len(e.Grants()) == 0 {
+		t.Error("what can't be told doesn't count as granted")
+	}
+}
+
 func TestALenientStatementLeavesTheAnswerOpen(t *testing.T) {
 	parse := func(text string) *policy.Set {
 		set := makeSet(t, theUser(), doc{"user-inline", allowPut})

@@ -71,9 +71,7 @@ func (b *builder) find(places []int32) int32 {
 	}
 	n, ok := b.number[string(key)]
 	if !ok {
-		if len(b.todo) >= b.space.limit {
-			panic(overBudget{})
-		}
+		b.space.spend(len(b.todo))
 		n = int32(len(b.todo))
 		b.number[string(key)] = n
 		b.todo = append(b.todo, places)

@@ -137,7 +137,7 @@ func (e *Engine) narrowView() *view {
 
 // begin starts a new piece of work.
 func (e *Engine) begin() {
-	e.space.limit = e.budget.States
+	e.space.limit, e.space.spent = e.budget.States, 0
 	e.looked = 0
 }
 

@@ -52,16 +52,22 @@ type found struct {
 	order  int
 }
 
+// patience is how many groups of a question may go over the budget before the
+// rest isn't tried: what is hard is so for most.
+const patience = 8
+
 func (e *Engine) find(q Question) finding {
 	v := e.wideView()
 	given, signature := normalised(q.Context)
 	f := finding{asked: v.ask(q.Actions), given: given}
 	f.kinds = make([]Kind, len(f.asked))
 	res := e.resources(q.Resources)
+	over := 0
 	for i, g := range v.groups(f.asked, signature) {
 		var o outcome
-		if !e.within(func() { o = e.solve(g, res, given) }) {
+		if over == patience || !e.within(func() { o = e.solve(g, res, given) }) {
 			o = outcome{kind: Unknown, doubts: []Doubt{{OverBudget, nowhere}}}
+			over = min(over+1, patience)
 		}
 		for _, a := range g.actions {
 			f.kinds[a] = o.kind

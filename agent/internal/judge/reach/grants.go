@@ -20,7 +20,10 @@ func (e *Engine) Grants() []Grant {
 		for _, a := range st.st.Actions {
 			for _, res := range orOne(st.st.Resources) {
 				left := true
-				if e.within(func() { left = r.of(a.Value, res.Value) }) && !left {
+				if !e.within(func() { left = r.of(a.Value, res.Value) }) {
+					left, r.all = true, true
+				}
+				if !left {
 					continue
 				}
 				out = append(out, Grant{

@@ -57,6 +57,7 @@ func (l *lang) has(text string) bool {
 // many sets shares one per goroutine.
 type Space struct {
 	limit    int // of states before minimisation
+	spent    int // states made since the work began
 	interned map[string]*lang
 	memo     map[memoKey]*lang
 	globs    map[string]*lang
@@ -84,6 +85,17 @@ const (
 // overBudget is what a computation panics with that would grow beyond the
 // budget; the engine's exported methods recover it and answer Unknown.
 type overBudget struct{}
+
+// fullAutomata is how many automata of the full size a piece of work may build in
+// all, or as many states in smaller ones.
+const fullAutomata = 50
+
+// spend counts one more state beside those that an automaton has.
+func (s *Space) spend(states int) {
+	if s.spent++; states >= s.limit || s.spent > fullAutomata*s.limit {
+		panic(overBudget{})
+	}
+}
 
 // NewSpace makes an empty Space.
 func NewSpace() *Space {
@@ -214,9 +226,7 @@ func (s *Space) combine(op operation, a, b *lang) *lang {
 		}
 		n, ok := number[p]
 		if !ok {
-			if len(todo) >= s.limit {
-				panic(overBudget{})
-			}
+			s.spend(len(todo))
 			n = int32(len(todo))
 			number[p] = n
 			todo = append(todo, p)

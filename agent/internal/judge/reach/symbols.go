@@ -44,7 +44,7 @@ func (e *Engine) symbolic(l *lang, p *place) *lang {
 	if wide, ok := e.widened[key]; ok {
 		return wide
 	}
-	w := widening{l: l, symbols: symbols, limit: e.space.limit, number: map[string]int32{}}
+	w := widening{l: l, symbols: symbols, space: e.space, number: map[string]int32{}}
 	wide := e.space.minimal(w.states())
 	e.widened[key] = wide
 	return wide
@@ -55,7 +55,7 @@ func (e *Engine) symbolic(l *lang, p *place) *lang {
 type widening struct {
 	l       *lang
 	symbols []rune
-	limit   int
+	space   *Space
 	number  map[string]int32
 	todo    [][]int32 // states; those after the first "/" are counted on from the set's own
 }
@@ -72,9 +72,7 @@ func (w *widening) find(places []int32) int32 {
 	}
 	n, ok := w.number[string(key)]
 	if !ok {
-		if len(w.todo) >= w.limit {
-			panic(overBudget{})
-		}
+		w.space.spend(len(w.todo))
 		n = int32(len(w.todo))
 		w.number[string(key)] = n
 		w.todo = append(w.todo, places)
