@@ -189,6 +189,8 @@ func (a *app) sourcesError(err error) error {
 	var nobody *sources.NobodyError
 	var lost *sources.ReadError
 	switch {
+	case errors.Is(err, context.Canceled):
+		return fail(undecided, sentence("audit.interrupted"))
 	case errors.As(err, &use), errors.As(err, &nobody):
 		return fail(badInput, err)
 	case errors.As(err, &lost):

@@ -1,5 +1,12 @@
 package sources
 
+import (
+	"errors"
+	"net/url"
+
+	"buzon/agent/internal/client"
+)
+
 // UsageError is a selection that can't be read as it was given.
 type UsageError struct {
 	Code Usage
@@ -49,5 +56,18 @@ func (e *ReadError) Unwrap() error { return e.err }
 
 // Message names the sentence of the error.
 func (e *ReadError) Message() (string, []any) {
-	return "sources.read-failed", []any{"what", e.What, "why", e.err.Error()}
+	return "sources.read-failed", []any{"what", e.What, "why", why(e.err)}
+}
+
+// why is what AWS answered, or what broke on the way, without the SDK's own
+// chain of words around it.
+func why(err error) string {
+	if f := client.Classify(err); f.Message != "" {
+		return f.Code + ": " + f.Message
+	}
+	var request *url.Error
+	if errors.As(err, &request) {
+		return request.Error()
+	}
+	return err.Error()
 }
