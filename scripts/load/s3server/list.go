@@ -39,6 +39,14 @@ func (c *Call) page(after string) page {
 	return p
 }
 
+// encoding repeats that keys are encoded.
+func (c *Call) encoding() string {
+	if c.Query.Get("encoding-type") == "url" {
+		return "<EncodingType>url</EncodingType>"
+	}
+	return ""
+}
+
 // cut goes through sorted keys and calls each for those on this page; it returns the last name given and
 // whether more follow.
 func (p page) cut(keys []string, common func(string), each func(string)) (last string, more bool) {
@@ -108,12 +116,8 @@ func (s *Server) listObjects(c *Call) *answer {
 			next = "<NextContinuationToken>" + text(last) + "</NextContinuationToken>"
 		}
 	}
-	encoding := ""
-	if c.Query.Get("encoding-type") == "url" {
-		encoding = "<EncodingType>url</EncodingType>"
-	}
 	return ok(`<ListBucketResult><Name>%s</Name><Prefix>%s</Prefix><KeyCount>%d</KeyCount><MaxKeys>%d</MaxKeys>%s<IsTruncated>%v</IsTruncated>%s%s</ListBucketResult>`,
-		c.Bucket, p.encode(p.prefix), n, p.most, encoding, more, next, out.String())
+		c.Bucket, p.encode(p.prefix), n, p.most, c.encoding(), more, next, out.String())
 }
 
 // listVersions gives whole keys: a page may hold more than max-keys versions when a key has many.
@@ -145,8 +149,8 @@ func (s *Server) listVersions(c *Call) *answer {
 	if more {
 		next = "<NextKeyMarker>" + p.encode(last) + "</NextKeyMarker>"
 	}
-	return ok(`<ListVersionsResult><Name>%s</Name><Prefix>%s</Prefix><MaxKeys>%d</MaxKeys><IsTruncated>%v</IsTruncated>%s%s</ListVersionsResult>`,
-		c.Bucket, p.encode(p.prefix), p.most, more, next, out.String())
+	return ok(`<ListVersionsResult><Name>%s</Name><Prefix>%s</Prefix><MaxKeys>%d</MaxKeys>%s<IsTruncated>%v</IsTruncated>%s%s</ListVersionsResult>`,
+		c.Bucket, p.encode(p.prefix), p.most, c.encoding(), more, next, out.String())
 }
 
 func (s *Server) listUploads(c *Call) *answer {

@@ -3,11 +3,13 @@ package verify
 import (
 	"context"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"buzon/agent/internal/client"
 )
@@ -58,39 +60,57 @@ func (v *verifier) list(ctx context.Context, p *Place) error {
 	return nil
 }
 
+// versions lists keys URL-encoded, since XML can't hold every key (S3 API Reference, "ListObjectVersions"). The
+// markers are encoded then too, which the SDK's paginator would send back as they are.
 func (v *verifier) versions(ctx context.Context, p *Place) error {
-	pages := s3.NewListObjectVersionsPaginator(v.S3, &s3.ListObjectVersionsInput{Bucket: &p.Bucket, Prefix: &p.Prefix})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx, client.Patient)
+	in := &s3.ListObjectVersionsInput{Bucket: &p.Bucket, Prefix: &p.Prefix, EncodingType: types.EncodingTypeUrl}
+	for {
+		page, err := v.S3.ListObjectVersions(ctx, in, client.Patient)
 		if err != nil {
 			return err
 		}
+		encoded := page.EncodingType == types.EncodingTypeUrl
 		for _, o := range page.Versions {
 			// A receipt without a version id stands for the object that is current, which was compared.
 			latest := aws.ToBool(o.IsLatest)
-			v.seen(p, aws.ToString(o.Key), aws.ToString(o.VersionId), latest, aws.ToInt64(o.Size))
+			v.seen(p, plain(o.Key, encoded), aws.ToString(o.VersionId), latest, aws.ToInt64(o.Size))
 		}
 		for _, m := range page.DeleteMarkers {
 			if aws.ToBool(m.IsLatest) {
-				v.hidden(p, aws.ToString(m.Key), aws.ToString(m.VersionId))
+				v.hidden(p, plain(m.Key, encoded), aws.ToString(m.VersionId))
 			}
 		}
+		if !aws.ToBool(page.IsTruncated) || page.NextKeyMarker == nil {
+			return nil
+		}
+		in.KeyMarker, in.VersionIdMarker = aws.String(plain(page.NextKeyMarker, encoded)), page.NextVersionIdMarker
 	}
-	return nil
 }
 
 func (v *verifier) objects(ctx context.Context, p *Place) error {
-	pages := s3.NewListObjectsV2Paginator(v.S3, &s3.ListObjectsV2Input{Bucket: &p.Bucket, Prefix: &p.Prefix})
+	pages := s3.NewListObjectsV2Paginator(v.S3, &s3.ListObjectsV2Input{Bucket: &p.Bucket, Prefix: &p.Prefix, EncodingType: types.EncodingTypeUrl})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx, client.Patient)
 		if err != nil {
 			return err
 		}
 		for _, o := range page.Contents {
-			v.seen(p, aws.ToString(o.Key), anyVersion, true, aws.ToInt64(o.Size))
+			v.seen(p, plain(o.Key, page.EncodingType == types.EncodingTypeUrl), anyVersion, true, aws.ToInt64(o.Size))
 		}
 	}
 	return nil
+}
+
+// plain is a key as it is; one that can't be decoded is left alone.
+func plain(key *string, encoded bool) string {
+	text := aws.ToString(key)
+	if !encoded {
+		return text
+	}
+	if decoded, err := url.QueryUnescape(text); err == nil {
+		return decoded
+	}
+	return text
 }
 
 // hidden judges a delete marker: the objects below it are there, and whoever reads the key doesn't see them. Where

@@ -108,14 +108,31 @@ func TestReceiptsThatMatchMakeNoFinding(t *testing.T) {
 		b.sent("a", "one")
 		b.sent("empty", "")
 		b.sent("b c/ä☕\n%2f+", "two")
+		b.sent("no XML holds \x01 and \x1f", "three")
 		b.Put(inbox, prefix+".buzon/canary", nil)
 		got := b.run(t)
 		expect(t, got)
-		if got.Receipts != 3 || got.Matched != 3 || got.Confirmed != 0 {
+		if got.Receipts != 4 || got.Matched != 4 || got.Confirmed != 0 {
 			t.Errorf("%+v", got)
 		}
-		if want := []Place{{Bucket: inbox, Prefix: prefix, Listing: AllVersions, Objects: 3}}; !cmp.Equal(got.Places, want) {
+		if want := []Place{{Bucket: inbox, Prefix: prefix, Listing: AllVersions, Objects: 4}}; !cmp.Equal(got.Places, want) {
 			t.Errorf("places %+v", got.Places)
+		}
+	}
+}
+
+// TestListingsOfManyPagesAreReadToTheEnd has keys whose markers must be decoded before they are sent back.
+func TestListingsOfManyPagesAreReadToTheEnd(t *testing.T) {
+	for _, denied := range []string{"", "s3:ListBucketVersions"} {
+		b := newBench(t, s3server.Options{Allow: without(denied)})
+		for i := range 2300 {
+			b.sent(fmt.Sprintf("a b+c/%%41/%04d", i), "x")
+		}
+		b.Put(inbox, prefix+"a b+c/%41/9999", nil)
+		got := b.run(t)
+		expect(t, got, "unexpected a b+c/%41/9999")
+		if got.Matched != 2300 || got.Places[0].Objects != 2301 {
+			t.Errorf("%+v", got.Places)
 		}
 	}
 }
