@@ -171,7 +171,7 @@ func (r *remains) search(g *group, resource string) bool {
 			continue
 		}
 		b := c.boxes[r.index]
-		if resource != "" && !r.st.st.NotResource {
+		if len(r.st.st.Resources) > 1 && !r.st.st.NotResource {
 			b.res = e.space.and(b.res, c.resource(r.st, resource))
 		}
 		if b.res.empty() {
