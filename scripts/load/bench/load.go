@@ -132,13 +132,12 @@ func (b *bench) configure(dir string) (string, error) {
 	file := filepath.Join(b.work, "agent.yaml")
 	text := strings.Join([]string{
 		"bucket: " + bucket, "prefix: " + prefix, "region: " + region, "state: " + b.state(), "listen: \"\"",
-		"outboxes:", "  - path: " + dir, "rescan: 1m", "",
+		"outboxes:", "  - path: " + dir, "",
 	}, "\n")
 	return file, os.WriteFile(file, []byte(text), 0o600)
 }
 
-// idle sends everything and then watches the agent do nothing. The rescan is five times as frequent as by default, so
-// that the time of the watch holds some.
+// idle sends everything and then watches the agent do nothing, as it comes: with a rescan every five minutes.
 func idle(ctx context.Context, b *bench, l load, peers []peer) error {
 	dir, err := b.dataOf(l)
 	if err != nil {
@@ -213,7 +212,6 @@ func backlog(ctx context.Context, b *bench, l load, peers []peer) error {
 	if err := os.RemoveAll(b.state()); err != nil {
 		return err
 	}
-	l.server = []string{"-keep", "nothing"}
 	s, err := b.serve(ctx, l)
 	if err != nil {
 		return err

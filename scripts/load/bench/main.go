@@ -57,7 +57,7 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&b.bin, "bin", "", "folder of the programs: agent, bare, null, and the peers that are there")
 	flags.StringVar(&b.work, "work", "", "folder for data and state")
 	flags.IntVar(&b.rounds, "rounds", 5, "rounds of each load")
-	flags.DurationVar(&b.idle, "idle", 2*time.Minute, "how long w7 watches")
+	flags.DurationVar(&b.idle, "idle", 10*time.Minute, "how long w7 watches; a multiple of the rescan's five minutes")
 	flags.IntVar(&b.backlog, "backlog", 1_000_000, "files of w8")
 	which := flags.String("loads", "w1,w2,w3,w4,w5,w6,w1t,w3t,w7,w8,start", "the loads to run")
 	who := flags.String("peers", "", "only these peers (default: all whose program is there)")
