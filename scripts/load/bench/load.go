@@ -38,6 +38,7 @@ var loads = []load{
 	{name: "w7", what: "idle: 100,000 settled files in 1,000 folders, watched", files: 100_000, folders: 1000, size: 16, run: idle},
 	{name: "w8", what: "a backlog of 1,000,000 files of 1 KiB", folders: 1000, size: 1024, run: backlog},
 	{name: "start", what: "agent version; one file of 4 KiB", files: 1, size: 4096, transfers: 1, run: starts},
+	{name: "audit", what: "60 policies, one process for each", run: audits},
 	{name: "files-1000", what: "1,000 files of 1 KiB", files: 1000, folders: 1000, size: 1024, transfers: 16, run: growth},
 	{name: "files-10000", what: "10,000 files of 1 KiB", files: 10_000, folders: 1000, size: 1024, transfers: 16, run: growth},
 	{name: "files-100000", what: "100,000 files of 1 KiB", files: 100_000, folders: 1000, size: 1024, transfers: 16, run: growth},

@@ -62,17 +62,26 @@ func run(ctx context.Context, args []string) error {
 	which := flags.String("loads", "w1,w2,w3,w4,w5,w6,w1t,w3t,w7,w8,start", "the loads to run")
 	who := flags.String("peers", "", "only these peers (default: all whose program is there)")
 	out := flags.String("o", "", "folder for table.md, results.json and the plots (default: only print the table)")
-	again := flags.String("table", "", "make table and plots again from this results.json, and measure nothing")
+	again := flags.String("table", "", "make table and plots again from these results.json files (a comma between), and measure nothing")
+	docs := flags.String("docs", "", "with -table: put them into this folder's pages about performance")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if *again != "" {
-		data, err := os.ReadFile(*again)
-		if err == nil {
-			err = json.Unmarshal(data, &b.results)
+		for _, file := range strings.Split(*again, ",") {
+			var part Results
+			data, err := os.ReadFile(file)
+			if err == nil {
+				err = json.Unmarshal(data, &part)
+			}
+			if err != nil {
+				return err
+			}
+			b.results.Generated, b.results.Machine, b.results.Sizes = part.Generated, part.Machine, part.Sizes
+			b.results.Runs = append(b.results.Runs, part.Runs...)
 		}
-		if err != nil {
-			return err
+		if *docs != "" {
+			return b.results.document(*docs)
 		}
 		return b.show(*out)
 	}
@@ -112,7 +121,7 @@ func (b *bench) machine() error {
 
 // show prints the table, and writes everything where it is asked to.
 func (b *bench) show(out string) error {
-	table := b.results.table()
+	table := b.results.table(languages["en"])
 	fmt.Print(table)
 	if out == "" {
 		return nil

@@ -113,11 +113,68 @@ var bounds = []bound{
 	{"binary", "MB", 25, false, func(r *Results) (float64, bool) { return float64(r.Sizes["agent"]) / 1e6, r.Sizes["agent"] > 0 }},
 }
 
+// language is what the tables are headed with.
+type language struct {
+	measured, bounds, costs string
+	words                   func(string) string // of a load or a bound
+}
+
+var languages = map[string]language{
+	"en": {"Measured on %s, %s.", "| load | what | figure | must | |",
+		"| load | peer | wall s | CPU s | CPU × bare | anonymous MB | resident MB | requests | connections | |",
+		func(s string) string { return s }},
+	"es": {"Medido el %s, %s.", "| carga | qué | cifra | debe | |",
+		"| carga | programa | reloj s | CPU s | CPU × bare | anónima MB | residente MB | solicitudes | conexiones | |",
+		func(s string) string { return cmp.Or(spanish[s], s) }},
+}
+
+// spanish are the descriptions of loads and bounds in Spanish.
+var spanish = map[string]string{
+	"CPU over bare's":                            "CPU respecto a la de bare",
+	"CPU over s5cmd's":                           "CPU respecto a la de s5cmd",
+	"CPU over bare's one-pass stream":            "CPU respecto al envío de una pasada de bare",
+	"peak anonymous memory, MB":                  "memoria anónima máxima, MB",
+	"wall over files × 20 ms ÷ 64":               "reloj respecto a archivos × 20 ms ÷ 64",
+	"requests":                                   "solicitudes",
+	"CPU, s":                                     "CPU, s",
+	"requests over files":                        "solicitudes por archivo",
+	"wall over bare's":                           "reloj respecto al de bare",
+	"% of a core":                                "% de un núcleo",
+	"files/s of the last tenth over the first's": "archivos/s del último décimo respecto al primero",
+	"agent version, ms":                          "agent version, ms",
+	"one file, ms above bare":                    "un archivo, ms por encima de bare",
+	"MB":                                         "MB",
+	"5,000 files of 4 KiB":                       "5000 archivos de 4 KiB",
+	"500 files of 1 MiB":                         "500 archivos de 1 MiB",
+	"one file of 2 GiB":                          "un archivo de 2 GiB",
+	"w1 with 20 ms added to each answer":         "w1 con 20 ms más en cada respuesta",
+	"w1 again, nothing changed":                  "w1 otra vez, sin cambios",
+	"w1 with 5 % of the answers 503 SlowDown":    "w1 con un 5 % de respuestas 503 SlowDown",
+	"w1 over TLS":                                "w1 por TLS",
+	"w3 over TLS":                                "w3 por TLS",
+	"idle: 100,000 settled files in 1,000 folders, watched": "en reposo: 100 000 archivos asentados en 1000 carpetas vigiladas",
+	"a backlog of 1,000,000 files of 1 KiB":                 "aparecen de golpe 1 000 000 de archivos de 1 KiB",
+	"agent version; one file of 4 KiB":                      "agent version; un archivo de 4 KiB",
+	"60 policies, one process for each":                     "60 políticas, un proceso para cada una",
+}
+
+// programs are all that can stand in the table, in its order.
+func programs() []string {
+	var list []string
+	for _, p := range all {
+		list = append(list, p.name)
+	}
+	for _, a := range auditors[1:] {
+		list = append(list, a.name)
+	}
+	return list
+}
+
 // table is the figures as Markdown.
-func (r *Results) table() string {
+func (r *Results) table(l language) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Measured on %s, %s.\n\n", r.Generated.Format("2006-01-02"), r.Machine)
-	fmt.Fprintf(&b, "| load | what | figure | must | |\n|---|---|---|---|---|\n")
+	fmt.Fprintf(&b, l.measured+"\n\n", r.Generated.Format("2006-01-02"), r.Machine)
+	fmt.Fprintf(&b, "%s\n|---|---|---|---|---|\n", l.bounds)
 	for _, c := range bounds {
 		got, ok := c.figure(r)
 		if !ok {
@@ -130,28 +187,31 @@ func (r *Results) table() string {
 		if c.least != (got >= c.must) && got != c.must {
 			mark = "✗"
 		}
-		fmt.Fprintf(&b, "| %s | %s | %.4g | %s %g | %s |\n", c.load, c.what, got, sign, c.must, mark)
+		fmt.Fprintf(&b, "| %s | %s | %.4g | %s %g | %s |\n", c.load, l.words(c.what), got, sign, c.must, mark)
 	}
-	fmt.Fprintf(&b, "\n| load | peer | wall s | CPU s | CPU × bare | anonymous MB | resident MB | requests | connections | |\n|---|---|---|---|---|---|---|---|---|---|\n")
+	fmt.Fprintf(&b, "\n%s\n|---|---|---|---|---|---|---|---|---|---|\n", l.costs)
 	seen := map[string]bool{}
-	for _, l := range loads {
-		for _, p := range all {
-			runs := r.good(l.name, p.name)
+	for _, load := range loads {
+		if strings.Contains(load.name, "-") { // for the plots
+			continue
+		}
+		for _, p := range programs() {
+			runs := r.good(load.name, p)
 			faults := map[string]bool{}
 			for _, run := range r.Runs {
-				if run.Load == l.name && run.Peer == p.name && run.Fault != "" {
+				if run.Load == load.name && run.Peer == p && run.Fault != "" {
 					faults[run.Fault] = true
 				}
 			}
 			if len(runs) == 0 && len(faults) == 0 {
 				continue
 			}
-			seen[l.name] = true
+			seen[load.name] = true
 			ratio := "–"
-			if n := r.ratio(l.name, p.name, "bare", cpu); n > 0 {
+			if n := r.ratio(load.name, p, "bare", cpu); n > 0 {
 				ratio = fmt.Sprintf("%.2f", n)
 			}
-			fmt.Fprintf(&b, "| %s | %s | %.2f | %.2f | %s | %.0f | %.0f | %d | %d | %s |\n", l.name, p.name,
+			fmt.Fprintf(&b, "| %s | %s | %.2f | %.2f | %s | %.0f | %.0f | %d | %d | %s |\n", load.name, p,
 				median(each(runs, wall)), median(each(runs, cpu)), ratio,
 				median(each(runs, anon)), median(each(runs, func(r Run) float64 { return float64(r.Peak) / 1000 })),
 				median(each(runs, func(r Run) int64 { return r.Requests })), median(each(runs, func(r Run) int64 { return r.Connections })),
@@ -159,9 +219,9 @@ func (r *Results) table() string {
 		}
 	}
 	b.WriteByte('\n')
-	for _, l := range loads {
-		if seen[l.name] {
-			fmt.Fprintf(&b, "- %s: %s.\n", l.name, l.what)
+	for _, load := range loads {
+		if seen[load.name] {
+			fmt.Fprintf(&b, "- %s: %s.\n", load.name, l.words(load.what))
 		}
 	}
 	return b.String()

@@ -2,13 +2,14 @@
 """Judges the policies of policies/ with agent audit-policy, cloudsplaining and
 parliament, and writes the tables of docs/{en,es}/auditor-compared.md.
 
-    scripts/tools/compare-auditors/compare.py [--check]
+    scripts/tools/compare-auditors/compare.py [--check | --where]
 
 The two other tools are installed, pinned with hashes, into an environment of
 their own in the cache; nothing of them is linked or shipped. policies/tricky.tsv
 says of each policy which verdict is right, and what is tricky about it. With
 --check nothing is written, and a table that is out of date is an error. A
-verdict of ours that is not the right one is an error in any case.
+verdict of ours that is not the right one is an error in any case. --where
+installs the two tools and prints the folder of their programs.
 """
 
 import hashlib
@@ -162,6 +163,9 @@ def main():
     files = [case[0] for case in cases()]
     if sys.argv[1:] == ["--inside"]:
         theirs(files)
+        return 0
+    if sys.argv[1:] == ["--where"]:
+        print(environment().parent)
         return 0
     if sys.argv[1:] not in ([], ["--check"]):
         print(__doc__, file=sys.stderr)
