@@ -123,8 +123,9 @@ func validKey(s string) bool {
 		return false
 	}
 	for _, c := range s[:colon] {
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' ||
-			strings.ContainsRune("-._/", c) || IsSymbol(c)) {
+		known := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' ||
+			strings.ContainsRune("-._/", c) || IsSymbol(c)
+		if !known {
 			return false
 		}
 	}

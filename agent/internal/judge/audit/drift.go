@@ -10,7 +10,7 @@ import (
 	"buzon/agent/policy"
 )
 
-// DetailUnknown: drift of a principal that the template doesn't have. The other
+// DetailUnknown is drift of a principal that the template doesn't have. The other
 // details of drift are the layers that differ.
 const DetailUnknown = "unknown"
 

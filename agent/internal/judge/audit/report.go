@@ -109,7 +109,7 @@ type Note struct {
 	Source int    `json:"source"` // -1: a document that was not to be had
 }
 
-// NoteQuarantined: AWS attached its quarantine policy, because an access key of
+// NoteQuarantined tells that AWS attached its quarantine policy, because an access key of
 // the user was found in public.
 const NoteQuarantined = "key-quarantined"
 

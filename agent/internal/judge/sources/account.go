@@ -77,10 +77,8 @@ func (a *account) subject(p *principal) Subject {
 		a.attach(&s, p.boundary, policy.Boundary)
 	}
 	s.Set.Subject.Pinned = pinned(&p.subject, a.trusts)
-	for _, t := range a.trusts {
-		// A role's trust policy bears on whoever may assume it, and on the role itself.
-		s.Set.Sources = append(s.Set.Sources, t)
-	}
+	// A role's trust policy bears on whoever may assume it, and on the role itself.
+	s.Set.Sources = append(s.Set.Sources, a.trusts...)
 	s.Set.Sources = append(s.Set.Sources, a.resources...)
 	s.Gaps = append(s.Gaps, a.gaps...)
 	return s

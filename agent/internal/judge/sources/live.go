@@ -23,11 +23,10 @@ import (
 // context) is an error.
 type live struct {
 	*loader
-	iam      *iam.Client
-	out      *account
-	own      string // account id of the caller
-	denied   map[string]bool
-	progress Progress
+	iam    *iam.Client
+	out    *account
+	own    string // account id of the caller
+	denied map[string]bool
 }
 
 const readTries = 8 // of a throttled read; the SDK backs off between them
