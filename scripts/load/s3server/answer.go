@@ -82,8 +82,9 @@ func (s *Server) answer(c *Call, body content) *answer {
 		return s.abort(c)
 	case ListParts:
 		return s.listParts(c)
+	default:
+		return s.subResource(c, body)
 	}
-	return s.subResource(c, body)
 }
 
 func (s *Server) callerIdentity(c *Call) *answer {
@@ -116,8 +117,9 @@ func (s *Server) subResource(c *Call, body content) *answer {
 			return ok("")
 		case "PutObjectAcl":
 			return refuse(400, "AccessControlListNotSupported", "The bucket does not allow ACLs")
+		default:
+			return refuse(501, "NotImplemented", "not implemented here")
 		}
-		return refuse(501, "NotImplemented", "not implemented here")
 	}
 	switch c.Op {
 	case "GetBucketAcl":
@@ -141,8 +143,9 @@ func (s *Server) subResource(c *Call, body content) *answer {
 		return ok(`<LocationConstraint>%s</LocationConstraint>`, b.Region)
 	case "CreateBucket":
 		return refuse(409, "BucketAlreadyOwnedByYou", "Your previous request to create the named bucket succeeded and you already own it.")
+	default:
+		return refuse(501, "NotImplemented", "not implemented here")
 	}
-	return refuse(501, "NotImplemented", "not implemented here")
 }
 
 func tagSet(query string) string {

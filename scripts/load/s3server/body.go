@@ -41,8 +41,7 @@ var (
 
 // take reads the body of a call. STS forms are identified here.
 func (s *Server) take(c *Call, r *http.Request) (content, *answer) {
-	switch c.Op {
-	case PutObject, UploadPart:
+	if c.Op == PutObject || c.Op == UploadPart {
 		return s.takeObject(c, r)
 	}
 	data, err := io.ReadAll(io.LimitReader(r.Body, smallBody))

@@ -10,6 +10,7 @@ import (
 // Op is the name of an API operation.
 type Op string
 
+// The operations that are told apart.
 const (
 	AbortMultipartUpload    Op = "AbortMultipartUpload"
 	CompleteMultipartUpload Op = "CompleteMultipartUpload"

@@ -11,6 +11,7 @@ import (
 // Name is the name of a fault; its text is what the programs' flags call it.
 type Name string
 
+// The names of all faults.
 const (
 	SlowDown      Name = "slow-down"      // 503 SlowDown; Wait is sent as Retry-After
 	RetryLater    Name = "retry-later"    // 503 ServiceUnavailable with Retry-After: Wait
@@ -109,6 +110,7 @@ func (s *Server) before(w http.ResponseWriter, r *http.Request, f Fault) bool {
 		return true
 	case Slow:
 		s.wait(r.Context(), f.Wait)
+	default:
 	}
 	return false
 }
@@ -122,8 +124,9 @@ func (s *Server) instead(w http.ResponseWriter, r *http.Request, f Fault) bool {
 	case Timeout:
 		s.wait(r.Context(), 10*time.Minute)
 		return false
+	default:
+		return true
 	}
-	return true
 }
 
 // after plays faults that take the answer of a call that was done; nil: the call is over.
@@ -148,8 +151,9 @@ func (s *Server) after(w http.ResponseWriter, r *http.Request, f Fault, a *answe
 			other.body = []byte(strings.Replace(string(a.body), a.checksum, wrong, 1))
 		}
 		return &other
+	default:
+		return a
 	}
-	return a
 }
 
 // reset breaks the connection with a TCP reset, as a crashed server or a strict firewall does.

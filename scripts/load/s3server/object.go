@@ -40,7 +40,7 @@ func (s *Server) putObject(c *Call, in content) *answer {
 		}
 	}
 	a := &answer{status: 200, header: map[string]string{"Etag": etag}}
-	if !s.opts.NoEcho && !(s.opts.Trust && len(in.claims) == 0) {
+	if !s.opts.NoEcho && (!s.opts.Trust || len(in.claims) > 0) {
 		for name, v := range o.checksums() {
 			a.header["X-Amz-Checksum-"+title(name)] = v
 		}
@@ -235,7 +235,10 @@ func (s *Server) deleteObject(c *Call, key, version string) *answer {
 
 func (s *Server) deleteObjects(c *Call, in content) *answer {
 	var asked struct {
-		Object []struct{ Key, VersionId string }
+		Object []struct {
+			Key     string
+			Version string `xml:"VersionId"`
+		}
 	}
 	if err := xml.Unmarshal(in.data, &asked); err != nil {
 		return refuse(400, "MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema.")
@@ -243,14 +246,14 @@ func (s *Server) deleteObjects(c *Call, in content) *answer {
 	var b strings.Builder
 	for _, o := range asked.Object {
 		action := "s3:DeleteObject"
-		if o.VersionId != "" {
+		if o.Version != "" {
 			action = "s3:DeleteObjectVersion"
 		}
 		if !s.allowed(c.Identity, action, c.Bucket, o.Key) { // API DeleteObjects: 200 with an error for each key
 			fmt.Fprintf(&b, "<Error><Key>%s</Key><Code>AccessDenied</Code><Message>Access Denied</Message></Error>", text(o.Key))
 			continue
 		}
-		s.deleteObject(c, o.Key, o.VersionId)
+		s.deleteObject(c, o.Key, o.Version)
 		fmt.Fprintf(&b, "<Deleted><Key>%s</Key></Deleted>", text(o.Key))
 	}
 	return ok("<DeleteResult>%s</DeleteResult>", b.String())

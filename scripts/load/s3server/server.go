@@ -43,6 +43,7 @@ import (
 // Keep is how much of an object the server remembers.
 type Keep int
 
+// What may be remembered.
 const (
 	KeepAll     Keep = iota // names, metadata, checksums and bytes
 	KeepNames               // all but the bytes
@@ -53,6 +54,7 @@ const (
 // documented; a client has to live with each.
 type Repeat int
 
+// What a repeat may be answered.
 const (
 	RepeatSucceeds Repeat = iota
 	RepeatNoSuchUpload

@@ -187,7 +187,7 @@ func (s *Server) Uploads() []Upload {
 	var all []Upload
 	for _, u := range s.uploads {
 		if u.done == nil {
-			u.Upload.Parts = len(u.parts)
+			u.Parts = len(u.parts)
 			all = append(all, u.Upload)
 		}
 	}
