@@ -25,6 +25,9 @@ func Audit(w io.Writer, p *locale.Printer, r *audit.Report, texts map[string][]b
 	if r.NotJudged > 0 {
 		a.line("", p.Text("report.audit-left", "n", r.NotJudged))
 	}
+	if r.Strict && r.No(true) && !r.No(false) {
+		a.line("", p.Text("report.audit-strict"))
+	}
 	for i := range r.Principals {
 		a.principal(&r.Principals[i])
 	}

@@ -49,7 +49,7 @@ func Judge(ctx context.Context, found *sources.Found, opts Options) *Report {
 		opts.Now = time.Now()
 	}
 	report := &Report{
-		Schema: Schema, Generated: opts.Now.UTC().Truncate(time.Second), NotJudged: found.NotJudged,
+		Schema: Schema, Generated: opts.Now.UTC().Truncate(time.Second), NotJudged: found.NotJudged, Strict: opts.Strict,
 		Tool:       Tool{Version: opts.Version, Catalogue: catalogue.Version()},
 		Principals: make([]Principal, len(found.Subjects)),
 	}

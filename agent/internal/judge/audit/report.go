@@ -41,6 +41,7 @@ type Report struct {
 	Generated  time.Time   `json:"generated"`
 	Tool       Tool        `json:"tool"`
 	Verdict    Verdict     `json:"verdict"`
+	Strict     bool        `json:"strict,omitempty"` // see Options
 	NotJudged  int         `json:"not_judged"`
 	Principals []Principal `json:"principals"`
 }
