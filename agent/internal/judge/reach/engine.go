@@ -120,7 +120,8 @@ func (e *Engine) layers() limits {
 	return l
 }
 
-// wideView is made on first use; begin sets the budget of what is done with it.
+// wideView is the view that holds whatever may be allowed; it is made on first
+// use.
 func (e *Engine) wideView() *view {
 	if e.wide == nil {
 		e.wide = e.newView(true)
@@ -128,6 +129,7 @@ func (e *Engine) wideView() *view {
 	return e.wide
 }
 
+// narrowView is the view that holds only what is allowed for certain.
 func (e *Engine) narrowView() *view {
 	if e.narrow == nil {
 		e.narrow = e.newView(false)
