@@ -231,7 +231,7 @@ func TestAwsSolutionsIsClean(t *testing.T) {
 }
 
 // notes gives what the CDK noted at constructs, each after the construct's path.
-func notes(lists ...*[]*cxapi.SynthesisMessage) []string {
+func notes(lists ...*[]*cxapi.SynthesisMessage) []string { //nolint:staticcheck // as below
 	var all []string
 	for _, list := range lists {
 		for _, m := range *list {

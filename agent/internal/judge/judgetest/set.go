@@ -184,10 +184,10 @@ func resource(c Chooser, kind policy.Kind, variables bool) string {
 	if chance(c, 20) || kind == policy.KeyPolicy && chance(c, 60) {
 		return "*"
 	}
-	switch kind {
-	case policy.AccessPoint:
+	if kind == policy.AccessPoint {
 		return pick(c, Point+"/object/*", Point+"/object/p/*", Point, Point+"*")
-	case policy.KeyPolicy:
+	}
+	if kind == policy.KeyPolicy {
 		return pick(c, Key, "arn:aws:kms:*:111122223333:key/*")
 	}
 	switch c.IntN(12) {
