@@ -273,3 +273,17 @@ func TestAnAnswerNamesAllActionsInTheQuestionsOrder(t *testing.T) {
 		t.Errorf("the witness is %+v", a.Witness)
 	}
 }
+
+func TestASetOfNothingReachesNothing(t *testing.T) {
+	for _, kind := range []policy.Type{"", policy.User, policy.Role, policy.RoleSession, policy.FederatedUser} {
+		e := New(&policy.Set{Subject: policy.Subject{Type: kind}}, Options{})
+		if a := e.Find(Question{}); a.Kind != Nothing {
+			t.Errorf("%q: %+v", kind, a)
+		}
+		if c := e.Covers("arn:aws:s3:::slot/*", AgentCalls()); c.Kind != None {
+			t.Errorf("%q covers %+v", kind, c)
+		}
+		e.Stopped(Witness{Action: "s3:GetObject", Resource: "arn:aws:s3:::slot/x"})
+		e.Grants()
+	}
+}

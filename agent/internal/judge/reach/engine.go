@@ -69,7 +69,9 @@ func New(set *policy.Set, opts Options) *Engine {
 	case policy.Role:
 		e.role = s.ARN
 	case policy.RoleSession:
-		e.role = e.fixed["aws:principalarn"][0]
+		if arn := e.fixed["aws:principalarn"]; len(arn) == 1 {
+			e.role = arn[0]
+		}
 	case policy.User, policy.FederatedUser, policy.Root:
 	}
 	if set.Bucket != "" {
