@@ -72,11 +72,18 @@ func rounds(ctx context.Context, b *bench, l load, peers []peer) error {
 	if err != nil {
 		return err
 	}
-	s, err := b.serve(ctx, l)
+	s, err := b.serve(ctx, l, false)
 	if err != nil {
 		return err
 	}
 	defer s.stop()
+	listed := s // for those who look at the bucket to find out what was sent
+	if l.again {
+		if listed, err = b.serve(ctx, l, true); err != nil {
+			return err
+		}
+		defer listed.stop()
+	}
 	for round := range b.rounds {
 		// Each round begins with another peer, so that none always follows the same one.
 		order := slices.Concat(peers[round%len(peers):], peers[:round%len(peers)])
@@ -84,7 +91,11 @@ func rounds(ctx context.Context, b *bench, l load, peers []peer) error {
 			if p.name == "awscli" && round > 0 && l.files > 1 {
 				continue // a minute of CPU for the same answer
 			}
-			if err := b.once(ctx, l, round, p, s, dir); err != nil {
+			at := listed
+			if p.name == "agent" || p.name == "bare" {
+				at = s
+			}
+			if err := b.once(ctx, l, round, p, at, dir); err != nil {
 				return err
 			}
 		}
@@ -147,7 +158,7 @@ func idle(ctx context.Context, b *bench, l load, peers []peer) error {
 	if err := os.RemoveAll(b.state()); err != nil {
 		return err
 	}
-	s, err := b.serve(ctx, l)
+	s, err := b.serve(ctx, l, false)
 	if err != nil {
 		return err
 	}
@@ -213,7 +224,7 @@ func backlog(ctx context.Context, b *bench, l load, peers []peer) error {
 	if err := os.RemoveAll(b.state()); err != nil {
 		return err
 	}
-	s, err := b.serve(ctx, l)
+	s, err := b.serve(ctx, l, false)
 	if err != nil {
 		return err
 	}

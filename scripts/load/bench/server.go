@@ -32,9 +32,13 @@ type server struct {
 // counters are what the null server counts.
 type counters struct{ Requests, Objects, Bytes, Connections int64 }
 
-func (b *bench) serve(ctx context.Context, l load) (*server, error) {
+// serve starts a null server for a load. It allows only what an uploader may do, or, with open, everything.
+func (b *bench) serve(ctx context.Context, l load, open bool) (*server, error) {
 	s := &server{ca: filepath.Join(b.work, "ca.pem")}
-	args := append([]string{"-keep", "names", "-write-only", bucket + "/" + prefix}, l.server...)
+	args := append([]string{"-keep", "names"}, l.server...)
+	if !open {
+		args = append(args, "-write-only", bucket+"/"+prefix)
+	}
 	if l.tls {
 		args = append(args, "-tls", "-ca-out", s.ca)
 		// Only its own counters are asked of it, on loopback.
