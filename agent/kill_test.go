@@ -269,7 +269,7 @@ func TestKilledAtEveryPointEverythingArrivesOnce(t *testing.T) {
 				v.exactlyOnce()
 				v.settledAs(c.settle)
 			}
-			if killed == 0 {
+			if killed == 0 && !testing.Short() { // the one case of -short keeps its files, and passes not all
 				t.Error("no upload passes this point")
 			}
 		})
