@@ -165,7 +165,8 @@ func TestRunKilledOverAndOverLosesNothing(t *testing.T) {
 			}
 			v.write(fmt.Sprintf("big-%04d.bin", n), noise(uint64(n), 33<<20))
 			nth := 2
-			if point == "courier.created" || point == "courier.completing" { // passed once for the one big file
+			switch point {
+			case "courier.accept", "courier.created", "courier.completing": // passed once: one batch, one big file
 				nth = 1
 			}
 			p := v.start(fmt.Sprintf("%s:%d", point, nth), "run", "--config", v.path("agent.yaml"))
