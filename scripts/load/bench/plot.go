@@ -50,17 +50,16 @@ type bar struct {
 	ours  bool
 }
 
-// bars draws values on a logarithmic scale: the peers differ by a factor of 50.
+// bars draws values from zero on, so that lengths can be compared.
 func bars(title, unit string, list []bar) []byte {
 	s := newSVG(plotWidth, 40+len(list)*barHeight+10, title)
-	low, high := math.Inf(1), 0.0
+	high := 0.0
 	for _, b := range list {
-		low, high = min(low, b.value), max(high, b.value)
+		high = max(high, b.value)
 	}
-	low, high = math.Log(low/2), math.Log(high)
 	for i, b := range list {
 		y := float64(32 + i*barHeight)
-		width := (math.Log(b.value) - low) / max(high-low, 0.01) * (plotWidth - plotMargin - 90)
+		width := b.value / high * (plotWidth - plotMargin - 90)
 		color := "#8a94a6"
 		if b.ours {
 			color = "#0b6e4f"
@@ -130,8 +129,8 @@ func (r *Results) plots() map[string][]byte {
 		file, title, unit string
 		of                func(Run) float64
 	}{
-		{"cpu", "CPU for 5,000 files of 4 KiB (logarithmic)", "s", cpu},
-		{"memory", "Peak resident memory for 5,000 files of 4 KiB (logarithmic)", "MB", func(r Run) float64 { return float64(r.Peak) / 1000 }},
+		{"cpu", "CPU for 5,000 files of 4 KiB", "s", cpu},
+		{"memory", "Peak resident memory for 5,000 files of 4 KiB", "MB", func(r Run) float64 { return float64(r.Peak) / 1000 }},
 	} {
 		var list []bar
 		for _, p := range all {
