@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// The plots are small SVG files of this program's own making: bars and lines on a logarithmic scale, readable on a
+// The plots are small SVG files of this program's own making: bars from zero and lines on logarithmic axes, readable on a
 // light and on a dark page, with nothing but rectangles, lines and texts.
 
 const (
