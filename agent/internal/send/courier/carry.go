@@ -247,11 +247,10 @@ func (c *Courier) proven(it *item, act bool) {
 		}
 		c.Point("courier.sent")
 		c.tally.count(e, Sent)
-		dirty := c.hand.drop(it)
-		if act {
+		if act { // before it leaves the hand: with nothing in hand a run may end, and then nobody settles any more
 			c.late <- it
 		}
-		if dirty {
+		if c.hand.drop(it) {
 			it.box.again.add(e.Path, c.Now())
 		}
 	})
