@@ -508,8 +508,9 @@ func TestManyFilesShareTheirConnections(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if st := s.Stats(); st.Connections > 2*8 || // net/http may dial one too many while another gets free
-		st.Requests != 400 {
+	// On a busy machine net/http dials for a request that comes before the connection of the last one is free again; a
+	// client that loses its connections dials for every request.
+	if st := s.Stats(); st.Connections > 400/5 || st.Requests != 400 {
 		t.Errorf("%d connections for %d requests of 8 senders", st.Connections, st.Requests)
 	}
 }
