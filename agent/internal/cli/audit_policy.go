@@ -135,11 +135,15 @@ func runAuditPolicy(ctx context.Context, a *app, o *auditOptions) error {
 // connects to AWS where a source is live.
 func (o *auditOptions) target(ctx context.Context, a *app) (sources.Access, error) {
 	access := sources.Access{ReadFile: a.readFile}
-	c, err := o.config.load(a)
+	s := &o.sources
+	flags := *o.config
+	if flags.path == "" && !s.Live() && (len(s.Templates) > 0 || flags.given("bucket") && flags.given("prefix")) {
+		flags.path = os.DevNull // this host's own agent has nothing to say here, nor can it be in the way
+	}
+	c, err := flags.load(a)
 	if err != nil {
 		return access, err
 	}
-	s := &o.sources
 	// What this host's own agent writes to says nothing about a template, whose
 	// outputs name its bucket and prefix.
 	given := func(key string) bool {
