@@ -217,7 +217,7 @@ func (q *inquiry) report(a reach.Answer) {
 			return
 		}
 		q.find(Finding{
-			Actions: compress(a.Actions, parts().others), Witness: q.witness(a.Witness, false), Because: q.because(a.Because),
+			Actions: compress(a.Actions, parts().others()), Witness: q.witness(a.Witness, false), Because: q.because(a.Because),
 		})
 	}
 }

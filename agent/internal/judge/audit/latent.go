@@ -59,7 +59,7 @@ func (q *inquiry) latent(without reach.Without) {
 		slices.SortFunc(found.Actions, func(a, b string) int {
 			return cmp.Or(strings.Compare(serviceOf(a), serviceOf(b)), strings.Compare(a, b))
 		})
-		found.Actions = compress(slices.Compact(found.Actions), parts().everything)
+		found.Actions = compress(slices.Compact(found.Actions), parts().everything())
 		q.find(*found)
 	}
 }

@@ -18,11 +18,10 @@ const (
 // partition gives every action of the catalogue, and every action of tomorrow,
 // to exactly one rule.
 type partition struct {
-	rule    map[string]RuleID   // by action name
 	actions map[RuleID][]string // in the catalogue's order; the two above are in neither
 	all     []string            // both as well
 
-	others, everything *universe // of other-service, of all
+	others, everything func() *universe // of other-service, of all; made on first use
 }
 
 // forbidding are the rules that share the actions out between them.
@@ -32,15 +31,14 @@ var forbidding = []RuleID{
 }
 
 var parts = sync.OnceValue(func() *partition {
-	p := &partition{rule: map[string]RuleID{}, actions: map[RuleID][]string{}}
+	p := &partition{actions: map[RuleID][]string{}}
 	put := func(name string, rule RuleID) {
 		p.all = append(p.all, name)
-		p.rule[name] = rule
 		p.actions[rule] = append(p.actions[rule], name)
 	}
 	for _, service := range catalogue.Services() {
 		for _, a := range catalogue.Actions(service) {
-			if a.Name == putObject || a.Name == abortUpload {
+			if ofContract(a) {
 				p.all = append(p.all, a.Name)
 				continue
 			}
@@ -49,7 +47,8 @@ var parts = sync.OnceValue(func() *partition {
 		put(catalogue.Tomorrow(service), RuleOtherService)
 	}
 	put(catalogue.UnknownService, RuleOtherService)
-	p.others, p.everything = newUniverse(p.actions[RuleOtherService]), newUniverse(p.all)
+	p.others = sync.OnceValue(func() *universe { return newUniverse(p.actions[RuleOtherService]) })
+	p.everything = sync.OnceValue(func() *universe { return newUniverse(p.all) })
 	return p
 })
 
@@ -148,7 +147,7 @@ func allowedActions(patterns []string) map[string]bool {
 	out := map[string]bool{}
 	for _, p := range patterns {
 		for _, a := range catalogue.Match(p) {
-			if acceptable(a.Name) {
+			if acceptable(a) {
 				out[a.Name] = true
 			}
 		}
@@ -159,10 +158,16 @@ func allowedActions(patterns []string) map[string]bool {
 // acceptable actions are those that other-service asks about: everything that
 // no other rule forbids, and what writes about an object (its tags, say) as long
 // as that is under the prefix.
-func acceptable(action string) bool {
-	rule := parts().rule[action]
-	return rule == RuleOtherService || rule == RuleWriteElsewhere
+func acceptable(a catalogue.Action) bool {
+	switch ruleOf(a) {
+	case RuleOtherService, RuleWriteElsewhere:
+		return !ofContract(a)
+	}
+	return false
 }
+
+// ofContract tells of the two actions that no rule forbids under the prefix.
+func ofContract(a catalogue.Action) bool { return a.Name == putObject || a.Name == abortUpload }
 
 // AllowError is an action that --allow can't accept.
 type AllowError struct {
@@ -193,9 +198,13 @@ func CheckAllow(patterns []string) error {
 			return &AllowError{Got: p}
 		}
 		for _, a := range matches {
-			if !acceptable(a.Name) && !strings.ContainsAny(p, "*?") {
-				return &AllowError{Got: p, Rule: parts().rule[a.Name]}
+			if acceptable(a) || strings.ContainsAny(p, "*?") {
+				continue
 			}
+			if ofContract(a) {
+				return &AllowError{Got: p}
+			}
+			return &AllowError{Got: p, Rule: ruleOf(a)}
 		}
 	}
 	return nil

@@ -34,6 +34,7 @@ const (
 // Action is one action of a service. Its slices are shared and not to be changed.
 type Action struct {
 	Name      string // "s3:PutObject"
+	Lower     string // the same in lower case
 	Service   string // "s3"
 	Level     string // AWS's access level: Read, List, Write, Tagging, Permissions management
 	Resources []ResourceType
@@ -67,12 +68,24 @@ func Lookup(name string) (Action, bool) {
 	if s == nil {
 		return Action{}, false
 	}
-	s.read()
-	i, ok := s.byName[rest]
+	i, ok := s.find(rest)
 	if !ok {
 		return Action{}, false
 	}
 	return s.actions[i], true
+}
+
+// Position is the place of an action among those of Match("*"), by its name in
+// lower case.
+func Position(lower string) (int, bool) {
+	prefix, rest, _ := strings.Cut(lower, ":")
+	s := load().services[prefix]
+	if s == nil {
+		return 0, false
+	}
+	everything()
+	i, ok := s.find(rest)
+	return s.first + i, ok
 }
 
 // Match lists the actions that a pattern of a policy covers: "s3:Get*", "*". The
@@ -91,7 +104,7 @@ func Match(pattern string) []Action {
 	}
 	s.read()
 	if !strings.ContainsAny(rest, "*?") {
-		if i, ok := s.byName[rest]; ok {
+		if i, ok := s.find(rest); ok {
 			return s.actions[i : i+1 : i+1]
 		}
 		return nil
@@ -100,8 +113,8 @@ func Match(pattern string) []Action {
 		return s.actions
 	}
 	var found []Action
-	for i, name := range s.lower {
-		if glob(rest, name) {
+	for i := range s.actions {
+		if glob(rest, s.actions[i].Lower[len(prefix)+1:]) {
 			found = append(found, s.actions[i])
 		}
 	}
@@ -110,8 +123,13 @@ func Match(pattern string) []Action {
 
 // everything is the actions of all services.
 var everything = sync.OnceValue(func() []Action {
-	var all []Action
+	n := 0
 	for _, name := range Services() {
+		n += len(Actions(name))
+	}
+	all := make([]Action, 0, n)
+	for _, name := range Services() {
+		load().services[name].first = len(all)
 		all = append(all, Actions(name)...)
 	}
 	return all

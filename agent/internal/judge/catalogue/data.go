@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	_ "embed" // the data
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -32,9 +33,11 @@ type service struct {
 	once sync.Once
 
 	actions []Action
-	lower   []string // names without prefix, lower case, as in actions
-	byName  map[string]int
+	first   int               // the place of the first among all actions
 	keys    map[string]string // condition key → type
+
+	named  sync.Once
+	byName map[string]int // without prefix, lower case; of most services nobody asks
 }
 
 // load unpacks the data once. The data is part of the program, so a fault in it
@@ -44,13 +47,14 @@ var load = sync.OnceValue(func() *table {
 	if err != nil {
 		panic(fmt.Errorf("read catalogue: %w", err))
 	}
-	raw, err := io.ReadAll(r)
-	if err != nil {
+	var raw strings.Builder
+	raw.Grow(int(binary.LittleEndian.Uint32(packed[len(packed)-4:]))) // gzip ends with the size
+	if _, err := io.Copy(&raw, r); err != nil {
 		panic(fmt.Errorf("read catalogue: %w", err))
 	}
-	head, rest, _ := strings.Cut(string(raw), "\n")
+	head, rest, _ := strings.Cut(raw.String(), "\nS ")
 	t := &table{version: strings.TrimPrefix(head, "V "), services: map[string]*service{}}
-	for _, block := range strings.Split("\n"+rest, "\nS ")[1:] {
+	for block := range strings.SplitSeq(rest, "\nS ") {
 		name, text, _ := strings.Cut(block, "\n")
 		t.names = append(t.names, name)
 		t.services[name] = &service{name: name, text: text}
@@ -72,29 +76,45 @@ func (s *service) parse() {
 	var keys []string
 	var types []ResourceType
 	keyLists, typeLists := map[string][]string{}, map[string][]ResourceType{}
-	s.byName, s.keys = map[string]int{}, map[string]string{}
+	s.keys = map[string]string{}
+	s.actions = make([]Action, 0, strings.Count(s.text, "\nA ")+1)
 	for line := range strings.Lines(s.text) {
 		kind, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
-		field := strings.Split(rest, "\t")
+		name, rest, _ := strings.Cut(rest, "\t")
 		switch kind {
 		case "K":
-			keys = append(keys, field[0])
-			s.keys[field[0]] = field[1]
+			keys = append(keys, name)
+			s.keys[name] = rest
 		case "R":
-			types = append(types, ResourceType{Name: field[0], ARN: field[1]})
+			types = append(types, ResourceType{Name: name, ARN: rest})
 		case "A":
-			a := Action{Name: s.name + ":" + field[0], Service: s.name, Level: levels[field[1]], Class: classes[field[1]]}
-			a.Resources = pick(typeLists, field[2], types)
-			a.Keys = pick(keyLists, field[3], keys)
-			s.lower = append(s.lower, strings.ToLower(field[0]))
-			s.byName[strings.ToLower(field[0])] = len(s.actions)
-			s.actions = append(s.actions, a)
+			level, rest, _ := strings.Cut(rest, "\t")
+			ofTypes, ofKeys, _ := strings.Cut(rest, "\t")
+			full := s.name + ":" + name
+			s.actions = append(s.actions, Action{
+				Name: full, Lower: strings.ToLower(full), Service: s.name, Level: levels[level], Class: classes[level],
+				Resources: pick(typeLists, ofTypes, types), Keys: pick(keyLists, ofKeys, keys),
+			})
 		}
 	}
 	if s.name == "s3" {
 		s.judge()
 	}
 	s.text = ""
+}
+
+// find is the place of an action in the service, by its name without prefix in
+// lower case.
+func (s *service) find(name string) (int, bool) {
+	s.read()
+	s.named.Do(func() {
+		s.byName = make(map[string]int, len(s.actions))
+		for i := range s.actions {
+			s.byName[s.actions[i].Lower[len(s.name)+1:]] = i
+		}
+	})
+	i, ok := s.byName[name]
+	return i, ok
 }
 
 // pick resolves a list of numbers; equal lists share one slice.
@@ -128,8 +148,12 @@ func (s *service) judge() {
 	if err := json.Unmarshal(judged, &list); err != nil {
 		panic(fmt.Errorf("read classes of S3's actions: %w", err))
 	}
+	byName := make(map[string]int, len(s.actions))
+	for i := range s.actions {
+		byName[s.actions[i].Name] = i
+	}
 	for _, j := range list {
-		i, ok := s.byName[strings.ToLower(strings.TrimPrefix(j.Action, "s3:"))]
+		i, ok := byName[j.Action]
 		if !ok {
 			continue // a test names these
 		}

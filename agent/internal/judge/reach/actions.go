@@ -11,30 +11,34 @@ import (
 // index numbers the actions of the catalogue.
 type index struct {
 	actions []catalogue.Action
-	number  map[string]int32 // by lower-case name
-	exact   map[string]int32 // by name
-	ranges  map[string][2]int32
-	lower   []string
-	kinds   []int32 // of each action: the number of its list of resource types
-	keys    []int32 // of each action: the number of its list of condition keys
+	ranges  map[string][2]int32 // of each service
+	kinds   []int32             // of each action: the number of its list of resource types
+	keys    []int32             // of each action: the number of its list of condition keys
 }
 
 var actionIndex = sync.OnceValue(func() *index {
-	x := &index{actions: catalogue.Match("*"), number: map[string]int32{}, exact: map[string]int32{}, ranges: map[string][2]int32{}}
-	for i, a := range x.actions {
-		x.lower = append(x.lower, lower(a.Name))
-		x.number[x.lower[i]], x.exact[a.Name] = int32(i), int32(i)
-		r, ok := x.ranges[a.Service]
-		if !ok {
-			r[0] = int32(i)
+	x := &index{actions: catalogue.Match("*"), ranges: map[string][2]int32{}}
+	for from := 0; from < len(x.actions); {
+		service, to := x.actions[from].Service, from+1
+		for to < len(x.actions) && x.actions[to].Service == service {
+			to++
 		}
-		r[1] = int32(i + 1)
-		x.ranges[a.Service] = r
+		x.ranges[service] = [2]int32{int32(from), int32(to)}
+		from = to
 	}
 	x.kinds = numbered(x.actions, func(a *catalogue.Action) *catalogue.ResourceType { return first(a.Resources) })
 	x.keys = numbered(x.actions, func(a *catalogue.Action) *string { return first(a.Keys) })
 	return x
 })
+
+// number finds an action by its name in lower case; -1 where the catalogue doesn't
+// know it.
+func (x *index) number(lower string) int32 {
+	if i, ok := catalogue.Position(lower); ok {
+		return int32(i)
+	}
+	return -1
+}
 
 // first tells lists of the catalogue apart, which shares equal ones.
 func first[T any](list []T) *T {
@@ -160,19 +164,20 @@ func (s *Space) matching(pattern string) []int32 {
 	prefix, rest, _ := strings.Cut(pattern, ":")
 	switch {
 	case !strings.ContainsAny(pattern, "*?"):
-		if i, ok := x.number[pattern]; ok {
+		if i := x.number(pattern); i >= 0 {
 			list = append(list, i)
 		}
 	case !strings.ContainsAny(prefix, "*?"):
-		r := x.ranges[prefix]
+		r, tokens, all := x.ranges[prefix], actionTokens(rest), strings.Trim(rest, "*") == ""
 		for i := r[0]; i < r[1]; i++ {
-			if strings.Trim(rest, "*") == "" || globs(actionTokens(rest), lower(x.actions[i].Name)[len(prefix)+1:]) {
+			if all || globs(tokens, x.actions[i].Lower[len(prefix)+1:]) {
 				list = append(list, i)
 			}
 		}
 	default:
+		tokens := actionTokens(pattern)
 		for i := range x.actions {
-			if globs(actionTokens(pattern), lower(x.actions[i].Name)) {
+			if globs(tokens, x.actions[i].Lower) {
 				list = append(list, int32(i))
 			}
 		}

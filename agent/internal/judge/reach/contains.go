@@ -52,11 +52,7 @@ func (e *Engine) contains(v *view, w Witness) (inside, possible bool) {
 
 // askedOf is one action by name.
 func (e *Engine) askedOf(name string) *asked {
-	a := &asked{name: name, lower: lower(name), shown: name, number: -1}
-	if i, ok := actionIndex().number[a.lower]; ok {
-		a.number = i
-	}
-	return a
+	return &asked{name: name, lower: lower(name), shown: name, number: actionIndex().number(lower(name))}
 }
 
 // placeOf is where a request happens, nil where it can't be.

@@ -95,7 +95,7 @@ func (r *remains) prepare() {
 	var list []asked
 	for i := range x.actions {
 		if r.st.actions.has(int32(i)) {
-			list = append(list, asked{name: x.actions[i].Name, lower: x.lower[i], shown: x.actions[i].Name, number: int32(i)})
+			list = append(list, asked{name: x.actions[i].Name, lower: x.actions[i].Lower, shown: x.actions[i].Name, number: int32(i)})
 		}
 	}
 	for k, p := range r.st.actions.patterns {

@@ -40,15 +40,15 @@ func numbersOf(names []string) []int32 {
 	}
 	x := actionIndex()
 	t := translated{slices.Clone(names), make([]int32, len(names))}
+	next := int32(0) // of the catalogue's action after the last, which a list in its order goes on with
 	for i, name := range names {
-		n, ok := x.exact[name]
-		if !ok {
-			n, ok = x.number[lower(name)]
+		n := next
+		if int(n) >= len(x.actions) || x.actions[n].Name != name {
+			n = x.number(lower(name))
 		}
-		if !ok {
-			n = -1
+		if t.numbers[i] = n; n >= 0 {
+			next = n + 1
 		}
-		t.numbers[i] = n
 	}
 	if len(names) > shortList {
 		askedBefore.keep(t)
@@ -110,7 +110,7 @@ func (v *view) ask(names []string) []asked {
 	known := func(i int32) {
 		if v.allows.known != nil && v.allows.has(i) || v.e.root {
 			name := x.actions[i].Name
-			list = append(list, asked{name: name, lower: x.lower[i], shown: name, number: i})
+			list = append(list, asked{name: name, lower: x.actions[i].Lower, shown: name, number: i})
 		}
 	}
 	if names == nil {
@@ -197,8 +197,7 @@ func (v *view) futuresOf() *futures {
 }
 
 func knownAction(name string) bool {
-	_, ok := actionIndex().number[name]
-	return ok
+	return actionIndex().number(name) >= 0
 }
 
 // tomorrow invents an action for every class of names that the catalogue doesn't
