@@ -83,7 +83,6 @@ func Position(lower string) (int, bool) {
 	if s == nil {
 		return 0, false
 	}
-	everything()
 	i, ok := s.find(rest)
 	return s.first + i, ok
 }
@@ -123,16 +122,11 @@ func Match(pattern string) []Action {
 
 // everything is the actions of all services.
 var everything = sync.OnceValue(func() []Action {
-	n := 0
-	for _, name := range Services() {
-		n += len(Actions(name))
+	t := load()
+	for _, s := range t.services {
+		s.read()
 	}
-	all := make([]Action, 0, n)
-	for _, name := range Services() {
-		load().services[name].first = len(all)
-		all = append(all, Actions(name)...)
-	}
-	return all
+	return t.actions
 })
 
 // Actions lists the actions of a service, sorted by name.

@@ -25,6 +25,7 @@ type table struct {
 	version  string
 	names    []string
 	services map[string]*service
+	actions  []Action // of all services; each has its part of it, empty until it is read
 }
 
 type service struct {
@@ -33,7 +34,7 @@ type service struct {
 	once sync.Once
 
 	actions []Action
-	first   int               // the place of the first among all actions
+	first   int               // the place of its first among all actions
 	keys    map[string]string // condition key → type
 
 	named  sync.Once
@@ -57,9 +58,16 @@ var load = sync.OnceValue(func() *table {
 	for block := range strings.SplitSeq(rest, "\nS ") {
 		name, text, _ := strings.Cut(block, "\n")
 		t.names = append(t.names, name)
-		t.services[name] = &service{name: name, text: text}
+		t.services[name] = &service{name: name, text: "\n" + text}
 	}
 	sort.Strings(t.names)
+	t.actions = make([]Action, strings.Count(rest, "\nA "))
+	free := t.actions
+	for _, name := range t.names {
+		s := t.services[name]
+		n := strings.Count(s.text, "\nA ")
+		s.first, s.actions, free = len(t.actions)-len(free), free[:0:n], free[n:]
+	}
 	return t
 })
 
@@ -77,7 +85,6 @@ func (s *service) parse() {
 	var types []ResourceType
 	keyLists, typeLists := map[string][]string{}, map[string][]ResourceType{}
 	s.keys = map[string]string{}
-	s.actions = make([]Action, 0, strings.Count(s.text, "\nA ")+1)
 	for line := range strings.Lines(s.text) {
 		kind, rest, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " ")
 		name, rest, _ := strings.Cut(rest, "\t")
