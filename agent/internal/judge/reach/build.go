@@ -3,6 +3,7 @@ package reach
 import (
 	"encoding/binary"
 	"slices"
+	"strings"
 	"unicode"
 )
 
@@ -50,6 +51,8 @@ type builder struct {
 	starts []int32
 	number map[string]int32
 	todo   [][]int32
+	places []int32 // room for those of one step
+	key    []byte
 }
 
 // find numbers a set of places, first adding those that are reached by letting a
@@ -65,16 +68,17 @@ func (b *builder) find(places []int32) int32 {
 	}
 	slices.Sort(places)
 	places = slices.Compact(places)
-	key := make([]byte, 0, 4*len(places))
+	key := b.key[:0]
 	for _, p := range places {
 		key = binary.AppendUvarint(key, uint64(p))
 	}
+	b.key = key
 	n, ok := b.number[string(key)]
 	if !ok {
 		b.space.spend(len(b.todo))
 		n = int32(len(b.todo))
 		b.number[string(key)] = n
-		b.todo = append(b.todo, places)
+		b.todo = append(b.todo, slices.Clone(places))
 	}
 	return n
 }
@@ -85,9 +89,10 @@ func (b *builder) states() []state {
 	}
 	b.find(slices.Clone(b.starts))
 	var out []state
+	var named []rune
 	for i := 0; i < len(b.todo); i++ {
 		places := b.todo[i]
-		var named []rune
+		named = named[:0]
 		var st state
 		for _, p := range places {
 			switch t := b.tokens[p]; t.kind {
@@ -120,17 +125,17 @@ func (b *builder) states() []state {
 }
 
 // step lists where the places lead on a character; on dead, which is none, on
-// every character that isn't named.
+// every character that isn't named. The next step overwrites the list.
 func (b *builder) step(places []int32, r rune) []int32 {
-	var to []int32
+	to := b.places[:0]
 	for _, p := range places {
-		switch t := b.tokens[p]; t.kind {
+		switch t := &b.tokens[p]; t.kind {
 		case char:
 			if r == t.r || b.fold && r != dead && sameFold(r, t.r) {
 				to = append(to, p+1)
 			}
 		case one, run:
-			if r != dead && slices.Contains([]rune(t.but), r) {
+			if r != dead && strings.ContainsRune(t.but, r) {
 				continue
 			}
 			if t.kind == one {
@@ -140,6 +145,7 @@ func (b *builder) step(places []int32, r rune) []int32 {
 			}
 		}
 	}
+	b.places = to
 	return to
 }
 

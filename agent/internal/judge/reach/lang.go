@@ -67,6 +67,11 @@ type Space struct {
 	worlds   map[string]*world
 
 	none, any *lang
+
+	// Room for what is made and thrown away, again and again.
+	key            []byte
+	combined, made draft
+	pairs          product
 }
 
 type memoKey struct {
@@ -115,9 +120,9 @@ func NewSpace() *Space {
 }
 
 // intern returns the one lang with these states, which must be minimal and in
-// canonical order.
+// canonical order. It keeps a copy.
 func (s *Space) intern(states []state) *lang {
-	key := make([]byte, 0, 8*len(states))
+	key := s.key[:0]
 	for i := range states {
 		st := &states[i]
 		flag := uint64(len(st.edges)) << 1
@@ -131,12 +136,29 @@ func (s *Space) intern(states []state) *lang {
 			key = binary.AppendUvarint(key, uint64(e.to+1))
 		}
 	}
+	s.key = key
 	if l, ok := s.interned[string(key)]; ok {
 		return l
 	}
-	l := &lang{id: uint32(len(s.interned)), states: states}
+	l := &lang{id: uint32(len(s.interned)), states: kept(states)}
 	s.interned[string(key)] = l
 	return l
+}
+
+// kept copies states, with the edges of all in one array.
+func kept(states []state) []state {
+	n := 0
+	for i := range states {
+		n += len(states[i].edges)
+	}
+	edges := make([]edge, 0, n)
+	out := slices.Clone(states)
+	for i := range out {
+		first := len(edges)
+		edges = append(edges, out[i].edges...)
+		out[i].edges = edges[first:len(edges):len(edges)]
+	}
+	return out
 }
 
 func (s *Space) and(a, b *lang) *lang {
@@ -205,10 +227,8 @@ func (s *Space) combine(op operation, a, b *lang) *lang {
 	if l, ok := s.memo[key]; ok {
 		return l
 	}
-	type pair struct{ a, b int32 }
-	number := map[pair]int32{}
-	var todo []pair
-	var states []state
+	pairs := &s.pairs
+	pairs.begin(len(a.states), len(b.states))
 	find := func(p pair) int32 {
 		switch op {
 		case opAnd:
@@ -224,12 +244,10 @@ func (s *Space) combine(op operation, a, b *lang) *lang {
 				return dead
 			}
 		}
-		n, ok := number[p]
+		n, ok := pairs.find(p)
 		if !ok {
-			s.spend(len(todo))
-			n = int32(len(todo))
-			number[p] = n
-			todo = append(todo, p)
+			s.spend(len(pairs.todo))
+			n = pairs.add(p)
 		}
 		return n
 	}
@@ -240,9 +258,10 @@ func (s *Space) combine(op operation, a, b *lang) *lang {
 		}
 		return &l.states[i]
 	}
+	states, edges := s.combined.begin()
 	find(pair{0, 0})
-	for i := 0; i < len(todo); i++ {
-		x, y := of(a, todo[i].a), of(b, todo[i].b)
+	for i := 0; i < len(pairs.todo); i++ {
+		x, y := of(a, pairs.todo[i].a), of(b, pairs.todo[i].b)
 		st := state{other: find(pair{x.other, y.other})}
 		switch op {
 		case opAnd:
@@ -252,6 +271,7 @@ func (s *Space) combine(op operation, a, b *lang) *lang {
 		case opMinus:
 			st.accept = x.accept && !y.accept
 		}
+		first := len(edges)
 		for j, k := 0, 0; j < len(x.edges) || k < len(y.edges); {
 			var r rune
 			to := pair{x.other, y.other}
@@ -268,11 +288,13 @@ func (s *Space) combine(op operation, a, b *lang) *lang {
 				k++
 			}
 			if n := find(to); n != st.other {
-				st.edges = append(st.edges, edge{r, n})
+				edges = append(edges, edge{r, n})
 			}
 		}
+		st.edges = edges[first:len(edges):len(edges)]
 		states = append(states, st)
 	}
+	s.combined = draft{states, edges}
 	l := s.minimal(states)
 	s.memo[key] = l
 	return l

@@ -9,11 +9,11 @@ import (
 // that can't reach acceptance become dead, states that behave alike become one,
 // and what is left is numbered in the order of a walk from the start.
 func (s *Space) minimal(states []state) *lang {
-	states = trim(states)
+	states, before := trim(states)
 	if len(states) == 0 {
 		return s.none
 	}
-	class := merge(states)
+	class := merge(states, before)
 
 	number := make([]int32, len(states)+2) // there are at most as many classes, and perhaps one without members
 	for i := range number {
@@ -32,23 +32,21 @@ func (s *Space) minimal(states []state) *lang {
 		return number[c]
 	}
 	visit(0)
-	var out []state
+	out, edges := s.made.begin()
 	for i := 0; i < len(order); i++ {
 		from := &states[order[i]]
 		st := state{accept: from.accept}
-		kept := make([]edge, 0, len(from.edges))
+		first := len(edges)
 		for _, e := range from.edges {
-			if sameClass(class, e.to, from.other) {
-				continue
+			if !sameClass(class, e.to, from.other) {
+				edges = append(edges, edge{e.r, visit(e.to)})
 			}
-			kept = append(kept, edge{e.r, visit(e.to)})
 		}
-		if len(kept) > 0 {
-			st.edges = kept
-		}
+		st.edges = edges[first:len(edges):len(edges)]
 		st.other = visit(from.other)
 		out = append(out, st)
 	}
+	s.made = draft{out, edges}
 	return s.intern(out)
 }
 
@@ -61,8 +59,8 @@ func sameClass(class []int32, a, b int32) bool {
 
 // trim drops the states from which nothing is accepted. All states are reachable
 // from the first by construction, and stay so: a state on the way to one that is
-// kept is kept.
-func trim(states []state) []state {
+// kept is kept. It returns the predecessors of those that are left as well.
+func trim(states []state) ([]state, reverse) {
 	before := predecessors(states)
 	live := make([]bool, len(states))
 	var todo []int32
@@ -83,10 +81,10 @@ func trim(states []state) []state {
 		}
 	}
 	if len(states) == 0 || !live[0] {
-		return nil
+		return nil, reverse{}
 	}
 	if !slices.Contains(live, false) {
-		return states
+		return states, before
 	}
 	renamed := make([]int32, len(states))
 	n := int32(0)
@@ -116,7 +114,7 @@ func trim(states []state) []state {
 		}
 		out = append(out, st)
 	}
-	return out
+	return out, predecessors(out)
 }
 
 // reverse holds the predecessors of every state in one array.
@@ -159,9 +157,8 @@ func predecessors(states []state) reverse {
 // splits them until all members of a class lead into the same classes. A class
 // that splits keeps its number for the largest part, so that only predecessors of
 // the smaller ones have to be looked at again.
-func merge(states []state) []int32 {
+func merge(states []state, before reverse) []int32 {
 	n := len(states)
-	before := predecessors(states)
 	class, members := byDistance(states, before)
 	pending := make([][]int32, len(members)) // affected states, by class
 	touched := make([]int32, 0, len(members))
@@ -282,26 +279,27 @@ func merge(states []state) []int32 {
 // byDistance divides states by how far acceptance is. All states can reach it.
 func byDistance(states []state, before reverse) (class []int32, members [][]int32) {
 	class = make([]int32, len(states))
-	var now []int32
+	queue := make([]int32, 0, len(states)) // one class after the other
 	for i := range states {
 		class[i] = dead
 		if states[i].accept {
 			class[i] = 0
-			now = append(now, int32(i))
+			queue = append(queue, int32(i))
 		}
 	}
-	for len(now) > 0 {
+	members = make([][]int32, 0, len(states)+1)
+	for from := 0; from < len(queue); {
+		now := queue[from:len(queue):len(queue)]
+		from = len(queue)
 		members = append(members, now)
-		var next []int32
 		for _, i := range now {
-			for _, from := range before.of(i) {
-				if class[from] == dead {
-					class[from] = int32(len(members))
-					next = append(next, from)
+			for _, p := range before.of(i) {
+				if class[p] == dead {
+					class[p] = int32(len(members))
+					queue = append(queue, p)
 				}
 			}
 		}
-		now = next
 	}
 	return class, members
 }
