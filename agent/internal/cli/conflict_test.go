@@ -115,6 +115,36 @@ func TestALostAnswerIsInferredAndTheFileStays(t *testing.T) {
 	}
 }
 
+func TestAnOlderVersionWhoseAnswerWasLostIsNotTakenForTheNext(t *testing.T) {
+	var h *host
+	var calls atomic.Int64
+	h = newHost(t, s3server.Options{Fault: func(c *s3server.Call) s3server.Fault {
+		if c.Op != s3server.PutObject || c.Key != prefix+"a.txt" {
+			return s3server.Fault{}
+		}
+		switch calls.Add(1) {
+		case 1: // the first version is stored, its answer lost, and the file rewritten
+			h.write("out/a.txt", "the second version", 0o644)
+			return s3server.Fault{Name: s3server.LostAnswer}
+		case 2: // were the second tried at the same key, it might have been stored, for all that the agent knew
+			return s3server.Fault{Name: s3server.ResetAfter}
+		}
+		return s3server.Fault{} // and a 412 would follow
+	}})
+	dir := h.files("out", "a.txt")
+	code, u, errs := h.uploadJSON(dir)
+	if code != 0 || u.Sent.Files != 1 || u.Inferred != 0 {
+		t.Errorf("%d %+v\n%s", code, u, errs)
+	}
+	second := false
+	for _, o := range h.server.Objects(inbox) {
+		second = second || string(o.Body) == "the second version"
+	}
+	if keys := h.keys(); len(keys) != 2 || !second {
+		t.Errorf("keys are %q, and the second version is there: %v", keys, second)
+	}
+}
+
 func TestAForeignObjectBehindALostAnswerIsFoundByVerify(t *testing.T) {
 	h := newHost(t, s3server.Options{Fault: lostOnce(), Allow: s3server.AdminOr(s3server.WriteOnly(inbox, prefix))})
 	dir := h.outboxSettles("delete")

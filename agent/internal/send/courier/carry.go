@@ -301,8 +301,49 @@ func (c *Courier) gone(it *item) {
 func (c *Courier) changed(it *item) {
 	c.Log.Info("file changed before it was sent", "outbox", it.box.Path, "path", it.e.Path)
 	it.dirty = true
-	c.forget(it)
+	c.looking.Add(1) // an upload doesn't end before the new version was looked at
+	if occupied(it.e) {
+		c.supersede(it)
+	} else {
+		c.forget(it)
+	}
 	c.tally.count(it.e, Changed)
+	if c.once {
+		c.lookAgain(it)
+	}
+	c.looking.Add(-1)
+	c.hand.wake()
+}
+
+// mostChanges is how often an upload begins a file anew that changes whenever it is sent.
+const mostChanges = 3
+
+// lookAgain accepts the new version of a file that changed during an upload, which scans only once.
+func (c *Courier) lookAgain(it *item) {
+	c.changesMu.Lock()
+	path := it.box.Path + "/" + it.e.Path
+	c.changes[path]++
+	often := c.changes[path] > mostChanges
+	c.changesMu.Unlock()
+	if often {
+		c.tally.write(path)
+		return
+	}
+	if err := c.look(context.Background(), it.box, []string{it.e.Path}); err != nil {
+		c.stopWith(err)
+	}
+}
+
+// supersede lets go of an entry whose file is another version now, and whose key may be occupied. It stays until a scan
+// puts the new version in its place, which then knows of it.
+func (c *Courier) supersede(it *item) {
+	e := it.e
+	e.State, e.Attempting, e.Multipart = journal.Pending, false, nil
+	if err := c.Journal.Save(e); err != nil {
+		c.stopWith(err)
+	}
+	c.hand.leave(it)
+	it.box.again.add(e.Path, c.Now())
 }
 
 func (c *Courier) forget(it *item) {

@@ -147,9 +147,13 @@ type Courier struct {
 	late  chan *item // receipt durable, local file to be settled
 	crew  sync.WaitGroup
 
-	rewind  atomic.Bool   // entries before the feeder's place are pending again
-	scanned atomic.Bool   // everything that is to be sent once is in the journal
-	forgets atomic.Uint64 // counts the entries that scans have forgotten
+	rewind   atomic.Bool   // entries before the feeder's place are pending again
+	scanned  atomic.Bool   // everything that is to be sent once is in the journal
+	looking  atomic.Int64  // files that changed in hand and are looked at again
+	replaced atomic.Uint64 // counts the entries that scans have replaced or forgotten
+
+	changesMu sync.Mutex
+	changes   map[string]int // of one file, during an upload
 
 	failed   chan error // the first error that ends everything
 	failOnce sync.Once
@@ -199,7 +203,7 @@ func New(deps Deps, set Settings, outboxes []Outbox) (*Courier, error) {
 		Deps: deps, set: set, route: map[journal.RouteID]*box{}, pace: newPace(set.Transfers, deps.Now), began: deps.Now(),
 		ready: make(chan *item, 4096), work: make(chan *item), late: make(chan *item, 4096), failed: make(chan error, 1),
 	}
-	c.hand = newHand()
+	c.hand, c.changes = newHand(), map[string]int{}
 	c.door = newDoor(c)
 	for _, o := range outboxes {
 		tmpl, err := ParseTemplate(o.Key)

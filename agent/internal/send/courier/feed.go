@@ -28,14 +28,14 @@ func (c *Courier) feed(ctx context.Context, once bool) error {
 			place = 0
 		}
 		seen := c.hand.seen()
-		all := c.scanned.Load()     // before reading: what is added later is read later
-		forgets := c.forgets.Load() // likewise: what is forgotten later is noticed
+		all := c.scanned.Load()       // before reading: what is added later is read later
+		replaced := c.replaced.Load() // likewise: what is replaced later is noticed
 		list, err := c.Journal.Open(place, min(room, readAhead))
 		if err != nil {
 			return err
 		}
 		if len(list) == 0 {
-			if once && all && !c.rewind.Load() && c.hand.count() == 0 {
+			if once && all && c.looking.Load() == 0 && !c.rewind.Load() && c.hand.count() == 0 {
 				return nil
 			}
 			if err := c.hand.more(ctx, seen); err != nil {
@@ -50,7 +50,7 @@ func (c *Courier) feed(ctx context.Context, once bool) error {
 				batch = append(batch, it)
 			}
 		}
-		if c.forgets.Load() != forgets {
+		if c.replaced.Load() != replaced {
 			if batch, err = c.still(batch); err != nil {
 				return err
 			}
@@ -64,7 +64,7 @@ func (c *Courier) feed(ctx context.Context, once bool) error {
 	}
 }
 
-// still lets go of items whose entry a scan has forgotten between reading and taking it.
+// still reads items again of which a scan may have replaced or forgotten the entry between reading and taking it.
 func (c *Courier) still(batch []*item) ([]*item, error) {
 	kept := batch[:0]
 	for _, it := range batch {
@@ -72,10 +72,12 @@ func (c *Courier) still(batch []*item) ([]*item, error) {
 		if err != nil {
 			return nil, err
 		}
-		if e == nil {
+		if e == nil || e.State != journal.Pending && e.State != journal.Sending {
 			c.hand.drop(it)
 			continue
 		}
+		it.e = e
+		c.recover(it)
 		kept = append(kept, it)
 	}
 	return kept, nil

@@ -34,7 +34,7 @@ type hand struct {
 	mu      sync.Mutex
 	cond    *sync.Cond
 	items   map[uint64]*item
-	left    map[uint64]bool  // let go of for the rest of this run
+	left    map[uint64]bool  // let go of until a scan looks at their files again
 	keys    map[string]*item // who has claimed which key
 	queue   waiting
 	version uint64        // counts the changes, so that none is missed between looking and waiting
@@ -72,6 +72,27 @@ func (h *hand) take(it *item) bool {
 	return true
 }
 
+// hold is take for a scan, which may also hold what was let go of.
+func (h *hand) hold(it *item) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.items[it.e.Seq] != nil {
+		return false
+	}
+	delete(h.left, it.e.Seq)
+	h.items[it.e.Seq] = it
+	return true
+}
+
+// recall says whether anything was let go of, and lets it be taken again.
+func (h *hand) recall() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	some := len(h.left) > 0
+	clear(h.left)
+	return some
+}
+
 // drop lets go of an item; dirty says that its file changed meanwhile.
 func (h *hand) drop(it *item) (dirty bool) {
 	h.mu.Lock()
@@ -103,7 +124,7 @@ func (h *hand) claim(it *item, key string) bool {
 	return true
 }
 
-// leave lets go of an item for the rest of this run.
+// leave lets go of an item until a scan looks at its file again; an upload scans once.
 func (h *hand) leave(it *item) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -73,6 +73,10 @@ func (c *Courier) watch(ctx context.Context, b *box) error {
 			if err := c.settleAgain(ctx, b); err != nil {
 				return err
 			}
+			if c.hand.recall() {
+				c.rewind.Store(true)
+				c.hand.wake()
+			}
 			next = c.Now().Add(c.set.Rescan)
 		} else if list := b.again.due(now); len(list) > 0 {
 			if err := c.look(ctx, b, list); err != nil {
@@ -128,7 +132,7 @@ func (c *Courier) scan(ctx context.Context, b *box, once bool) error {
 
 // look looks at single paths.
 func (c *Courier) look(ctx context.Context, b *box, rels []string) error {
-	s := &sift{c: c, b: b}
+	s := &sift{c: c, b: b, once: c.once}
 	has, err := c.Journal.HasImports()
 	if err != nil {
 		return err
@@ -193,14 +197,21 @@ func (c *Courier) discard(b *box, e *journal.Entry) error {
 	if err != nil || now == nil || now.State != journal.Quarantined {
 		return err
 	}
-	return c.forgetHeld(now)
+	err = c.Journal.Forget(now)
+	c.replaced.Add(1)
+	return err
 }
 
-// forgetHeld forgets an entry that the caller holds in hand. The feeder may have read it before: it is told.
-func (c *Courier) forgetHeld(e *journal.Entry) error {
-	err := c.Journal.Forget(e)
-	c.forgets.Add(1)
-	return err
+// replaceHeld puts the next version of a file in the place of one that was not sent, which the caller holds in hand.
+// The feeder may have read that before: it is told.
+func (c *Courier) replaceHeld(e *journal.Entry) error {
+	if err := c.Journal.Renew(e); err != nil {
+		return err
+	}
+	c.replaced.Add(1)
+	c.rewind.Store(true)
+	c.hand.wake()
+	return nil
 }
 
 // release takes an entry out of quarantine.
@@ -272,7 +283,7 @@ func (s *sift) one(f File, m journal.Mark) error {
 	// In hand here, it can't be sent while it is replaced; in hand elsewhere, its worker will find out and have it
 	// looked at again.
 	hold := &item{e: &journal.Entry{Seq: m.Seq}, box: s.b}
-	if !c.hand.take(hold) {
+	if !c.hand.hold(hold) {
 		c.hand.touch(m.Seq)
 		return nil
 	}
@@ -365,14 +376,18 @@ func (s *sift) offer(f File, old *journal.Entry) error {
 	}
 	c.tally.accepted.Add(1)
 	c.tally.acceptedBytes.Add(f.Size)
-	if old != nil {
-		if err := c.forgetHeld(old); err != nil {
-			return err
-		}
+	if old == nil {
+		s.fresh = append(s.fresh, e)
+		return nil
 	}
-	s.fresh = append(s.fresh, e)
-	return nil
+	// In one step: what is known of the key may not be lost between forgetting the one and accepting the other.
+	e.Seq, e.Refused = old.Seq, occupied(old)
+	return c.replaceHeld(e)
 }
+
+// occupied tells whether something else than the next version of an entry's file may stand at its key: an older version
+// whose answer was lost, or what made this one go under its suffix.
+func occupied(e *journal.Entry) bool { return e.Maybe || e.Attempting || e.Refused || e.Suffixed }
 
 // nameFault says what keeps a file's name from being a key.
 func (c *Courier) nameFault(b *box, f File) (ReasonCode, bool) {
