@@ -1,6 +1,7 @@
 package reach
 
 import (
+	bits64 "math/bits"
 	"strings"
 	"sync"
 
@@ -83,6 +84,15 @@ func (s *actionSet) join(o actionSet) {
 	}
 }
 
+// each goes through the known actions in their order.
+func (s *actionSet) each(do func(i int32)) {
+	for at, word := range s.known {
+		for ; word != 0; word &= word - 1 {
+			do(int32(at*64 + bits64.TrailingZeros64(word)))
+		}
+	}
+}
+
 func (s *actionSet) has(i int32) bool { return s.known[i/64]>>(i%64)&1 == 1 }
 
 // actionsOf is the set of actions that a statement matches, under its reading. A
@@ -140,7 +150,7 @@ func (s *Space) actionsOf(st *stmt) actionSet {
 }
 
 func actionTokens(pattern string) []token {
-	var list []token
+	list := make([]token, 0, len(pattern))
 	for _, r := range pattern {
 		switch r {
 		case '*':
@@ -168,9 +178,12 @@ func (s *Space) matching(pattern string) []int32 {
 			list = append(list, i)
 		}
 	case !strings.ContainsAny(prefix, "*?"):
-		r, tokens, all := x.ranges[prefix], actionTokens(rest), strings.Trim(rest, "*") == ""
+		r, tokens := x.ranges[prefix], actionTokens(rest)
+		all := strings.Trim(rest, "*") == ""
+		plain := rest[:strings.IndexAny(rest, "*?")]
 		for i := r[0]; i < r[1]; i++ {
-			if all || globs(tokens, x.actions[i].Lower[len(prefix)+1:]) {
+			name := x.actions[i].Lower[len(prefix)+1:]
+			if all || strings.HasPrefix(name, plain) && globs(tokens, name) {
 				list = append(list, i)
 			}
 		}

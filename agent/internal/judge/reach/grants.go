@@ -93,11 +93,10 @@ func (r *remains) prepare() {
 	x := actionIndex()
 	r.of1, r.others, r.known = map[int32]int{}, map[string]int{}, map[remainsKey]bool{}
 	var list []asked
-	for i := range x.actions {
-		if r.st.actions.has(int32(i)) {
-			list = append(list, asked{name: x.actions[i].Name, lower: x.actions[i].Lower, shown: x.actions[i].Name, number: int32(i)})
-		}
-	}
+	r.st.actions.each(func(i int32) {
+		a := &x.actions[i]
+		list = append(list, asked{name: a.Name, lower: a.Lower, shown: a.Name, number: i})
+	})
 	for k, p := range r.st.actions.patterns {
 		text := tokenText(p)
 		if len(r.v.e.space.matching(text)) == 0 {

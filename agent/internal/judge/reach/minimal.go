@@ -160,7 +160,7 @@ func predecessors(states []state) reverse {
 func merge(states []state, before reverse) []int32 {
 	n := len(states)
 	class, members := byDistance(states, before)
-	pending := make([][]int32, len(members)) // affected states, by class
+	pending := make([][]int32, len(members), n+1) // affected states, by class
 	touched := make([]int32, 0, len(members))
 	for c, list := range members {
 		if len(list) > 1 {
