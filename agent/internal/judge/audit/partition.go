@@ -159,11 +159,8 @@ func allowedActions(patterns []string) map[string]bool {
 // no other rule forbids, and what writes about an object (its tags, say) as long
 // as that is under the prefix.
 func acceptable(a catalogue.Action) bool {
-	switch ruleOf(a) {
-	case RuleOtherService, RuleWriteElsewhere:
-		return !ofContract(a)
-	}
-	return false
+	rule := ruleOf(a)
+	return (rule == RuleOtherService || rule == RuleWriteElsewhere) && !ofContract(a)
 }
 
 // ofContract tells of the two actions that no rule forbids under the prefix.
