@@ -57,7 +57,7 @@ func TestEveryFaultOfTheWireHasItsClass(t *testing.T) {
 		{s3server.Digest, Corrupt, "BadDigest", 400},
 		{s3server.IdleTimeout, Transient, "RequestTimeout", 400},
 		{s3server.LostUpload, NoUpload, "NoSuchUpload", 404},
-		{s3server.ResetBefore, Transient, "reset", 0},
+		{s3server.ResetBefore, Transient, "", 0}, // by its moment it shows as a reset, a broken pipe or an early end
 		{s3server.ResetAfter, Transient, "reset", 0},
 		{s3server.LostAnswer, Transient, "reset", 0},
 		{s3server.Timeout, Transient, "timeout", 0},

@@ -300,6 +300,9 @@ func (c *Courier) gone(it *item) {
 // changed forgets an entry whose file is another version now, and has the file looked at again.
 func (c *Courier) changed(it *item) {
 	c.Log.Info("file changed before it was sent", "outbox", it.box.Path, "path", it.e.Path)
+	if it.begun { // no request of this version has left
+		unbegin(it)
+	}
 	it.dirty = true
 	c.looking.Add(1) // an upload doesn't end before the new version was looked at
 	if occupied(it.e) {
