@@ -178,10 +178,7 @@ func (q *queue) run(j *Journal) {
 // commitBatch commits, and while the disk is full tries again until there is space or the journal closes.
 func (j *Journal) commitBatch(batch []change) {
 	for {
-		err := j.Trouble()
-		if err == nil || isFull(err) {
-			err = j.commit(batch)
-		}
+		err := j.commit(batch)
 		if isFull(err) {
 			j.setFull(err)
 			select {

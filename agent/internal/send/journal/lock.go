@@ -167,7 +167,8 @@ func damage(err error) bool {
 		return false
 	}
 	return errors.Is(err, errRecord) || errors.Is(err, berrors.ErrInvalid) ||
-		errors.Is(err, berrors.ErrChecksum) || errors.Is(err, berrors.ErrVersionMismatch)
+		errors.Is(err, berrors.ErrChecksum) || errors.Is(err, berrors.ErrVersionMismatch) ||
+		errors.Is(err, syscall.EFBIG) && !limited()
 }
 
 // fail keeps the first error after which the journal can't be used.
@@ -175,7 +176,14 @@ func (j *Journal) fail(err error) { j.fatal.CompareAndSwap(nil, &err) }
 
 // isFull says that err is about space, which may come back.
 func isFull(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG)
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG) && limited()
+}
+
+// limited says that this process may write files up to some size only (systemd's LimitFSIZE). Without such a limit,
+// a file that is too large is one that a damaged page number has made bbolt write far behind its end.
+func limited() bool {
+	var limit unix.Rlimit
+	return unix.Getrlimit(unix.RLIMIT_FSIZE, &limit) == nil && limit.Cur != unix.RLIM_INFINITY
 }
 
 // SetAside renames a damaged journal so that a new one can be made by import; it returns the new name. It is
