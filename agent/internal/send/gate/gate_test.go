@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -99,5 +100,51 @@ func TestAWriteOnlyKeyPasses(t *testing.T) {
 	t.Log("\n" + show(r))
 	if !r.Passed {
 		t.Fatal("not passed")
+	}
+}
+
+// heard keeps every call that a server got.
+type heard struct {
+	mu    sync.Mutex
+	calls []s3server.Call
+	fault func(*s3server.Call) s3server.Fault
+}
+
+func (h *heard) hear(c *s3server.Call) s3server.Fault {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.calls = append(h.calls, *c)
+	if h.fault != nil {
+		return h.fault(c)
+	}
+	return s3server.Fault{}
+}
+
+// take gives the operations since the last take; STS is "STS".
+func (h *heard) take() (ops []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, c := range h.calls {
+		op := string(c.Op)
+		if c.Op == s3server.Other && c.Bucket == "" {
+			op = "STS"
+		}
+		ops = append(ops, op)
+	}
+	h.calls = nil
+	return ops
+}
+
+func passed(t *testing.T, r Report) {
+	t.Helper()
+	if !r.Passed {
+		t.Fatalf("not passed:\n%s", show(r))
+	}
+}
+
+func failed(t *testing.T, r Report, want Outcome) {
+	t.Helper()
+	if first := r.First(); first == nil || first.Outcome != want {
+		t.Fatalf("want %s:\n%s", want, show(r))
 	}
 }
