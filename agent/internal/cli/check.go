@@ -128,7 +128,8 @@ func gateSettings(c *config.Config) gate.Settings {
 		NeedExpect:      c.Identity.OnProblem == config.ProblemWait, // as the packaged service, which nobody watches
 		WarnOverpowered: c.Identity.Overpowered == config.OverpoweredWarn,
 		Replace:         c.OnConflict == config.ConflictReplace,
-		Canary:          c.Identity.Canary, Probes: c.Identity.Probes,
+		Class:           c.Object.StorageClass, Tags: tagging(c),
+		Canary: c.Identity.Canary, Probes: c.Identity.Probes,
 		Recheck: c.Identity.Recheck,
 	}
 }

@@ -200,6 +200,25 @@ var refused = []refusal{
 			}
 			return s3server.Fault{}
 		}}, host: func(h *host) { h.settings("on_conflict: replace\n") }},
+	{name: "tags without the right to them", want: "gate.tags-denied", stored: 1, host: func(h *host) { h.settings("object:\n  tags: { team: billing }\n") },
+		also: `needs s3:PutObjectTagging besides s3:PutObject`},
+	{name: "tags without the right to them, beside a class", want: "gate.tags-denied", stored: 1, host: func(h *host) {
+		h.settings("object:\n  storage_class: STANDARD_IA\n  tags: { team: billing }\n")
+	}, also: `✓ storage_class +Objects may be stored as STANDARD_IA`},
+	{name: "a storage class that a policy bars", want: "gate.class-denied", stored: 1, server: s3server.Options{Fault: classIs(403, "AccessDenied")},
+		host: func(h *host) { h.settings("object:\n  storage_class: GLACIER\n") }},
+	{name: "a storage class that the store does not have", want: "gate.class-unknown", exit: 2, stored: 1, server: s3server.Options{Fault: classIs(400, "InvalidStorageClass")},
+		host: func(h *host) { h.settings("object:\n  storage_class: GLACIER\n") }, also: `no storage class GLACIER`},
+}
+
+// classIs answers every PUT that names a storage class so.
+func classIs(status int, code string) func(*s3server.Call) s3server.Fault {
+	return func(c *s3server.Call) s3server.Fault {
+		if c.Op == s3server.PutObject && c.Header.Get("X-Amz-Storage-Class") != "" {
+			return s3server.Fault{Name: s3server.Refuse, Status: status, Code: code}
+		}
+		return s3server.Fault{}
+	}
 }
 
 // canaryIs answers every PUT of the canary so, and stsIs every question to STS.
@@ -399,6 +418,14 @@ func TestWhatIsInOrderPasses(t *testing.T) {
 			h.write("agent.yaml", "bucket: "+inbox+"\nprefix: \"\"\nregion: us-east-1\n", 0o644)
 		}, want: []string{`– probe +There is nothing beside`}},
 		{name: "on_conflict: replace where it can work", host: func(h *host) { h.settings("on_conflict: replace\n") }, want: []string{`✓ on_conflict`}},
+		{name: "tags, with the right that they need", server: s3server.Options{Allow: alsoAllowed("s3:PutObjectTagging")}, host: func(h *host) {
+			h.settings("object:\n  storage_class: STANDARD_IA\n  tags: { team: billing }\n")
+		}, want: []string{`✓ object\.tags +.*it has s3:PutObjectTagging besides s3:PutObject`, `✓ storage_class +.*needs no right besides`}, not: `can do more`},
+		{name: "tags and a class without the canary", host: func(h *host) {
+			h.settings("object:\n  storage_class: STANDARD_IA\n  tags: { team: billing }\n")
+			h.flags = []string{"--no-canary"}
+		}, want: []string{`– object\.tags +.*needs s3:PutObjectTagging`, `– storage_class`}},
+		{name: "neither tags nor a class", not: `object\.tags|storage_class`},
 		{name: "the environment beats the default profile", host: func(h *host) {
 			h.t.Setenv("AWS_ACCESS_KEY_ID", s3server.Uploader.AccessKey)
 			h.t.Setenv("AWS_SECRET_ACCESS_KEY", s3server.Uploader.Secret)

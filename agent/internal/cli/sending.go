@@ -123,16 +123,21 @@ func (a *app) courierSettings(c *config.Config) courier.Settings {
 	if err != nil {
 		host = ""
 	}
-	tags := url.Values{}
-	for k, v := range c.Object.Tags {
-		tags.Set(k, v)
-	}
 	return courier.Settings{
 		Endpoint: a.store(c), Bucket: c.Bucket, Prefix: c.Prefix, Owner: c.BucketOwner, Host: host,
 		OnConflict: courier.OnConflict(c.OnConflict), Tries: c.Tries, Transfers: c.Limits.Transfers, Rescan: c.Rescan,
 		Retain: c.Retain, Shutdown: c.ShutdownTimeout, Wait: c.Identity.OnProblem == config.ProblemWait,
-		Patience: c.Identity.Patience, Metadata: c.Object.Metadata, Class: c.Object.StorageClass, Tags: tags.Encode(),
+		Patience: c.Identity.Patience, Metadata: c.Object.Metadata, Class: c.Object.StorageClass, Tags: tagging(c),
 	}
+}
+
+// tagging are the configured tags as a URL query, as x-amz-tagging wants them.
+func tagging(c *config.Config) string {
+	tags := url.Values{}
+	for k, v := range c.Object.Tags {
+		tags.Set(k, v)
+	}
+	return tags.Encode()
 }
 
 // store is the S3 store that is not AWS's own, or "": another store is another route, and its receipts say nothing of

@@ -206,7 +206,7 @@ func CheckWarnings(p *locale.Printer, r gate.Report) []string {
 func checkName(p *locale.Printer, c gate.Check) string {
 	switch c.ID {
 	case gate.CheckSource, gate.CheckTrap, gate.CheckEndpoint, gate.CheckProxy, gate.CheckIdentity, gate.CheckClock, gate.CheckExpected,
-		gate.CheckBucket, gate.CheckStore, gate.CheckCanary, gate.CheckConflict, gate.CheckProbes:
+		gate.CheckBucket, gate.CheckStore, gate.CheckCanary, gate.CheckConflict, gate.CheckTags, gate.CheckClass, gate.CheckProbes:
 		return p.Text("check.name-" + string(c.ID))
 	}
 	return p.Text("check.name-probe")
@@ -241,7 +241,7 @@ func silence(p *locale.Printer, c gate.Check) string {
 // placeholders are the arguments that a check may lack.
 var placeholders = []string{"path", "profile", "key", "old", "code", "places", "kind", "line", "mode", "variable", "missing", "timeout",
 	"answer", "region", "right", "bucket", "prefix", "owner", "offset", "arn", "account", "wanted", "expect", "expectable",
-	"endpoint", "sts", "proxy", "store", "permission", "what", "address"}
+	"endpoint", "sts", "proxy", "store", "permission", "what", "address", "class"}
 
 // sentence is a check in words.
 func sentence(p *locale.Printer, r gate.Report, c gate.Check) string {

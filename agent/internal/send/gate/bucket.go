@@ -61,6 +61,8 @@ type put struct {
 	replace bool // without If-None-Match
 	owner   string
 	probe   bool
+	class   string // of storage
+	tags    string // as a URL query
 }
 
 func (p *pass) put(ctx context.Context, w put) answer {
@@ -76,6 +78,10 @@ func (p *pass) put(ctx context.Context, w put) answer {
 	if w.owner != "" {
 		in.ExpectedBucketOwner = &w.owner
 	}
+	if w.tags != "" {
+		in.Tagging = &w.tags
+	}
+	in.StorageClass = types.StorageClass(w.class)
 	a := ask(ctx, w.probe, func(ctx context.Context, q *asking) (err error) {
 		for range 3 { // 409: a delete won the race, once more
 			_, err = p.aws.S3.PutObject(ctx, in, q.s3)
@@ -135,6 +141,9 @@ func (p *pass) canary(ctx context.Context) (refused bool) {
 	p.report.add(c)
 	if c.Status == OK && p.Replace && p.again(p.memory.room) {
 		p.conflict(ctx, key)
+	}
+	if c.Status == OK && p.Class+p.Tags != "" && p.again(p.memory.carry) {
+		p.carries(ctx, key)
 	}
 	return c.Status == Failed && (c.Outcome == OtherOwner || slices.Contains(refusals, c.Outcome))
 }

@@ -60,8 +60,12 @@ type Settings struct {
 	WarnOverpowered bool
 	// Replace is on_conflict: replace, which an append-only bucket refuses.
 	Replace bool
-	Canary  bool
-	Probes  bool
+	// Class and Tags, as a URL query, are what every object is to carry; "" is
+	// none. A key needs a right more for tags.
+	Class  string
+	Tags   string
+	Canary bool
+	Probes bool
 	// Recheck is how often Watch repeats the checks; 0 is one hour.
 	Recheck time.Duration
 	// NewKey is how long a key that was just rotated may be unknown to AWS;
@@ -225,6 +229,7 @@ func (p *pass) run(ctx context.Context) {
 		p.skip(CheckCanary, CheckBucket)
 	case !p.Canary:
 		p.report.add(Check{ID: CheckCanary, Status: Unproven, Outcome: CanaryOff})
+		p.carryUnproven()
 	default:
 		refused = p.canary(ctx)
 	}

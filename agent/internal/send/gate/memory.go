@@ -17,6 +17,7 @@ type memory struct {
 	bucket bool   // it is there
 	store  bool   // it is fit
 	room   bool   // for on_conflict: replace
+	carry  bool   // objects may carry what they are to
 	probes map[ID]probed
 	power  map[ID]string // by probe, the permission too many that is only warned of
 }
@@ -43,7 +44,7 @@ func (p *pass) recall() {
 		return
 	}
 	if b.key == now.key || now.source.Temporary && now.who != "" {
-		now.bucket, now.store, now.room, now.probes, now.power = b.bucket, b.store, b.room, b.probes, b.power
+		now.bucket, now.store, now.room, now.carry, now.probes, now.power = b.bucket, b.store, b.room, b.carry, b.probes, b.power
 	}
 }
 

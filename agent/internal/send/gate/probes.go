@@ -84,7 +84,7 @@ var Probes = []Probe{
 		_, err := p.aws.S3.PutObjectAcl(ctx, &s3.PutObjectAclInput{Bucket: &p.Bucket, Key: &key, ACL: types.ObjectCannedACLPrivate}, q.s3)
 		return err
 	}},
-	{"put-tags", "s3:PutObjectTagging", "PutObjectTagging", OnCanary, func(p *pass, ctx context.Context, key string, q *asking) error {
+	{putTags, "s3:PutObjectTagging", "PutObjectTagging", OnCanary, func(p *pass, ctx context.Context, key string, q *asking) error {
 		_, err := p.aws.S3.PutObjectTagging(ctx, &s3.PutObjectTaggingInput{Bucket: &p.Bucket, Key: &key,
 			Tagging: &types.Tagging{TagSet: []types.Tag{{Key: aws.String("buzon"), Value: aws.String("canary")}}}}, q.s3)
 		return err
@@ -114,6 +114,9 @@ const (
 // listBucket is the probe whose permission HeadBucket needs too.
 const listBucket ID = "list-bucket"
 
+// putTags is the probe whose permission a key needs that is to write tags: then it is no fault.
+const putTags ID = "put-tags"
+
 // probesAtOnce is how many probes are asked at the same time: over a long way their answers are what a start waits for.
 const probesAtOnce = 5
 
@@ -124,7 +127,7 @@ func (p *pass) probes(ctx context.Context) {
 		p.skip(CheckProbes, CheckCanary) // those that are aimed at it
 	}
 	due := slices.DeleteFunc(slices.Clone(Probes), func(probe Probe) bool {
-		return missing && probe.Target == OnCanary || !p.due(probe)
+		return missing && probe.Target == OnCanary || probe.ID == putTags && p.Tags != "" || !p.due(probe)
 	})
 	answers := make([]answer, len(due))
 	var group errgroup.Group

@@ -35,6 +35,8 @@ const (
 	CheckStore    ID = "store"
 	CheckCanary   ID = "canary"
 	CheckConflict ID = "conflict"
+	CheckTags     ID = "tags"
+	CheckClass    ID = "storage-class"
 	CheckProbes   ID = "probes"
 )
 
@@ -103,6 +105,15 @@ const (
 
 	ConflictOK     Outcome = "gate.conflict"
 	ConflictDenied Outcome = "gate.conflict-denied"
+
+	TagsOK       Outcome = "gate.tags"
+	TagsDenied   Outcome = "gate.tags-denied"
+	TagsUnproven Outcome = "gate.tags-unproven" // the canary is off
+
+	ClassOK       Outcome = "gate.class"
+	ClassDenied   Outcome = "gate.class-denied"
+	ClassUnknown  Outcome = "gate.class-unknown" // the store has none of that name
+	ClassUnproven Outcome = "gate.class-unproven"
 
 	ProbesOff        Outcome = "gate.probes-off"
 	ProbeRefused     Outcome = "gate.probe-refused"
@@ -196,7 +207,7 @@ func (r *Report) close() {
 	for _, c := range r.Checks {
 		if c.Status == Failed {
 			r.Passed = false
-			if c.Outcome == ConflictDenied || c.Outcome == BadBucket {
+			if c.Outcome == ConflictDenied || c.Outcome == BadBucket || c.Outcome == ClassUnknown {
 				r.Misconfigured = true
 			}
 		}
