@@ -71,7 +71,7 @@ func newAuditPolicy(a *app) *cobra.Command {
 	f.StringVar(&s.BucketAccount, "bucket-account", "", a.words.Text("audit.flag-bucket-account"))
 	f.StringVar(&s.Path, "path", "/buzon/", a.words.Text("audit.flag-path"))
 	f.StringArrayVar(&o.allow, "allow", nil, a.words.Text("audit.flag-allow"))
-	f.StringVar(&s.Compare, "compare", "", a.words.Text("audit.flag-compare"))
+	f.StringArrayVar(&s.Compare, "compare", nil, a.words.Text("audit.flag-compare"))
 	f.BoolVar(&o.strict, "strict", false, a.words.Text("audit.flag-strict"))
 	f.StringVar(&o.format, "format", "text", a.words.Text("audit.flag-format"))
 	f.StringVarP(&o.output, "output", "o", "", a.words.Text("audit.flag-output"))
@@ -97,7 +97,7 @@ func runAuditPolicy(ctx context.Context, a *app, o *auditOptions) error {
 	if o.sources.Empty() {
 		return usage("audit.no-source")
 	}
-	if s := o.sources; s.Compare != "" && (!s.Live() && len(s.Exports) == 0 || len(s.Templates) > 0) {
+	if s := o.sources; len(s.Compare) > 0 && (!s.Live() && len(s.Exports) == 0 || len(s.Templates) > 0) {
 		return usage("audit.compare-alone")
 	}
 	if err := o.sources.Check(); err != nil {

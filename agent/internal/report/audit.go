@@ -20,7 +20,11 @@ import (
 // from, by name.
 func Audit(w io.Writer, p *locale.Printer, r *audit.Report, texts map[string][]byte, color bool) error {
 	a := &auditPrinter{p: p, texts: texts, files: map[string]*sourceText{}, color: color}
-	a.line(a.verdict(r.Verdict), p.Text("report.audit-means-"+string(r.Verdict)))
+	means := "report.audit-means-" + string(r.Verdict)
+	if drifted(r) {
+		means = "report.audit-rule-drift"
+	}
+	a.line(a.verdict(r.Verdict), p.Text(means))
 	a.line("", p.Text("report.audit-judged", "n", len(r.Principals)))
 	if r.NotJudged > 0 {
 		a.line("", p.Text("report.audit-left", "n", r.NotJudged))
@@ -33,6 +37,21 @@ func Audit(w io.Writer, p *locale.Printer, r *audit.Report, texts map[string][]b
 	}
 	_, err := io.WriteString(w, a.b.String())
 	return err
+}
+
+// drifted reports whether drift alone makes the verdict a violation.
+func drifted(r *audit.Report) bool {
+	if r.Verdict != audit.Violation {
+		return false
+	}
+	for i := range r.Principals {
+		for _, f := range r.Principals[i].Findings {
+			if f.Severity == audit.Error && f.Waived == nil && f.Rule != audit.RuleDrift {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 type auditPrinter struct {
@@ -132,8 +151,11 @@ func (a *auditPrinter) finding(p *audit.Principal, f *audit.Finding) {
 		action, because = "", "report.audit-drift-added"
 	}
 	for _, l := range f.Lacks {
-		a.indented(6, t("report.audit-drift-lacks", "statement", l.Statement,
-			"place", Place(l.File, policy.Position{Line: l.Line, Column: l.Column})))
+		id := "report.audit-drift-lacks"
+		if f.Detail == audit.DetailAbsent {
+			id = "report.audit-drift-declared"
+		}
+		a.indented(6, t(id, "statement", l.Statement, "place", Place(l.File, policy.Position{Line: l.Line, Column: l.Column})))
 	}
 	for i := range f.Because {
 		a.statement(because, p, f.Because[i].Source, f.Because[i].Reference(), action)
@@ -293,7 +315,7 @@ func (a *auditPrinter) lines(src *policy.Source) *sourceText {
 func (a *auditPrinter) undecided(p *audit.Principal, u *audit.Undecided) {
 	t := a.p.Text
 	what := u.What
-	if u.Reason == audit.ReasonAssumption {
+	if u.Reason == audit.ReasonAssumption || u.Reason == audit.ReasonNotCompared {
 		what = t("report.audit-topic-" + u.What)
 	}
 	switch {

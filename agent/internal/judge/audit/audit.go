@@ -91,6 +91,9 @@ func newJudge(opts Options) *judge {
 func (j *judge) subject(s *sources.Subject) Principal {
 	q := newInquiry(j, s)
 	for _, rule := range Rules {
+		if s.Absent != nil && rule.ID != RuleDrift {
+			continue // there is nobody of whom to ask it
+		}
 		q.rule = rule
 		rule.ask(q)
 	}

@@ -145,6 +145,9 @@ const (
 	ReasonAssumption = "assumption" // with Strict
 	ReasonInternal   = "witness-refused"
 	ReasonCanceled   = "canceled"
+	// ReasonNotCompared: with Compare, what a template says of the topic What could
+	// not be held against what is deployed, which was not read.
+	ReasonNotCompared = "not-compared"
 )
 
 // Finding is one broken rule.
@@ -156,7 +159,8 @@ type Finding struct {
 	Because  []Because `json:"because"`
 	// Stops are what keeps a latent witness from being allowed today.
 	Stops []Stop `json:"stops,omitempty"`
-	// Lacks are, for drift, statements of the template that are not deployed.
+	// Lacks are, for drift, statements of a template that are not deployed; with
+	// DetailAbsent, the resource that declares the principal.
 	Lacks []Lack `json:"lacks,omitempty"`
 	// Missing is, for cannot-write, an object that can't be written.
 	Missing string  `json:"missing,omitempty"`
@@ -196,7 +200,8 @@ type Stop struct {
 	Because
 }
 
-// Lack is a statement of a template, by its Sid or number, with its place.
+// Lack is a statement of a template, by its Sid or number, or a resource of it
+// by its logical id, with its place.
 type Lack struct {
 	Statement string `json:"statement"`
 	File      string `json:"file"`

@@ -18,6 +18,8 @@ type account struct {
 	topics     []Assumption              // that concern every principal
 	bucket     string
 	owner      string // the bucket's account, "" where it is the principal's
+	owns       bool   // the bucket is made here
+	key        string // ARN of the key that encrypts the bucket, if it is made here
 	prefix     string // may hold {name}
 	versioning Versioning
 	symbols    policy.Symbols
@@ -37,6 +39,8 @@ type principal struct {
 	boundary string // ARN, "" for none
 	keys     *Credentials
 	named    bool         // by the selection: judged whatever its path
+	declared Declared     // of a template
+	unnamed  bool         // by the template: CloudFormation makes its name
 	topics   []Assumption // besides the account's
 }
 

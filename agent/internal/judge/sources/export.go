@@ -38,6 +38,9 @@ func (l *loader) readExport(file string) ([]Subject, error) {
 	}
 	if t := root.Get("IsTruncated"); t != nil && t.Text == "true" {
 		x.out.gaps = append(x.out.gaps, Gap{Reason: GapTruncated, What: file, Source: -1, Pos: t.Pos})
+	} else {
+		l.whole[policy.User] = l.whole[policy.User] || root.Get("UserDetailList") != nil
+		l.whole[policy.Role] = l.whole[policy.Role] || root.Get("RoleDetailList") != nil
 	}
 	x.out.topics = []Assumption{
 		{TopicBucketPolicy, NotGiven}, {TopicACL, NotGiven}, {TopicAccessPoint, NotGiven},

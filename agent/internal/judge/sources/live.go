@@ -53,7 +53,11 @@ func (l *loader) readLive(ctx context.Context) ([]Subject, error) {
 		return nil, err
 	}
 	v.out.topics = append(v.out.topics, Assumption{TopicOtherResources, NotRead})
-	return l.cut(v.out, "", func(p *principal) bool { return p.named }), nil
+	subjects := l.cut(v.out, "", func(p *principal) bool { return p.named })
+	for i := range subjects {
+		subjects[i].Live = true
+	}
+	return subjects, nil
 }
 
 // gap records a read that failed. It returns an error only where going on is

@@ -46,6 +46,7 @@ func (v *live) everybody(ctx context.Context) error {
 		}
 		v.tell("", n, 0)
 	}
+	v.whole[policy.User], v.whole[policy.Role] = true, true
 	return v.missing(ctx)
 }
 

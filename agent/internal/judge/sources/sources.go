@@ -37,7 +37,7 @@ type Selection struct {
 	Principals []string   // ARNs to whom the loose documents belong
 	Documents  []Document // loose documents
 	Templates  []string   // files
-	Compare    string     // a template that what is deployed is held against, "" for none
+	Compare    []string   // templates that what is deployed is held against, together
 	Exports    []string   // files
 	Users      []string   // live, by name or ARN
 	Roles      []string   // live, by name or ARN
@@ -92,10 +92,16 @@ type Subject struct {
 	Gaps        []Gap
 	Versioning  Versioning
 	Credentials *Credentials // nil where they were not read
-	// Expected is what a template says that should be deployed, one for each
-	// outcome of its conditions; nil where there is none to compare with, empty
-	// where it doesn't know the principal.
+	// Live: read from AWS itself, with the policies of the bucket's access points
+	// and of its key.
+	Live bool
+	// Expected is what templates say that should be deployed, one for each outcome
+	// of their conditions; nil where there are none to compare with, empty where
+	// they don't know the principal.
 	Expected []Expected
+	// Absent is where a template declares a principal that is not there: all else
+	// about it is then empty.
+	Absent *Declared
 	// When says under which outcome of a template's conditions these are the
 	// documents: "${Stage} = prod", "${Stage} ≠ prod".
 	When []string
@@ -117,6 +123,7 @@ const (
 	TopicACL            Topic = "acl"
 	TopicVersioning     Topic = "versioning"
 	TopicCredentials    Topic = "credentials"
+	TopicKeyPolicy      Topic = "key-policy"
 	TopicNestedStack    Topic = "nested-stack"
 	TopicCustomResource Topic = "custom-resource"
 )
@@ -198,7 +205,7 @@ type Key struct {
 
 // Load reads everything that the selection names.
 func Load(ctx context.Context, sel Selection, access Access) (*Found, error) {
-	l := &loader{sel: sel, access: access, texts: map[string][]byte{}}
+	l := &loader{sel: sel, access: access, texts: map[string][]byte{}, whole: map[policy.Type]bool{}}
 	if l.sel.Path == "" {
 		l.sel.Path = "/buzon/"
 	}
@@ -210,6 +217,7 @@ type loader struct {
 	access    Access
 	texts     map[string][]byte
 	notJudged int
+	whole     map[policy.Type]bool // of which all that an account has were read
 }
 
 func (l *loader) load(ctx context.Context) (*Found, error) {
@@ -248,13 +256,23 @@ func (l *loader) load(ctx context.Context) (*Found, error) {
 	if len(subjects) == 0 && l.notJudged == 0 {
 		return nil, &UsageError{Code: UsageNobody}
 	}
-	for i := range subjects {
-		if err := l.aim(&subjects[i]); err != nil {
+	aim := func(subjects []Subject) error {
+		for i := range subjects {
+			if err := l.aim(&subjects[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := aim(subjects); err != nil {
+		return nil, err
+	}
+	if held := len(subjects); len(l.sel.Compare) > 0 {
+		subjects, err = l.compare(subjects)
+		if err != nil {
 			return nil, err
 		}
-	}
-	if l.sel.Compare != "" {
-		if err := l.compare(subjects); err != nil {
+		if err := aim(subjects[held:]); err != nil {
 			return nil, err
 		}
 	}

@@ -11,10 +11,32 @@ import (
 // at one by one.
 const maxBranches = 64
 
-// readTemplate reads a CloudFormation template. Conditions that synthesis can't
-// decide are looked at both ways: a principal whose documents differ between
-// them gives a subject for each.
+// readTemplate reads a CloudFormation template. A principal whose documents
+// differ between the outcomes of its conditions gives a subject for each.
 func (l *loader) readTemplate(file string) ([]Subject, error) {
+	outcomes, err := l.outcomes(file)
+	if err != nil {
+		return nil, err
+	}
+	var out []Subject
+	seen := map[string]bool{}
+	left := l.notJudged
+	for _, o := range outcomes {
+		l.notJudged = left
+		for _, s := range l.cut(o.account, file, l.named) {
+			if key := fingerprint(&s); !seen[key] {
+				seen[key] = true
+				s.When = o.when
+				out = append(out, s)
+			}
+		}
+	}
+	return out, nil
+}
+
+// outcomes reads a template. Conditions that synthesis can't decide are looked
+// at both ways.
+func (l *loader) outcomes(file string) ([]outcome, error) {
 	raw, err := l.read(file)
 	if err != nil {
 		return nil, err
@@ -29,15 +51,12 @@ func (l *loader) readTemplate(file string) ([]Subject, error) {
 	if faults := checkShape(file, root); len(faults) > 0 {
 		return nil, sorted(faults)
 	}
-	var out []Subject
-	seen := map[string]bool{}
-	left := l.notJudged
+	var out []outcome
 	queue := []map[string]bool{{}}
 	for done := 0; len(queue) > 0; done++ {
 		assigned := queue[0]
 		queue = queue[1:]
 		t := l.newTemplate(file, root, assigned)
-		l.notJudged = left
 		a := t.account()
 		if len(t.faults) > 0 {
 			return nil, sorted(t.faults)
@@ -56,13 +75,7 @@ func (l *loader) readTemplate(file string) ([]Subject, error) {
 			a.gaps = append(a.gaps, Gap{Reason: GapUnresolved, What: t.open0(), Source: -1})
 			queue = nil
 		}
-		for _, s := range l.cut(a, file, l.named) {
-			if key := fingerprint(&s); !seen[key] {
-				seen[key] = true
-				s.When = when(assigned)
-				out = append(out, s)
-			}
-		}
+		out = append(out, outcome{file: file, when: when(assigned), account: a})
 	}
 	return out, nil
 }
@@ -202,7 +215,8 @@ func (t *template) eachResource(do func(*resource)) {
 func (t *template) aimed() {
 	a := t.out
 	if res := t.resources[t.target]; res != nil {
-		a.bucket = t.name(res)
+		a.bucket, a.owns = t.name(res), true
+		a.key = t.keyOf(res)
 		v := res.properties.Get("VersioningConfiguration").Get("Status")
 		if v == nil || t.string(v) != "Enabled" {
 			a.versioning = VersioningOff
@@ -232,6 +246,24 @@ func (t *template) aimed() {
 	}
 }
 
+// keyOf is the ARN of the template's key that encrypts a bucket by default, ""
+// where there is none.
+func (t *template) keyOf(bucket *resource) string {
+	rules := t.resolve(bucket.properties.Get("BucketEncryption").Get("ServerSideEncryptionConfiguration"))
+	if rules == nil {
+		return ""
+	}
+	for _, rule := range rules.Items {
+		id := t.string(rule.Get("ServerSideEncryptionByDefault").Get("KMSMasterKeyID"))
+		for _, res := range t.resources {
+			if id != "" && res.kind == "AWS::KMS::Key" && (id == t.arn(res) || id == t.name(res)) {
+				return t.arn(res)
+			}
+		}
+	}
+	return ""
+}
+
 // aclsMatter reports whether the bucket's ownership setting leaves its ACL in
 // force; the default since April 2023 does not (S3 User Guide, "Controlling
 // ownership of objects").
@@ -255,7 +287,7 @@ func (t *template) holders(res *resource) {
 		p := &principal{subject: policy.Subject{
 			Type: policy.User, ARN: t.arn(res), Partition: t.partition(), Account: t.account12(),
 			Path: t.path(res), Name: t.name(res),
-		}}
+		}, declared: Declared{Name: res.id, Pos: res.pos}}
 		t.inlineAndAttached(res, &p.holder)
 		if b := res.properties.Get("PermissionsBoundary"); b != nil {
 			p.boundary = t.string(b)
@@ -267,10 +299,12 @@ func (t *template) holders(res *resource) {
 		}
 		if res.kind == "AWS::IAM::User" {
 			t.users[p.subject.Name] = p
+			p.unnamed = res.properties.Get("UserName") == nil
 			p.groups = t.strings(res.properties.Get("Groups"))
 		} else {
 			p.subject.Type = policy.Role
 			t.roles[p.subject.Name] = p
+			p.unnamed = res.properties.Get("RoleName") == nil
 			if src, ok := t.document(t.must(res, "AssumeRolePolicyDocument"), policy.Trust, res.id); ok {
 				src.Attached = p.subject.ARN
 				a.trusts = append(a.trusts, src)
