@@ -165,6 +165,7 @@ func runReceiptsImport(a *app, flags *configFlags, file string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, j.Close()) }()
+	j.Patient(false)
 	const batch = 4000
 	added := 0
 	for rest := list; len(rest) > 0; {

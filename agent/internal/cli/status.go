@@ -178,6 +178,7 @@ func (a *app) retry(ctx context.Context, c *config.Config, paths []string) (n in
 	if err != nil {
 		return 0, false, err
 	}
+	j.Patient(false)
 	n, err = courier.Retry(j, paths)
 	return n, false, errors.Join(err, j.Close())
 }

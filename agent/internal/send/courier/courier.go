@@ -233,6 +233,7 @@ func (c *Courier) Run(ctx context.Context) error { return c.run(ctx, false) }
 
 func (c *Courier) run(ctx context.Context, once bool) error {
 	c.once = once
+	c.Journal.Patient(true)
 	if err := c.guard(); err != nil {
 		return err
 	}
@@ -271,7 +272,10 @@ func (c *Courier) run(ctx context.Context, once bool) error {
 		err = nil
 	}
 	cancel()
-	timer := time.AfterFunc(c.set.Shutdown, abandon)
+	timer := time.AfterFunc(c.set.Shutdown, func() {
+		c.Journal.Patient(false) // what waits for space is not accepted, or its outcome is in doubt at the next start
+		abandon()
+	})
 	defer timer.Stop()
 	<-dispatched
 	c.crew.Wait()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -68,11 +69,12 @@ type queue struct {
 	closed  bool
 	wake    chan struct{}
 	ended   chan struct{}
-	quit    chan struct{}
+	hasty   atomic.Bool   // nothing waits for space
+	hurry   chan struct{} // hasty was set
 }
 
 func (q *queue) start(j *Journal) {
-	q.wake, q.ended, q.quit = make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
+	q.wake, q.ended, q.hurry = make(chan struct{}, 1), make(chan struct{}), make(chan struct{}, 1)
 	go func() {
 		defer close(q.ended)
 		q.run(j)
@@ -87,14 +89,21 @@ func (q *queue) stop() {
 	if already {
 		return
 	}
-	close(q.quit)
-	q.nudge()
+	q.patient(false)
+	nudge(q.wake)
 	<-q.ended
 }
 
-func (q *queue) nudge() {
+func (q *queue) patient(on bool) {
+	if q.hasty.Store(!on); !on {
+		nudge(q.hurry)
+	}
+}
+
+// nudge wakes whoever waits at a channel with room for one, now or when it comes there.
+func nudge(c chan<- struct{}) {
 	select {
-	case q.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
@@ -115,7 +124,7 @@ func (q *queue) put(urgent bool, changes ...change) {
 	q.urgent = q.urgent || urgent
 	q.mu.Unlock()
 	if wake {
-		q.nudge()
+		nudge(q.wake)
 	}
 }
 
@@ -175,18 +184,20 @@ func (q *queue) run(j *Journal) {
 	}
 }
 
-// commitBatch commits, and while the disk is full tries again until there is space or the journal closes.
+// commitBatch commits, and while the disk is full tries again until there is space or nobody is patient any more.
 func (j *Journal) commitBatch(batch []change) {
 	for {
 		err := j.commit(batch)
 		if isFull(err) {
 			j.setFull(err)
-			select {
-			case <-time.After(retryFull):
+			if !j.queue.hasty.Load() {
+				select {
+				case <-time.After(retryFull):
+				case <-j.queue.hurry:
+				}
 				continue
-			case <-j.queue.quit:
-				err = ErrFull
 			}
+			err = fmt.Errorf("%w: %w", ErrFull, err)
 		} else if err == nil {
 			j.setFull(nil)
 		}
@@ -219,32 +230,27 @@ func (j *Journal) commit(batch []change) error {
 	next := j.head
 	j.mu.Unlock()
 	j.opts.Point("journal.before-commit")
-	err := j.protect(func() error {
-		return j.db.Update(func(tx *bbolt.Tx) error {
-			w := writer{
-				head: &next, entries: tx.Bucket(entriesBucket), open: tx.Bucket(openBucket), paths: tx.Bucket(pathsBucket),
-				keys: tx.Bucket(keysBucket), parts: tx.Bucket(partsBucket), sent: tx.Bucket(sentBucket),
-				shut: tx.Bucket(shutBucket), imports: tx.Bucket(importsBucket),
+	err := j.update(func(tx *bbolt.Tx) error {
+		w := writer{
+			head: &next, entries: tx.Bucket(entriesBucket), open: tx.Bucket(openBucket), paths: tx.Bucket(pathsBucket),
+			keys: tx.Bucket(keysBucket), parts: tx.Bucket(partsBucket), sent: tx.Bucket(sentBucket),
+			shut: tx.Bucket(shutBucket), imports: tx.Bucket(importsBucket),
+		}
+		w.entries.FillPercent, w.open.FillPercent = 0.7, 0.9 // they grow at their ends; records grow once more
+		for i := range batch {
+			batch[i].err = nil
+			err := w.apply(&batch[i])
+			var refused *errTransition
+			if errors.As(err, &refused) {
+				batch[i].err = err
+			} else if err != nil {
+				return err
 			}
-			w.entries.FillPercent, w.open.FillPercent = 0.7, 0.9 // they grow at their ends; records grow once more
-			for i := range batch {
-				batch[i].err = nil
-				err := w.apply(&batch[i])
-				var refused *errTransition
-				if errors.As(err, &refused) {
-					batch[i].err = err
-				} else if err != nil {
-					return err
-				}
-			}
-			return tx.Bucket(metaBucket).Put(headKey, next.encode())
-		})
+		}
+		return tx.Bucket(metaBucket).Put(headKey, next.encode())
 	})
 	if err != nil {
-		if !isFull(err) { // after a failed write or sync nothing is sure: the next start reads what is there
-			j.fail(fmt.Errorf("write journal: %w", err))
-		}
-		return fmt.Errorf("write journal: %w", err)
+		return err
 	}
 	j.opts.Point("journal.after-commit")
 	j.mu.Lock()

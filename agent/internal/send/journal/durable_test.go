@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -18,7 +17,6 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
-	"golang.org/x/sys/unix"
 
 	"buzon/agent/internal/send/receipt"
 )
@@ -224,134 +222,6 @@ func TestAnotherProgramOnTheFileIsNoDamage(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	must(t, db.Close())
-}
-
-// TestManyFilesShareOneCommit: small files must not be bound by one fsync each.
-func TestManyFilesShareOneCommit(t *testing.T) {
-	var commits atomic.Int64
-	j := open(t, t.TempDir(), Options{Point: func(name string) {
-		if name == "journal.before-commit" {
-			commits.Add(1)
-		}
-	}})
-	route, err := j.Route(Route{Bucket: "b", Prefix: "p/", Outbox: "/out"})
-	must(t, err)
-	const n = 2000
-	var all sync.WaitGroup
-	for i := range n {
-		all.Go(func() {
-			e := sample(route, i)
-			if err := j.Add([]*Entry{e}); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	all.Wait()
-	if got := commits.Load(); got > n/10 {
-		t.Errorf("%d files took %d commits", n, got)
-	}
-	if c := j.Counts(); c.Files[Pending] != n {
-		t.Errorf("counts %+v", c)
-	}
-	t.Logf("%d files in %d commits", n, commits.Load())
-}
-
-// limitFiles lets no file of this process be written beyond size, as a full disk would; it returns what lifts it.
-func limitFiles(t *testing.T, size uint64) (lift func()) {
-	t.Helper()
-	signal.Ignore(unix.SIGXFSZ)
-	var was unix.Rlimit
-	must(t, unix.Getrlimit(unix.RLIMIT_FSIZE, &was))
-	must(t, unix.Setrlimit(unix.RLIMIT_FSIZE, &unix.Rlimit{Cur: size, Max: was.Max}))
-	lift = sync.OnceFunc(func() {
-		if err := unix.Setrlimit(unix.RLIMIT_FSIZE, &was); err != nil {
-			t.Error(err)
-		}
-		signal.Reset(unix.SIGXFSZ)
-	})
-	t.Cleanup(lift)
-	return lift
-}
-
-// fill adds files until the disk is full, and returns how many were acknowledged and the one that waits.
-func fill(t *testing.T, j *Journal, route RouteID, full <-chan error) (known int, waiting chan error) {
-	t.Helper()
-	for n := 0; ; n += 500 {
-		var list []*Entry
-		for i := range 500 {
-			list = append(list, sample(route, n+i))
-		}
-		done := make(chan error, 1)
-		go func() { done <- j.Add(list) }()
-		select {
-		case err := <-done:
-			must(t, err)
-			known += len(list)
-		case err := <-full:
-			if !isFull(err) {
-				t.Fatalf("it said %v", err)
-			}
-			return known, done
-		case <-time.After(30 * time.Second):
-			t.Fatal("neither full nor done")
-		}
-	}
-}
-
-func TestAFullDiskStopsAcceptingAndLosesNothing(t *testing.T) {
-	state := t.TempDir()
-	told := make(chan error, 8)
-	j := open(t, state, Options{Trouble: func(err error) { told <- err }})
-	route, err := j.Route(Route{Bucket: "b", Prefix: "p/", Outbox: "/out"})
-	must(t, err)
-	lift := limitFiles(t, 512<<10)
-	known, waiting := fill(t, j, route, told)
-	if known == 0 {
-		t.Fatal("it was full at once")
-	}
-	if !isFull(j.Trouble()) {
-		t.Errorf("Trouble says %v", j.Trouble())
-	}
-	if list, err := j.Open(0, known+500); err != nil || len(list) != known {
-		t.Errorf("while it is full it reads %d entries of %d, %v", len(list), known, err)
-	}
-	select {
-	case err := <-waiting:
-		t.Fatalf("what waits for space was answered %v", err)
-	default:
-	}
-	lift()
-	must(t, <-waiting)
-	if err := <-told; err != nil {
-		t.Errorf("when there was space again it said %v", err)
-	}
-	if j.Trouble() != nil {
-		t.Errorf("Trouble still says %v", j.Trouble())
-	}
-	if c := j.Counts(); c.Files[Pending] != int64(known+500) {
-		t.Errorf("%d entries, want %d", c.Files[Pending], known+500)
-	}
-	must(t, j.Check())
-}
-
-func TestClosedOnAFullDiskItGivesUpOnlyWhatWaits(t *testing.T) {
-	state := t.TempDir()
-	told := make(chan error, 8)
-	j, err := Open(state, Options{Trouble: func(err error) { told <- err }})
-	must(t, err)
-	route, err := j.Route(Route{Bucket: "b", Prefix: "p/", Outbox: "/out"})
-	must(t, err)
-	lift := limitFiles(t, 512<<10)
-	known, waiting := fill(t, j, route, told)
-	must(t, j.Close())
-	if err := <-waiting; !errors.Is(err, ErrFull) {
-		t.Errorf("what waited was answered %v", err)
-	}
-	lift()
-	again := open(t, state, Options{})
-	if c := again.Counts(); c.Files[Pending] != int64(known) {
-		t.Errorf("%d entries, want the %d that were acknowledged", c.Files[Pending], known)
-	}
 }
 
 // raw changes a journal's file behind its back.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -54,8 +55,6 @@ type Options struct {
 	Now func() time.Time
 	// Trouble is told, from the committing goroutine, when the disk became full and when it has space again (nil).
 	Trouble func(error)
-	// OpenFile opens the journal's file; nil for os.OpenFile. Tests put a failing layer here.
-	OpenFile func(name string, flag int, perm os.FileMode) (*os.File, error)
 	// LockWait is how long to wait for another process; zero is one second.
 	LockWait time.Duration
 }
@@ -132,6 +131,12 @@ func (j *Journal) open() error {
 		if j.db, err = j.openFile(j.path); err != nil {
 			return err
 		}
+		if _, err := j.version(); err != nil { // before anything is written
+			return err
+		}
+		if err := j.restate(); err != nil {
+			return err
+		}
 		if err := j.migrate(); err != nil {
 			return err
 		}
@@ -139,18 +144,40 @@ func (j *Journal) open() error {
 	})
 }
 
+// restate writes the two pages that say which transaction is the last one again, as they are read, and syncs them.
+// Where the process before this one ended with a sync that failed, the system shows a page that may never have reached
+// the disk, and takes it for written. A transaction on top of it would write over pages that the one on the disk still
+// needs; a power cut then leaves neither.
+func (j *Journal) restate() error {
+	if j.opts.ReadOnly {
+		return nil
+	}
+	f, err := os.OpenFile(j.path, os.O_RDWR, 0)
+	if err != nil {
+		return fmt.Errorf("open journal: %w", err)
+	}
+	pages := make([]byte, 2*j.db.Info().PageSize)
+	if _, err = f.ReadAt(pages, 0); err == nil {
+		if _, err = f.WriteAt(pages, 0); err == nil {
+			err = f.Sync()
+		}
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("open journal: %w", err)
+	}
+	return nil
+}
+
 // openFile opens the bbolt file at path.
 func (j *Journal) openFile(path string) (*bbolt.DB, error) {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{
 		Timeout: j.opts.LockWait, ReadOnly: j.opts.ReadOnly, FreelistType: bbolt.FreelistMapType,
-		InitialMmapSize: 64 << 20, NoStatistics: true, OpenFile: j.opts.OpenFile,
+		InitialMmapSize: 64 << 20, NoStatistics: true,
 	})
 	switch {
 	case err == nil:
 		return db, nil
-	case errors.Is(err, os.ErrPermission), errors.Is(err, os.ErrNotExist):
-		return nil, fmt.Errorf("open journal: %w", err)
-	case isFull(err):
+	case errors.As(err, new(syscall.Errno)): // the system's answer, a full disk's too, and no word about the content
 		return nil, fmt.Errorf("open journal: %w", err)
 	case errors.Is(err, berrors.ErrTimeout): // another program has it open, without our lock
 		locked := &LockedError{State: filepath.Dir(path)}
@@ -237,8 +264,12 @@ func (j *Journal) load() error {
 	})
 }
 
+// Patient says whether changes wait for space while the disk is full, which they do at first. Without patience such a
+// change, one that waits already too, is answered with [ErrFull]: nothing of it was promised.
+func (j *Journal) Patient(on bool) { j.queue.patient(on) }
+
 // Close commits what waits, then closes the file and lets go of the state folder. While the disk is full it gives
-// up what waits: nothing of it was promised.
+// up what waits.
 func (j *Journal) Close() error {
 	j.queue.stop()
 	var err error
@@ -268,14 +299,12 @@ func (j *Journal) Route(r Route) (RouteID, error) {
 	if j.opts.ReadOnly {
 		return 0, ErrNone
 	}
-	err := j.protect(func() error {
-		return j.db.Update(func(tx *bbolt.Tx) error {
-			var v []byte
-			for _, s := range []string{r.Endpoint, r.Bucket, r.Prefix, r.Outbox} {
-				v = appendText(v, s)
-			}
-			return tx.Bucket(routesBucket).Put(binary.BigEndian.AppendUint16(nil, uint16(next)), v)
-		})
+	err := j.update(func(tx *bbolt.Tx) error {
+		var v []byte
+		for _, s := range []string{r.Endpoint, r.Bucket, r.Prefix, r.Outbox} {
+			v = appendText(v, s)
+		}
+		return tx.Bucket(routesBucket).Put(binary.BigEndian.AppendUint16(nil, uint16(next)), v)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("record route: %w", err)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -12,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
 	"golang.org/x/sys/unix"
 )
@@ -19,7 +21,8 @@ import (
 // ErrNone means that there is no journal to read.
 var ErrNone = errors.New("no journal")
 
-// ErrFull means that a change was given up because the disk is full and the journal is closing.
+// ErrFull means that a change was given up because the disk is full and nobody waits for space any more: see
+// [Journal.Patient].
 var ErrFull = errors.New("no space for the journal")
 
 // ErrClosed means that the journal was closed before the change was committed.
@@ -72,6 +75,22 @@ func (e *NewerError) Message() (string, []any) {
 		id = "state.newer-than"
 	}
 	return id, []any{"path", e.Path, "format", int64(e.Format), "known", Version, "version", e.Writer}
+}
+
+// WriteError means that the journal could not be written or synced, and not for want of space. What was acknowledged
+// is on the disk; what was not may or may not be there. The journal takes and tells nothing more: the next start reads
+// what is there.
+type WriteError struct {
+	Path string
+	Err  error
+}
+
+func (e *WriteError) Error() string { return fmt.Sprintf("write journal %s: %v", e.Path, e.Err) }
+func (e *WriteError) Unwrap() error { return e.Err }
+
+// Message names the sentence for it.
+func (e *WriteError) Message() (string, []any) {
+	return "state.unwritten", []any{"path", e.Path, "reason", e.Err}
 }
 
 // lockFile is the name of the lock inside the state folder. Its text is the holder's process id.
@@ -174,9 +193,35 @@ func damage(err error) bool {
 // fail keeps the first error after which the journal can't be used.
 func (j *Journal) fail(err error) { j.fatal.CompareAndSwap(nil, &err) }
 
-// isFull says that err is about space, which may come back.
+// update runs one transaction that writes. An error of space leaves everything as it was; after any other the journal
+// is not used any more.
+func (j *Journal) update(do func(*bbolt.Tx) error) error {
+	err := j.protect(func() error { return j.db.Update(do) })
+	switch {
+	case err == nil:
+		return nil
+	case isFull(err):
+		return fmt.Errorf("write journal: %w", err)
+	case j.fatal.Load() == nil:
+		j.fail(&WriteError{Path: j.path, Err: err})
+	}
+	return *j.fatal.Load()
+}
+
+// isFull says that err is about space, which may come back, and that the file holds what it held. That is so where a
+// write found no room: pages are never written over while they are in use. It is not so where a sync finds none, as
+// on a thin volume: the page that makes a transaction valid may have been written before.
 func isFull(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) || errors.Is(err, syscall.EFBIG) && limited()
+	var write *fs.PathError
+	if errors.As(err, &write) {
+		return errors.Is(write.Err, syscall.ENOSPC) || errors.Is(write.Err, syscall.EDQUOT) || errors.Is(write.Err, syscall.EFBIG) && limited()
+	}
+	// What kept the file from growing bbolt tells in text alone.
+	if err == nil || !strings.Contains(err.Error(), "file resize error: ") {
+		return false
+	}
+	says := func(why syscall.Errno) bool { return strings.HasSuffix(err.Error(), why.Error()) }
+	return says(syscall.ENOSPC) || says(syscall.EDQUOT) || says(syscall.EFBIG) && limited()
 }
 
 // limited says that this process may write files up to some size only (systemd's LimitFSIZE). Without such a limit,
