@@ -50,14 +50,8 @@ func (o *Outbox) Complete(f File, now time.Time) State {
 	if writer {
 		return State{Wait: max(quiet, time.Second), Writer: true, How: how}
 	}
-	if how == ByQuiet && !o.opts.Once {
-		// Nothing can tell: the default doubles, and a rename only shortens.
-		if o.opts.Quiet == 0 {
-			quiet = 2 * o.quietFor(f.Size, 0)
-		}
-		if renamed {
-			quiet = o.quietFor(f.Size, o.opts.Quiet) / 5
-		}
+	if how == ByQuiet && !o.opts.Once && o.opts.Quiet == 0 { // nothing can tell: the default doubles
+		quiet = 2 * o.quietFor(f.Size, 0)
 		if rest := since(o.restless(f, now), now); rest < quiet {
 			return State{Wait: quiet - rest, How: how}
 		}

@@ -92,6 +92,7 @@ func TestTemporaryNamesAreLeftOut(t *testing.T) {
 	for _, name := range []string{
 		".hidden", "a.tmp", "b.part", "c.partial", "d.swp", "e~", ".~lock.f.odt#", "~$g.docx", "#h#", "i.crdownload",
 		".git/config", "sub/.cache/x", "sub/j.tmp", "lost+found/x", "k.filepart",
+		"l.temp", "m.download", "n.swo", "o.swx",
 	} {
 		write(t, dir, name, "x")
 	}
@@ -416,8 +417,8 @@ func TestSameSeesEveryChange(t *testing.T) {
 	if err := Same(file, was); !errors.Is(err, ErrChanged) {
 		t.Errorf("after rewriting: %v, want ErrChanged", err)
 	}
-	must(t, os.Chtimes(path, time.Time{}, was.ModTime))
 	must(t, os.WriteFile(path, []byte("longer content"), 0o644))
+	must(t, os.Chtimes(path, time.Time{}, was.ModTime))
 	if err := Same(file, was); !errors.Is(err, ErrChanged) {
 		t.Errorf("after appending: %v, want ErrChanged", err)
 	}

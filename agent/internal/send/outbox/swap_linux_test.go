@@ -1,0 +1,244 @@
+package outbox
+
+import (
+	"errors"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// swap exchanges two names over and over, until the test ends.
+func swap(t *testing.T, a, b string) {
+	t.Helper()
+	must(t, unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_EXCHANGE))
+	end, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-end:
+				return
+			default:
+				unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_EXCHANGE) //nolint:errcheck // the race is the point
+			}
+		}
+	}()
+	t.Cleanup(func() { close(end); <-ended })
+}
+
+const swaps = 3000
+
+func TestALinkedFolderOnTheWayIsNotFollowed(t *testing.T) {
+	o, dir := box(t, Options{})
+	write(t, dir, "real/sub/f", "x")
+	must(t, os.Symlink("real", filepath.Join(dir, "link")))
+	expect(t, found(t, o), "real/sub/f")
+	was := sent(t, o, "real/sub/f")
+	if _, err := o.Stat("link/sub/f"); !errors.Is(err, ErrSkipped) {
+		t.Errorf("Stat: %v", err)
+	}
+	if _, err := read(t, o, "link/sub/f"); !errors.Is(err, ErrSkipped) {
+		t.Errorf("OpenFile: %v", err)
+	}
+	if err := o.Remove("link/sub/f", was); !errors.Is(err, ErrSkipped) {
+		t.Errorf("Remove: %v", err)
+	}
+	if err := o.Move("link/sub/f", was, t.TempDir()); !errors.Is(err, ErrSkipped) {
+		t.Errorf("Move: %v", err)
+	}
+	expect(t, found(t, o), "real/sub/f")
+}
+
+// The race for which os.Root alone is not enough: it follows links as long as they stay inside.
+func TestAFolderThatIsSwappedForALinkIsNotEntered(t *testing.T) {
+	o, dir := box(t, Options{})
+	write(t, dir, "d/f", "its own")
+	other, err := os.Stat(write(t, dir, "e/f", "the other's"))
+	must(t, err)
+	_, otherInode := inode(other)
+	must(t, os.Symlink("e", filepath.Join(dir, "l")))
+	swap(t, filepath.Join(dir, "d"), filepath.Join(dir, "l"))
+	seen, opened := 0, 0
+	for range swaps {
+		o.parents.forget()
+		if got, err := read(t, o, "d/f"); err == nil {
+			opened++
+			if got != "its own" {
+				t.Fatalf("d/f holds %q after %d", got, opened)
+			}
+		}
+	}
+	for range swaps {
+		must(t, o.Walk(t.Context(), func(f File) error {
+			if f.Rel == "d/f" {
+				seen++
+				if f.Inode == otherInode {
+					t.Fatalf("a pass went through the link after %d", seen)
+				}
+			}
+			return nil
+		}))
+	}
+	if seen == 0 || opened == 0 {
+		t.Errorf("it was never there: seen %d times, opened %d times", seen, opened)
+	}
+}
+
+func TestAFileThatIsSwappedForALinkIsNotRead(t *testing.T) {
+	for name, target := range map[string]string{"inside": "g", "outside": "../secret"} {
+		t.Run(name, func(t *testing.T) {
+			o, dir := box(t, Options{})
+			f := write(t, dir, "f", "f")
+			behind := write(t, dir, target, "behind the link")
+			must(t, os.Symlink(target, filepath.Join(dir, "l")))
+			events, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+			must(t, err)
+			defer unix.Close(events) //nolint:errcheck // only read
+			_, err = unix.InotifyAddWatch(events, behind, unix.IN_OPEN)
+			must(t, err)
+			swap(t, f, filepath.Join(dir, "l"))
+			opened := 0
+			for range swaps {
+				if got, err := read(t, o, "f"); err == nil {
+					opened++
+					if got != "f" {
+						t.Fatalf("%q was read", got)
+					}
+				}
+			}
+			if opened == 0 {
+				t.Error("it was never there")
+			}
+			// os.Root keeps what lies outside from being opened at all.
+			if n, err := unix.Read(events, make([]byte, 4096)); name == "outside" && !errors.Is(err, unix.EAGAIN) {
+				t.Errorf("the file outside was opened (%d, %v)", n, err)
+			}
+		})
+	}
+}
+
+func TestAFIFOThatTakesAFilesPlaceIsNotWaitedFor(t *testing.T) {
+	o, dir := box(t, Options{})
+	f, fifo := write(t, dir, "f", "f"), filepath.Join(dir, "fifo")
+	must(t, unix.Mkfifo(fifo, 0o600))
+	swap(t, f, fifo)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for range swaps {
+			if file, _, err := o.OpenFile("f"); err == nil {
+				_ = file.Close() // only read
+			}
+		}
+	}()
+	select {
+	case <-done:
+	case <-time.After(30 * time.Second):
+		t.Fatal("it waits for a writer of the fifo")
+	}
+}
+
+// Between the look for a writer and the file's going aside, one may open it: then the file stays.
+func TestAFileThatIsOpenedWhileItIsRemovedStays(t *testing.T) {
+	o, dir := box(t, Options{})
+	for i := range 2000 {
+		path := write(t, dir, "f", "x")
+		was := sent(t, o, "f")
+		opened := make(chan *os.File)
+		go func() {
+			for until := time.Now().Add(time.Duration(rand.IntN(150)) * time.Microsecond); time.Now().Before(until); {
+			}
+			w, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
+			if err != nil {
+				w = nil // it was gone before
+			}
+			opened <- w
+		}()
+		err := o.Remove("f", was)
+		if w := <-opened; w != nil {
+			if err == nil {
+				t.Fatalf("round %d: the file was removed under its writer", i)
+			}
+			must(t, w.Close())
+		}
+	}
+}
+
+// asked tells what the system answers to who asks for a read lease by hand.
+func asked(t *testing.T, path string) error {
+	t.Helper()
+	f, err := os.Open(path)
+	must(t, err)
+	defer f.Close() //nolint:errcheck // only read
+	_, err = unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_RDLCK)
+	return err
+}
+
+func TestEventLeaseAndProcTellInThisOrder(t *testing.T) {
+	o, dir := box(t, Options{})
+	before := write(t, dir, "before", "x")
+	if err := asked(t, before); err != nil {
+		t.Skipf("no leases on this file system: %v", err)
+	}
+	w := watch(t, o)
+	path := write(t, dir, "closed", "x")
+	w.wait(t, "closed")
+	holds := func(rel string, writer bool, how How) {
+		t.Helper()
+		f, err := o.Stat(rel)
+		must(t, err)
+		if gotWriter, gotHow := o.HasWriter(f); gotWriter != writer || gotHow != how {
+			t.Errorf("%s: writer %v by %s, want %v by %s", rel, gotWriter, gotHow, writer, how)
+		}
+	}
+	holds("before", false, ByLease)
+	holds("closed", false, ByEvent)
+	again, err := os.OpenFile(path, os.O_WRONLY, 0)
+	must(t, err)
+	holds("closed", true, ByLease) // an event of the past says nothing of who writes now
+	f, err := o.Stat("closed")
+	must(t, err)
+	o.writers = writers{}
+	if got := o.writers.proc(f); got != yes {
+		t.Errorf("this process's own writing is not seen in /proc: %v", got)
+	}
+	must(t, again.Close())
+	o.writers = writers{}
+	if got := o.writers.proc(f); got == yes {
+		t.Error("a writer is seen in /proc that is none any more")
+	}
+}
+
+// What was copied across file systems is on the disk before the original goes: no page of it waits to be written.
+func TestACopyIsOnTheDisk(t *testing.T) {
+	source, err := os.MkdirTemp("/dev/shm", "outbox")
+	if err != nil {
+		t.Skipf("no other file system here: %v", err)
+	}
+	t.Cleanup(func() { must(t, os.RemoveAll(source)) })
+	o, _ := box(t, Options{Path: source})
+	target := t.TempDir()
+	dirty := func(path string) uint64 {
+		t.Helper()
+		f, err := os.Open(path)
+		must(t, err)
+		defer f.Close() //nolint:errcheck // only read
+		var pages unix.Cachestat_t
+		if err := unix.Cachestat(uint(f.Fd()), &unix.CachestatRange{}, &pages, 0); err != nil {
+			t.Skipf("this system does not tell: %v", err)
+		}
+		return pages.Dirty + pages.Writeback
+	}
+	if dirty(write(t, target, "unsynced", string(make([]byte, 1<<20)))) == 0 {
+		t.Skip("the target is a file system that has no disk")
+	}
+	write(t, source, "f", string(make([]byte, 1<<20)))
+	must(t, o.Move("f", sent(t, o, "f"), filepath.Join(target, "sent")))
+	if n := dirty(filepath.Join(target, "sent/f")); n > 0 {
+		t.Errorf("%d pages of the copy are not on the disk", n)
+	}
+}
