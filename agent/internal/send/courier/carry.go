@@ -126,6 +126,9 @@ func (c *Courier) beginHere(it *item, f *os.File, was File) bool {
 			}
 		}
 		if sum, err = sumCRC(f, e.Size); err == nil {
+			err = it.box.Box.Same(f, was)
+		}
+		if err == nil {
 			newIntent(e, Suffixed(e.Key, e.Identity, sum))
 			e.Suffixed, it.suffix = true, false
 		}
@@ -157,7 +160,8 @@ func (c *Courier) beginHere(it *item, f *os.File, was File) bool {
 	return true
 }
 
-// newIntent gives an entry another key: what is known of attempts at the old one says nothing of it.
+// newIntent gives an entry another key: what is known of attempts at the old one says nothing of it. The journal keeps
+// that for whoever comes to the old one.
 func newIntent(e *journal.Entry, key string) {
 	e.Key, e.Attempts, e.Attempting, e.Maybe, e.Refused, e.Multipart = key, 0, false, false, false, nil
 }
@@ -293,6 +297,9 @@ var (
 // gone forgets an entry whose file went before it was sent.
 func (c *Courier) gone(it *item) {
 	c.Log.Warn("file is gone before it was sent", "outbox", it.box.Path, "path", it.e.Path, "maybe_sent", it.e.Maybe)
+	if it.begun { // no request of this attempt has left
+		unbegin(it)
+	}
 	c.forget(it)
 	c.tally.count(it.e, Gone)
 }
@@ -300,16 +307,12 @@ func (c *Courier) gone(it *item) {
 // changed forgets an entry whose file is another version now, and has the file looked at again.
 func (c *Courier) changed(it *item) {
 	c.Log.Info("file changed before it was sent", "outbox", it.box.Path, "path", it.e.Path)
-	if it.begun { // no request of this version has left
+	if it.begun { // no request of this attempt has left
 		unbegin(it)
 	}
 	it.dirty = true
 	c.looking.Add(1) // an upload doesn't end before the new version was looked at
-	if occupied(it.e) {
-		c.supersede(it)
-	} else {
-		c.forget(it)
-	}
+	c.forget(it)
 	c.tally.count(it.e, Changed)
 	if c.once {
 		c.lookAgain(it)
@@ -337,18 +340,7 @@ func (c *Courier) lookAgain(it *item) {
 	}
 }
 
-// supersede lets go of an entry whose file is another version now, and whose key may be occupied. It stays until a scan
-// puts the new version in its place, which then knows of it.
-func (c *Courier) supersede(it *item) {
-	e := it.e
-	e.State, e.Attempting, e.Multipart = journal.Pending, false, nil
-	if err := c.Journal.Save(e); err != nil {
-		c.stopWith(err)
-	}
-	c.hand.leave(it)
-	it.box.again.add(e.Path, c.Now())
-}
-
+// forget lets the journal forget an entry that was not sent; what it knows of the key stays.
 func (c *Courier) forget(it *item) {
 	if err := c.Journal.Forget(it.e); err != nil {
 		c.stopWith(err)
@@ -406,6 +398,7 @@ func (c *Courier) fault(it *item, f *os.File, was File, gen uint64, err error) {
 	case client.Corrupt:
 		c.pace.answered()
 		e.Multipart = nil
+		e.Refused = e.Refused || errors.Is(err, upload.ErrOtherChecksum) // these other bytes stand there
 		e.Reason = journal.Reason{Code: string(Checksum), Detail: detail(failed), At: c.Now().UnixNano()}
 		c.try(it, reasonOf(failed), failed)
 	case client.File:
@@ -511,16 +504,15 @@ func (c *Courier) try(it *item, why ReasonCode, failed *upload.Error) {
 // exists deals with a 412.
 func (c *Courier) exists(it *item, f *os.File, was File) {
 	e := it.e
-	same := it.box.Box.Same(f, was) == nil
-	has, err := c.Journal.HasReceipt(c.set.Bucket, e.Key)
+	taken, err := c.Journal.Taken(c.set.Bucket, e.Key, e.Seq)
 	if err != nil {
 		c.stopWith(err)
 		c.hand.drop(it)
 		return
 	}
-	verdict := judge412(e, it.box.tmpl.Proof && !e.Suffixed, has, same)
+	verdict := judge412(e, it.box.tmpl.Proof && !e.Suffixed, taken)
 	if verdict == foreign {
-		c.conflict(it, has || !c.hand.claim(it, e.Key))
+		c.conflict(it, taken || !c.hand.claim(it, e.Key))
 		return
 	}
 	sum, err := sumCRC(f, e.Size)
@@ -536,7 +528,7 @@ func (c *Courier) exists(it *item, f *os.File, was File) {
 	c.proven(it, verdict == proven && it.box.Settle != Keep)
 }
 
-// conflict deals with another object at the key; ours says that the journal holds its receipt. What the journal knows
+// conflict deals with another object at the key; ours says that the journal knows of it. What the journal knows
 // is no sign of a lost memory, and neither is what this file itself left there with another checksum.
 func (c *Courier) conflict(it *item, ours bool) {
 	e := it.e

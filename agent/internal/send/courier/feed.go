@@ -159,14 +159,14 @@ func (c *Courier) intend(it *item) (bool, error) {
 			return false, nil
 		}
 		e.Key = key
-		if c.set.OnConflict == Suffix {
-			known, err := c.Journal.HasReceipt(c.set.Bucket, key)
-			if err != nil {
-				return false, err
-			}
-			// An older version of the file stands there by our own receipt, or another file is on its way there.
-			it.suffix = known || !c.hand.claim(it, key)
+	}
+	if e.Key != "" && !it.suffix && !it.box.tmpl.Content && c.set.OnConflict == Suffix && !e.Suffixed && !e.Maybe && !e.Refused {
+		taken, err := c.Journal.Taken(c.set.Bucket, e.Key, e.Seq)
+		if err != nil {
+			return false, err
 		}
+		// An older version of the file stands there, or may; or another file is on its way there.
+		it.suffix = taken || !c.hand.claim(it, e.Key)
 	}
 	if e.Key == "" || it.suffix {
 		c.ready <- it

@@ -34,7 +34,7 @@ type hand struct {
 	mu      sync.Mutex
 	cond    *sync.Cond
 	items   map[uint64]*item
-	left    map[uint64]bool  // let go of until a scan looks at their files again
+	left    map[uint64]bool  // let go of for the rest of this run
 	keys    map[string]*item // who has claimed which key
 	queue   waiting
 	version uint64        // counts the changes, so that none is missed between looking and waiting
@@ -61,7 +61,7 @@ func (h *hand) wake() {
 	h.changed()
 }
 
-// take puts an entry in hand; false if it is there already.
+// take puts an entry in hand; false if it is there already, or was let go of for this run.
 func (h *hand) take(it *item) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -70,27 +70,6 @@ func (h *hand) take(it *item) bool {
 	}
 	h.items[it.e.Seq] = it
 	return true
-}
-
-// hold is take for a scan, which may also hold what was let go of.
-func (h *hand) hold(it *item) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.items[it.e.Seq] != nil {
-		return false
-	}
-	delete(h.left, it.e.Seq)
-	h.items[it.e.Seq] = it
-	return true
-}
-
-// recall says whether anything was let go of, and lets it be taken again.
-func (h *hand) recall() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	some := len(h.left) > 0
-	clear(h.left)
-	return some
 }
 
 // drop lets go of an item; dirty says that its file changed meanwhile.
@@ -124,7 +103,7 @@ func (h *hand) claim(it *item, key string) bool {
 	return true
 }
 
-// leave lets go of an item until a scan looks at its file again; an upload scans once.
+// leave lets go of an item for the rest of this run, which is an upload's.
 func (h *hand) leave(it *item) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -73,10 +73,6 @@ func (c *Courier) watch(ctx context.Context, b *box) error {
 			if err := c.settleAgain(ctx, b); err != nil {
 				return err
 			}
-			if c.hand.recall() {
-				c.rewind.Store(true)
-				c.hand.wake()
-			}
 			next = c.Now().Add(c.set.Rescan)
 		} else if list := b.again.due(now); len(list) > 0 {
 			if err := c.look(ctx, b, list); err != nil {
@@ -173,7 +169,7 @@ func (c *Courier) healOne(b *box, e *journal.Entry) error {
 	_, err := b.Box.Look(e.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		c.Log.Info("file in quarantine is gone", "outbox", b.Path, "path", e.Path, "reason", e.Reason.Code)
-		return c.discard(b, e)
+		return c.discard(e)
 	}
 	if err != nil || !healsItself(e) {
 		return nil //nolint:nilerr // it can't be looked at now: the next scan finds out
@@ -183,12 +179,36 @@ func (c *Courier) healOne(b *box, e *journal.Entry) error {
 		return nil //nolint:nilerr // it still can't be read
 	}
 	_ = f.Close() // read only
-	return c.release(e)
+	return c.inQuarantine(e, func(e *journal.Entry) error {
+		c.tally.accepted.Add(1)
+		c.tally.acceptedBytes.Add(e.Size)
+		return c.release(e)
+	})
 }
 
-// discard forgets a quarantined entry whose file is gone, unless it was released meanwhile.
-func (c *Courier) discard(b *box, e *journal.Entry) error {
-	hold := &item{e: e, box: b}
+// discard forgets a quarantined entry whose file is gone.
+func (c *Courier) discard(e *journal.Entry) error {
+	return c.inQuarantine(e, func(e *journal.Entry) error {
+		err := c.Journal.Forget(e)
+		c.replaced.Add(1)
+		return err
+	})
+}
+
+// release takes an entry out of quarantine.
+func (c *Courier) release(e *journal.Entry) error {
+	if err := release(c.Journal, e); err != nil {
+		return err
+	}
+	c.rewind.Store(true)
+	c.hand.wake()
+	return nil
+}
+
+// inQuarantine does something with an entry that was read from the quarantine, as it stands there now and while nobody
+// else has it in hand; nothing if it was released or replaced meanwhile.
+func (c *Courier) inQuarantine(e *journal.Entry, do func(*journal.Entry) error) error {
+	hold := &item{e: e}
 	if !c.hand.take(hold) {
 		return nil
 	}
@@ -197,34 +217,7 @@ func (c *Courier) discard(b *box, e *journal.Entry) error {
 	if err != nil || now == nil || now.State != journal.Quarantined {
 		return err
 	}
-	err = c.Journal.Forget(now)
-	c.replaced.Add(1)
-	return err
-}
-
-// replaceHeld puts the next version of a file in the place of one that was not sent, which the caller holds in hand.
-// The feeder may have read that before: it is told.
-func (c *Courier) replaceHeld(e *journal.Entry) error {
-	if err := c.Journal.Renew(e); err != nil {
-		return err
-	}
-	c.replaced.Add(1)
-	c.rewind.Store(true)
-	c.hand.wake()
-	return nil
-}
-
-// release takes an entry out of quarantine.
-func (c *Courier) release(e *journal.Entry) error {
-	e.State, e.Tries, e.Reason = journal.Pending, 0, journal.Reason{}
-	if err := c.Journal.Save(e); err != nil {
-		return err
-	}
-	c.tally.accepted.Add(1)
-	c.tally.acceptedBytes.Add(e.Size)
-	c.rewind.Store(true)
-	c.hand.wake()
-	return nil
+	return do(now)
 }
 
 // sift looks files up in the journal, a batch at a time, and accepts what is new and whole.
@@ -283,7 +276,7 @@ func (s *sift) one(f File, m journal.Mark) error {
 	// In hand here, it can't be sent while it is replaced; in hand elsewhere, its worker will find out and have it
 	// looked at again.
 	hold := &item{e: &journal.Entry{Seq: m.Seq}, box: s.b}
-	if !c.hand.hold(hold) {
+	if !c.hand.take(hold) {
 		c.hand.touch(m.Seq)
 		return nil
 	}
@@ -380,14 +373,15 @@ func (s *sift) offer(f File, old *journal.Entry) error {
 		s.fresh = append(s.fresh, e)
 		return nil
 	}
-	// In one step: what is known of the key may not be lost between forgetting the one and accepting the other.
-	e.Seq, e.Refused = old.Seq, occupied(old)
-	return c.replaceHeld(e)
+	e.Seq = old.Seq // held by the caller; the feeder may have read it before, and is told
+	if err := c.Journal.Renew(e); err != nil {
+		return err
+	}
+	c.replaced.Add(1)
+	c.rewind.Store(true)
+	c.hand.wake()
+	return nil
 }
-
-// occupied tells whether something else than the next version of an entry's file may stand at its key: an older version
-// whose answer was lost, or what made this one go under its suffix.
-func occupied(e *journal.Entry) bool { return e.Maybe || e.Attempting || e.Refused || e.Suffixed }
 
 // nameFault says what keeps a file's name from being a key.
 func (c *Courier) nameFault(b *box, f File) (ReasonCode, bool) {

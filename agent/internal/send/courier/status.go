@@ -192,6 +192,10 @@ func sourceOf(j *journal.Journal, e *journal.Entry) string {
 // Retry takes files out of quarantine: those at or below the absolute paths, or all where none is given. It returns
 // how many. With no path it also says that the conflicts of a young journal are meant.
 func Retry(j *journal.Journal, paths []string) (int, error) {
+	return retry(j, paths, func(e *journal.Entry) error { return release(j, e) })
+}
+
+func retry(j *journal.Journal, paths []string, free func(*journal.Entry) error) (int, error) {
 	if len(paths) == 0 {
 		if err := j.Pardon(); err != nil {
 			return 0, err
@@ -208,13 +212,18 @@ func Retry(j *journal.Journal, paths []string) (int, error) {
 			if !chosen(sourceOf(j, e), paths) {
 				continue
 			}
-			e.State, e.Tries, e.Reason = journal.Pending, 0, journal.Reason{}
-			if err := j.Save(e); err != nil {
+			if err := free(e); err != nil {
 				return n, err
 			}
 			n++
 		}
 	}
+}
+
+// release takes an entry out of quarantine.
+func release(j *journal.Journal, e *journal.Entry) error {
+	e.State, e.Tries, e.Reason = journal.Pending, 0, journal.Reason{}
+	return j.Save(e)
 }
 
 func chosen(source string, paths []string) bool {
@@ -228,8 +237,5 @@ func chosen(source string, paths []string) bool {
 
 // Retry is [Retry] of a courier that runs: what comes out of quarantine is sent at once.
 func (c *Courier) Retry(paths []string) (int, error) {
-	n, err := Retry(c.Journal, paths)
-	c.rewind.Store(true)
-	c.hand.wake()
-	return n, err
+	return retry(c.Journal, paths, func(e *journal.Entry) error { return c.inQuarantine(e, c.release) })
 }

@@ -32,11 +32,14 @@ func (c *Courier) sweepAll(ctx context.Context) {
 	}
 }
 
-// Sweep forgets the receipts that are older than the configuration retains and whose file has left its outbox. It
-// returns how many.
+// Sweep forgets the receipts that are older than the configuration retains and whose file has left its outbox, and as
+// old doubts about keys. It returns how many receipts.
 func (c *Courier) Sweep(ctx context.Context) (int, error) {
 	limit := c.Now().Add(-c.set.Retain).UnixNano()
 	n := 0
+	if _, err := c.Journal.ForgetDoubts(time.Unix(0, limit)); err != nil {
+		return n, err
+	}
 	for place := uint64(0); ; {
 		list, err := c.Journal.Entries(place, readAhead)
 		if err != nil || len(list) == 0 {

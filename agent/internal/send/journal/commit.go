@@ -43,6 +43,7 @@ const (
 	part               // one part of a multipart upload
 	forget             // the entry goes
 	pardon             // the conflicts of a young journal are meant
+	calm               // doubts that are past their time go
 )
 
 // change is one waiting change. The record is encoded by the caller, so that its entry may change again at once.
@@ -54,11 +55,15 @@ type change struct {
 	rec   []byte
 	path  []byte // key in the index of paths; add, renew, forget
 	id    Identity
-	key   []byte // key in the index of keys; with a proof
+	key   []byte // key in the index of keys; with a proof, or in doubt
 	wipe  bool   // the parts of the entry go
 	imp   []byte // key in the index of imports
-	done  func(error)
-	err   error
+	// unsent (forget) says that the attempt in the record never left.
+	unsent bool
+	before int64 // calm
+	calmed *int
+	done   func(error)
+	err    error
 }
 
 // queue is what waits to be committed.
@@ -234,7 +239,8 @@ func (j *Journal) commit(batch []change) error {
 		w := writer{
 			head: &next, entries: tx.Bucket(entriesBucket), open: tx.Bucket(openBucket), paths: tx.Bucket(pathsBucket),
 			keys: tx.Bucket(keysBucket), parts: tx.Bucket(partsBucket), sent: tx.Bucket(sentBucket),
-			shut: tx.Bucket(shutBucket), imports: tx.Bucket(importsBucket),
+			shut: tx.Bucket(shutBucket), imports: tx.Bucket(importsBucket), doubts: tx.Bucket(doubtsBucket),
+			bucketOf: func(id RouteID) string { return j.RouteOf(id).Bucket }, now: j.opts.Now().UnixNano(),
 		}
 		w.entries.FillPercent, w.open.FillPercent = 0.7, 0.9 // they grow at their ends; records grow once more
 		for i := range batch {
@@ -262,8 +268,11 @@ func (j *Journal) commit(batch []change) error {
 
 // writer applies changes within one transaction.
 type writer struct {
-	head                                                   *ledger
-	entries, open, paths, keys, parts, sent, shut, imports *bbolt.Bucket
+	head                                                           *ledger
+	entries, open, paths, keys, parts, sent, shut, imports, doubts *bbolt.Bucket
+
+	bucketOf func(RouteID) string
+	now      int64
 }
 
 func (w *writer) apply(c *change) error {
@@ -273,6 +282,8 @@ func (w *writer) apply(c *change) error {
 	case pardon:
 		w.head.Conflicts, w.head.Decided = 0, max(w.head.Decided, GuardFiles)
 		return nil
+	case calm:
+		return w.calm(c)
 	case save, renew, part, forget:
 	}
 	var seq [8]byte
@@ -292,11 +303,19 @@ func (w *writer) apply(c *change) error {
 		return &errTransition{seq: c.seq, from: was.state, to: c.to}
 	}
 	if c.kind == forget {
+		if err := w.leave(c, seq[:], old, was); err != nil {
+			return err
+		}
 		return w.forget(c, seq[:], was)
 	}
 	is, err := readHead(c.rec)
 	if err != nil {
 		return err
+	}
+	if c.kind == renew || (is.flags^was.flags)&flagSuffixed != 0 { // another version, or another key
+		if err := w.leave(c, seq[:], old, was); err != nil {
+			return err
+		}
 	}
 	if err := w.entries.Put(seq[:], c.rec); err != nil {
 		return err
@@ -353,7 +372,7 @@ func (w *writer) index(c *change, seq []byte, was, is head) error {
 		}
 	}
 	if c.key != nil && was.flags&flagProof == 0 {
-		if err := w.keys.Put(c.key, seq); err != nil {
+		if err := w.claim(c.key, seq, is); err != nil {
 			return err
 		}
 	}
@@ -364,6 +383,81 @@ func (w *writer) index(c *change, seq []byte, was, is head) error {
 	}
 	w.head.count(was, is)
 	return nil
+}
+
+// claim makes a key that of an entry which has a receipt for it, or whose request may be at it. Where two requests may be
+// at one key, neither entry can tell whose object stands there: the key is left in doubt.
+func (w *writer) claim(key, seq []byte, is head) error {
+	by := w.keys.Get(key)
+	if string(by) == string(seq) {
+		return nil
+	}
+	proven := is.flags&flagProof != 0
+	if by != nil {
+		other, err := readHead(w.entries.Get(by))
+		switch {
+		case err != nil:
+			return err
+		case other.flags&flagProof != 0:
+			if !proven {
+				return nil
+			}
+		case other.flags&inDoubt != 0:
+			if err := w.doubt(key); err != nil || !proven {
+				return err
+			}
+		}
+	}
+	return w.keys.Put(key, seq)
+}
+
+// leave keeps what an entry without a receipt knows of its key, which it is about to forget: that an object may stand
+// there. Whoever comes next must not take that for its own.
+func (w *writer) leave(c *change, seq, rec []byte, was head) error {
+	if was.flags&flagProof != 0 {
+		return nil
+	}
+	e, err := decode(c.seq, rec)
+	if err != nil || e.Key == "" {
+		return err
+	}
+	key := keyKey(w.bucketOf(e.Route), e.Key)
+	if string(w.keys.Get(key)) == string(seq) {
+		if err := w.keys.Delete(key); err != nil {
+			return err
+		}
+	}
+	if c.unsent {
+		was.flags &^= flagAttempting
+	}
+	if was.flags&inDoubt == 0 {
+		return nil
+	}
+	return w.doubt(key)
+}
+
+func (w *writer) doubt(key []byte) error {
+	return w.doubts.Put(key, binary.BigEndian.AppendUint64(nil, uint64(w.now)))
+}
+
+// calm forgets old doubts.
+func (w *writer) calm(c *change) error {
+	*c.calmed = 0 // a commit may be tried again
+	var old [][]byte
+	err := w.doubts.ForEach(func(k, v []byte) error {
+		if len(v) != 8 {
+			return errRecord
+		}
+		if int64(binary.BigEndian.Uint64(v)) < c.before {
+			old = append(old, append([]byte(nil), k...))
+		}
+		return nil
+	})
+	for _, k := range old {
+		err = errors.Join(err, w.doubts.Delete(k))
+		*c.calmed++
+	}
+	return err
 }
 
 // reimport keeps the index of imported receipts: an add enters one, a renew (its file was seen) removes it.

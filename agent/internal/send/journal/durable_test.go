@@ -255,6 +255,7 @@ func filled(t *testing.T) (state string, entries []*Entry) {
 
 // toFormat1 writes a journal as format 1 was: records without a checksum.
 func toFormat1(t *testing.T, state string) {
+	toFormat2(t, state)
 	raw(t, state, func(tx *bbolt.Tx) error {
 		for _, name := range [][]byte{entriesBucket, partsBucket} {
 			b := tx.Bucket(name)

@@ -101,7 +101,7 @@ type Entry struct {
 	Attempting bool
 	// Maybe means that an attempt at this key may have created the object and ended without a known answer.
 	Maybe bool
-	// Refused means that an attempt at this key was answered 412.
+	// Refused means that an attempt at this key was answered 412, or with the checksum of other bytes.
 	Refused bool
 	// Conflict means that a 412 at one of its keys was not its own.
 	Conflict bool
@@ -188,6 +188,9 @@ const (
 	flagEchoed
 	flagInferred
 )
+
+// inDoubt are the flags of an entry at whose key an object may stand, or stands, that no receipt of it names.
+const inDoubt = flagAttempting | flagMaybe | flagRefused
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 

@@ -29,11 +29,11 @@ func (j *Journal) Import(list []*receipt.Receipt) (added int, err error) {
 	}
 	for _, r := range list {
 		key := keyKey(r.Bucket, r.Key)
-		known, err := j.keyKnown(key)
+		known, err := j.ByKey(r.Bucket, r.Key)
 		if err != nil {
 			return 0, err
 		}
-		if known || seen[string(key)] {
+		if known != nil || seen[string(key)] {
 			continue
 		}
 		seen[string(key)] = true

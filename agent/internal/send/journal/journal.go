@@ -19,7 +19,7 @@ import (
 const File = "journal.db"
 
 // Version is the format that this program writes. A journal of an older one is migrated when it is opened.
-const Version = 2
+const Version = 3
 
 // The buckets of the file.
 var (
@@ -27,7 +27,8 @@ var (
 	entriesBucket = []byte("entries")     // seq → record
 	openBucket    = []byte("open")        // seq of what is pending or sending
 	pathsBucket   = []byte("paths")       // route, path → seq and identity of the newest version
-	keysBucket    = []byte("keys")        // bucket, key → seq of the entry whose receipt names it
+	keysBucket    = []byte("keys")        // bucket, key → seq of the entry whose receipt names it, or whose request may have made it
+	doubtsBucket  = []byte("doubts")      // bucket, key → when it was left in doubt: see [Journal.Taken]
 	partsBucket   = []byte("parts")       // seq, number → part
 	sentBucket    = []byte("sent")        // seq of what is sent and not settled
 	shutBucket    = []byte("quarantined") // seq of what is in quarantine
@@ -37,7 +38,7 @@ var (
 
 var allBuckets = [...][]byte{
 	metaBucket, entriesBucket, openBucket, pathsBucket, keysBucket,
-	partsBucket, sentBucket, shutBucket, routesBucket, importsBucket,
+	partsBucket, sentBucket, shutBucket, routesBucket, importsBucket, doubtsBucket,
 }
 
 var (
@@ -252,15 +253,22 @@ func (j *Journal) load() error {
 		if err := j.head.decode(tx.Bucket(metaBucket).Get(headKey)); err != nil {
 			return &DamagedError{Path: j.path, Err: err}
 		}
-		return tx.Bucket(routesBucket).ForEach(func(k, v []byte) error {
-			f := fields{b: v}
-			r := Route{Endpoint: f.text(), Bucket: f.text(), Prefix: f.text(), Outbox: f.text()}
-			if f.bad || len(k) != 2 {
-				return &DamagedError{Path: j.path, Err: errRecord}
-			}
-			j.routes[RouteID(binary.BigEndian.Uint16(k))] = r
-			return nil
-		})
+		if err := readRoutes(tx, j.routes); err != nil {
+			return &DamagedError{Path: j.path, Err: err}
+		}
+		return nil
+	})
+}
+
+func readRoutes(tx *bbolt.Tx, into map[RouteID]Route) error {
+	return tx.Bucket(routesBucket).ForEach(func(k, v []byte) error {
+		f := fields{b: v}
+		r := Route{Endpoint: f.text(), Bucket: f.text(), Prefix: f.text(), Outbox: f.text()}
+		if f.bad || len(k) != 2 {
+			return errRecord
+		}
+		into[RouteID(binary.BigEndian.Uint16(k))] = r
+		return nil
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"time"
 
 	"go.etcd.io/bbolt"
 )
@@ -13,6 +14,7 @@ import (
 // migrations[n] brings a journal from format n to n+1, in the one transaction in which the version changes.
 var migrations = map[uint32]func(*bbolt.Tx) error{
 	1: addChecksums,
+	2: addDoubts,
 }
 
 // reader is the first version of the agent that reads [Version]. It is written into the file, so that an older agent
@@ -101,6 +103,33 @@ func addChecksums(tx *bbolt.Tx) error {
 			}
 			c.Seek(key)
 			k, v = c.Next()
+		}
+	}
+	return nil
+}
+
+// addDoubts brings format 2 to 3: the index of keys also names entries whose request may have made an object, and what
+// was forgotten of such is kept.
+func addDoubts(tx *bbolt.Tx) error {
+	doubts, err := tx.CreateBucketIfNotExists(doubtsBucket)
+	if err != nil {
+		return err
+	}
+	routes := map[RouteID]Route{}
+	w := writer{entries: tx.Bucket(entriesBucket), keys: tx.Bucket(keysBucket), doubts: doubts, now: time.Now().UnixNano()}
+	if err := readRoutes(tx, routes); err != nil {
+		return err
+	}
+	for _, name := range [][]byte{openBucket, shutBucket} {
+		err := tx.Bucket(name).ForEach(func(seq, _ []byte) error {
+			e, err := decode(binary.BigEndian.Uint64(seq), w.entries.Get(seq))
+			if err != nil || e.Key == "" || e.flags()&inDoubt == 0 {
+				return err
+			}
+			return w.claim(keyKey(routes[e.Route].Bucket, e.Key), append([]byte(nil), seq...), head{e.State, e.flags(), e.Size})
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil

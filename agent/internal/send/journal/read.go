@@ -207,17 +207,32 @@ func (j *Journal) ByKey(bucket, key string) (*Entry, error) {
 		if e, err = get(tx, binary.BigEndian.Uint64(seq)); err == nil && e == nil {
 			err = errRecord
 		}
+		if e != nil && e.Proof == nil { // it may have put something there, but has no receipt
+			e = nil
+		}
 		return err
 	})
 	return e, err
 }
 
-func (j *Journal) keyKnown(key []byte) (known bool, err error) {
+// Taken says whether an object that is not this entry's own may stand at a key: another entry has a receipt for it or
+// may have a request there, or whoever had one was forgotten, changed, or sent under another key before its outcome was
+// known. What is taken stays so for as long as a receipt is kept: see [Journal.ForgetDoubts].
+func (j *Journal) Taken(bucket, key string, seq uint64) (taken bool, err error) {
+	at := keyKey(bucket, key)
 	err = j.view(func(tx *bbolt.Tx) error {
-		known = tx.Bucket(keysBucket).Get(key) != nil
-		return nil
+		if taken = tx.Bucket(doubtsBucket).Get(at) != nil; taken {
+			return nil
+		}
+		by := tx.Bucket(keysBucket).Get(at)
+		if by == nil || binary.BigEndian.Uint64(by) == seq {
+			return nil
+		}
+		other, err := readHead(tx.Bucket(entriesBucket).Get(by))
+		taken = other.flags&(flagProof|inDoubt) != 0
+		return err
 	})
-	return known, err
+	return taken, err
 }
 
 // Imported returns the imported receipt of the file with this absolute path, size and time, or nil.
@@ -289,6 +304,10 @@ func (j *Journal) Check() error {
 			}
 			h, _ := readHead(v)
 			count.count(head{}, h)
+			key := keyKey(j.RouteOf(e.Route).Bucket, e.Key)
+			if e.Proof == nil && h.flags&inDoubt != 0 && tx.Bucket(keysBucket).Get(key) == nil && tx.Bucket(doubtsBucket).Get(key) == nil {
+				note("entry %d may have an object at %q, which is nobody's", e.Seq, e.Key)
+			}
 			live[string(k)] = e
 			for _, in := range []struct {
 				name []byte
@@ -329,9 +348,4 @@ func (j *Journal) Check() error {
 func has(b *bbolt.Bucket, k []byte) bool {
 	at, _ := b.Cursor().Seek(k)
 	return bytes.Equal(at, k)
-}
-
-// HasReceipt says whether a receipt of this journal names the key.
-func (j *Journal) HasReceipt(bucket, key string) (bool, error) {
-	return j.keyKnown(keyKey(bucket, key))
 }

@@ -1,6 +1,9 @@
 package journal
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"time"
+)
 
 // Add accepts entries and returns when all of them are durable; each has its Seq then. A file of the same path that
 // was known before keeps its entry, but the path now means the new one.
@@ -35,8 +38,9 @@ func (j *Journal) Add(entries []*Entry) error {
 // Save makes e's new state durable and returns then.
 func (j *Journal) Save(e *Entry) error { return j.wait(save, e) }
 
-// Renew is Save for an entry whose Identity or Path was changed: the same version under another inode, a file that
-// changed before it was sent, or an imported receipt whose file was seen.
+// Renew is Save for an entry whose Identity or Path was changed: the same version under another inode, or an imported
+// receipt whose file was seen; or for the next version of a file in the place of one that was not sent, whose key stays
+// [Journal.Taken] if its object may stand there.
 func (j *Journal) Renew(e *Entry) error { return j.wait(renew, e) }
 
 func (j *Journal) wait(k kind, e *Entry) error {
@@ -93,9 +97,11 @@ func (j *Journal) SavePart(e *Entry, p Part) error {
 	return <-ended
 }
 
-// Forget removes an entry: its file is gone or has changed before it was sent, or its receipt is past its time.
+// Forget removes an entry: its file is gone or has changed before it was sent, or its receipt is past its time. If its
+// object may stand at its key, that stays [Journal.Taken]; an Attempting that e has no more was taken back, because no
+// request had left.
 func (j *Journal) Forget(e *Entry) error {
-	c := change{kind: forget, seq: e.Seq, to: none, path: pathKey(e.Route, e.Path)}
+	c := change{kind: forget, seq: e.Seq, to: none, path: pathKey(e.Route, e.Path), unsent: !e.Attempting}
 	if e.Proof != nil {
 		bucket := j.RouteOf(e.Route).Bucket
 		c.key = keyKey(bucket, e.Key)
@@ -120,13 +126,21 @@ func (j *Journal) prepare(k kind, e *Entry) (change, error) {
 	if k != save {
 		c.path = pathKey(e.Route, e.Path)
 	}
-	if e.Proof != nil {
+	if e.Proof != nil || e.flags()&inDoubt != 0 {
 		c.key = keyKey(j.RouteOf(e.Route).Bucket, e.Key)
 	}
 	if k == add && !allowed(none, e.State) {
 		return change{}, &errTransition{from: none, to: e.State}
 	}
 	return c, nil
+}
+
+// ForgetDoubts forgets which keys were left in doubt before a time, and returns how many.
+func (j *Journal) ForgetDoubts(before time.Time) (n int, err error) {
+	ended := make(chan error, 1)
+	j.queue.put(true, change{kind: calm, before: before.UnixNano(), calmed: &n, done: func(err error) { ended <- err }})
+	err = <-ended
+	return n, err
 }
 
 // Pardon says that the conflicts of a young journal are no sign of a lost memory: receipts were imported, or a
