@@ -189,9 +189,6 @@ const (
 	flagInferred
 )
 
-// inDoubt are the flags of an entry at whose key an object may stand, or stands, that no receipt of it names.
-const inDoubt = flagAttempting | flagMaybe | flagRefused
-
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // flags packs what is yes or no.

@@ -215,50 +215,6 @@ func (j *Journal) ByKey(bucket, key string) (*Entry, error) {
 	return e, err
 }
 
-// Taken says whether an object that is not this entry's own may stand at a key: another entry has a receipt for it or
-// may have a request there, or whoever had one was forgotten, changed, or sent under another key before its outcome was
-// known. What is taken stays so for as long as a receipt is kept: see [Journal.ForgetDoubts].
-func (j *Journal) Taken(bucket, key string, seq uint64) (taken bool, err error) {
-	at := keyKey(bucket, key)
-	err = j.view(func(tx *bbolt.Tx) error {
-		if taken = tx.Bucket(doubtsBucket).Get(at) != nil; taken {
-			return nil
-		}
-		by := tx.Bucket(keysBucket).Get(at)
-		if by == nil || binary.BigEndian.Uint64(by) == seq {
-			return nil
-		}
-		other, err := readHead(tx.Bucket(entriesBucket).Get(by))
-		taken = other.flags&(flagProof|inDoubt) != 0
-		return err
-	})
-	return taken, err
-}
-
-// Imported returns the imported receipt of the file with this absolute path, size and time, or nil.
-func (j *Journal) Imported(bucket, source string, id Identity) (*Entry, error) {
-	var found *Entry
-	probe := &Entry{Path: bucket + "\x00" + source, Identity: id}
-	err := j.view(func(tx *bbolt.Tx) error {
-		seq := tx.Bucket(importsBucket).Get(importKey(bucket, probe))
-		if seq == nil {
-			return nil
-		}
-		e, err := get(tx, binary.BigEndian.Uint64(seq))
-		if err != nil {
-			return err
-		}
-		if e == nil {
-			return errRecord
-		}
-		if e.Size == id.Size {
-			found = e
-		}
-		return nil
-	})
-	return found, err
-}
-
 // HasImports says whether any imported receipt still waits for its file.
 func (j *Journal) HasImports() (has bool, err error) {
 	err = j.view(func(tx *bbolt.Tx) error {

@@ -1,9 +1,6 @@
 package journal
 
-import (
-	"encoding/binary"
-	"time"
-)
+import "encoding/binary"
 
 // Add accepts entries and returns when all of them are durable; each has its Seq then. A file of the same path that
 // was known before keeps its entry, but the path now means the new one.
@@ -133,14 +130,6 @@ func (j *Journal) prepare(k kind, e *Entry) (change, error) {
 		return change{}, &errTransition{from: none, to: e.State}
 	}
 	return c, nil
-}
-
-// ForgetDoubts forgets which keys were left in doubt before a time, and returns how many.
-func (j *Journal) ForgetDoubts(before time.Time) (n int, err error) {
-	ended := make(chan error, 1)
-	j.queue.put(true, change{kind: calm, before: before.UnixNano(), calmed: &n, done: func(err error) { ended <- err }})
-	err = <-ended
-	return n, err
 }
 
 // Pardon says that the conflicts of a young journal are no sign of a lost memory: receipts were imported, or a

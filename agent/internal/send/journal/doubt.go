@@ -1,0 +1,139 @@
+package journal
+
+import (
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// inDoubt are the flags of an entry at whose key an object may stand, or stands, that no receipt of it names.
+const inDoubt = flagAttempting | flagMaybe | flagRefused
+
+// Taken says whether an object that is not this entry's own may stand at a key: another entry has a receipt for it or
+// may have a request there, or whoever had one was forgotten, changed, or sent under another key before its outcome was
+// known. What is taken stays so for as long as a receipt is kept: see [Journal.ForgetDoubts].
+func (j *Journal) Taken(bucket, key string, seq uint64) (taken bool, err error) {
+	at := keyKey(bucket, key)
+	err = j.view(func(tx *bbolt.Tx) error {
+		if taken = tx.Bucket(doubtsBucket).Get(at) != nil; taken {
+			return nil
+		}
+		by := tx.Bucket(keysBucket).Get(at)
+		if by == nil || binary.BigEndian.Uint64(by) == seq {
+			return nil
+		}
+		other, err := readHead(tx.Bucket(entriesBucket).Get(by))
+		taken = other.flags&(flagProof|inDoubt) != 0
+		return err
+	})
+	return taken, err
+}
+
+// Imported returns the imported receipt of the file with this absolute path, size and time, or nil.
+func (j *Journal) Imported(bucket, source string, id Identity) (*Entry, error) {
+	var found *Entry
+	probe := &Entry{Path: bucket + "\x00" + source, Identity: id}
+	err := j.view(func(tx *bbolt.Tx) error {
+		seq := tx.Bucket(importsBucket).Get(importKey(bucket, probe))
+		if seq == nil {
+			return nil
+		}
+		e, err := get(tx, binary.BigEndian.Uint64(seq))
+		if err != nil {
+			return err
+		}
+		if e == nil {
+			return errRecord
+		}
+		if e.Size == id.Size {
+			found = e
+		}
+		return nil
+	})
+	return found, err
+}
+
+// ForgetDoubts forgets which keys were left in doubt before a time, and returns how many.
+func (j *Journal) ForgetDoubts(before time.Time) (n int, err error) {
+	ended := make(chan error, 1)
+	j.queue.put(true, change{kind: calm, before: before.UnixNano(), calmed: &n, done: func(err error) { ended <- err }})
+	err = <-ended
+	return n, err
+}
+
+// claim makes a key that of an entry which has a receipt for it, or whose request may be at it. Where two requests may be
+// at one key, neither entry can tell whose object stands there: the key is left in doubt.
+func (w *writer) claim(key, seq []byte, is head) error {
+	by := w.keys.Get(key)
+	if string(by) == string(seq) {
+		return nil
+	}
+	proven := is.flags&flagProof != 0
+	if by != nil {
+		other, err := readHead(w.entries.Get(by))
+		switch {
+		case err != nil:
+			return err
+		case other.flags&flagProof != 0:
+			if !proven {
+				return nil
+			}
+		case other.flags&inDoubt != 0:
+			if err := w.doubt(key); err != nil || !proven {
+				return err
+			}
+		}
+	}
+	return w.keys.Put(key, seq)
+}
+
+// leave keeps what an entry without a receipt knows of its key, which it is about to forget: that an object may stand
+// there. Whoever comes next must not take that for its own.
+func (w *writer) leave(c *change, seq, rec []byte, was head) error {
+	if was.flags&flagProof != 0 {
+		return nil
+	}
+	e, err := decode(c.seq, rec)
+	if err != nil || e.Key == "" {
+		return err
+	}
+	key := keyKey(w.bucketOf(e.Route), e.Key)
+	if string(w.keys.Get(key)) == string(seq) {
+		if err := w.keys.Delete(key); err != nil {
+			return err
+		}
+	}
+	if c.unsent {
+		was.flags &^= flagAttempting
+	}
+	if was.flags&inDoubt == 0 {
+		return nil
+	}
+	return w.doubt(key)
+}
+
+func (w *writer) doubt(key []byte) error {
+	return w.doubts.Put(key, binary.BigEndian.AppendUint64(nil, uint64(w.now)))
+}
+
+// calm forgets old doubts.
+func (w *writer) calm(c *change) error {
+	*c.calmed = 0 // a commit may be tried again
+	var old [][]byte
+	err := w.doubts.ForEach(func(k, v []byte) error {
+		if len(v) != 8 {
+			return errRecord
+		}
+		if int64(binary.BigEndian.Uint64(v)) < c.before {
+			old = append(old, append([]byte(nil), k...))
+		}
+		return nil
+	})
+	for _, k := range old {
+		err = errors.Join(err, w.doubts.Delete(k))
+		*c.calmed++
+	}
+	return err
+}
