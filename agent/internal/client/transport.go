@@ -16,8 +16,6 @@ const (
 	// idle is how many connections to one host stay open between requests: as many as may run at once, or
 	// each file would pay for a handshake.
 	idle = 512
-	// stall is how long a peer may take no byte of a body before the connection counts as broken.
-	stall = 45 * time.Second
 	// answer is how long a whole request may wait for the first byte of its answer.
 	answer = 90 * time.Second
 	// pageOut is the size of a connection's write buffer: headers and a small body leave in one system call.
@@ -40,7 +38,7 @@ func newHTTPClient() *awshttp.BuildableClient {
 			if err != nil {
 				return nil, err
 			}
-			return &watched{Conn: c}, nil
+			return &Wire{Conn: c}, nil
 		}
 	})
 }
@@ -72,23 +70,6 @@ func (a *AWS) Proxy(address string) string {
 		return ""
 	}
 	return proxy.Scheme + "://" + proxy.Host
-}
-
-// watched breaks a write that makes no progress: a peer that stops reading would hold a transfer for ever.
-type watched struct {
-	net.Conn
-	until time.Time
-}
-
-func (w *watched) Write(p []byte) (int, error) {
-	// One deadline serves many writes; it is only moved when a third of it is used up.
-	if now := time.Now(); w.until.Sub(now) < stall*2/3 {
-		w.until = now.Add(stall)
-		if err := w.SetWriteDeadline(w.until); err != nil {
-			return 0, err
-		}
-	}
-	return w.Conn.Write(p)
 }
 
 // marked names the credentials when they can't be fetched in the middle of a request, where the SDK gives

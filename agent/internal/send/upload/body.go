@@ -10,6 +10,8 @@ import (
 
 	"github.com/minio/crc64nvme"
 	"golang.org/x/time/rate"
+
+	"buzon/agent/internal/client"
 )
 
 // body is what net/http reads a request from. It knows whether the last byte was handed over, and waits for
@@ -22,6 +24,7 @@ type body struct {
 	unchanged func() error
 	limiter   *rate.Limiter
 	progress  func(int64)
+	wire      *client.Wire // holds the head of the request until the first piece is read; nil when it doesn't
 
 	head, tail []byte // frame of aws-chunked around the content; nil without
 	crc        uint64
@@ -69,24 +72,55 @@ func (b *body) Read(p []byte) (int, error) {
 		return 0, b.err
 	case len(p) == 0:
 		return 0, nil
-	case len(b.head) > 0:
-		n := copy(p, b.head)
-		b.head = b.head[n:]
+	}
+	n, err := b.next(p)
+	if b.wire != nil && n > 0 {
+		b.wire.Expect(n)
+		b.wire = nil
+	}
+	return n, err
+}
+
+func (b *body) next(p []byte) (n int, err error) {
+	if len(b.head) > 0 {
+		n = copy(p, b.head)
+		b.head, p = b.head[n:], p[n:]
+		if len(p) > page { // what follows is read in whole pages
+			p = p[:len(p)&^(page-1)]
+		}
+	}
+	if b.at < b.end && len(p) > 0 {
+		m, err := b.content(p)
+		n, p = n+m, p[m:]
+		if err != nil {
+			return n, err
+		}
+	}
+	switch {
+	case b.at < b.end || len(p) == 0:
 		return n, nil
-	case b.at < b.end:
-		return b.content(p)
 	case b.framed && b.tail == nil:
 		return b.empty(p)
 	case len(b.tail) > 0:
-		return b.end0(p)
+		m, err := b.end0(p)
+		return n + m, err
 	}
 	b.handed = true
-	return 0, io.EOF
+	return n, io.EOF
 }
+
+const page = 4 << 10
+
+// slow is the most that is read at once where a limiter decides when it may leave: a server gives up on a body that
+// stands still for long.
+const slow = 16 << 10
 
 func (b *body) content(p []byte) (int, error) {
 	if left := b.end - b.at; int64(len(p)) > left {
 		p = p[:left]
+	}
+	if b.limiter != nil && len(p) > slow {
+		p = p[:slow]
 	}
 	n, err := b.file.ReadAt(p, b.at)
 	if n < len(p) {

@@ -129,10 +129,17 @@ func (r *remote) put(ctx context.Context, t *target, q request) (answered, error
 		return last, nil
 	}
 	var headers atomic.Bool // an empty body is all sent when the headers are
-	if q.size == 0 {
+	switch {
+	case q.size == 0:
 		req.Body, req.GetBody = http.NoBody, nil
 		_ = b.Close() // never fails
 		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { headers.Store(true) }})
+	case q.size < askFirst: // nothing is to be heard between head and body: they leave together
+		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) {
+			if last.wire = client.WireOf(got.Conn); last.wire != nil {
+				last.wire.Hold()
+			}
+		}})
 	}
 	resp, err := r.transport.RoundTrip(req.WithContext(ctx)) //nolint:bodyclose // read closes it
 	if err != nil {

@@ -36,7 +36,7 @@ const (
 
 	defaultThreshold = 32 * mebi
 	defaultPart      = 16 * mebi
-	defaultParts     = 4
+	defaultParts     = 8
 	// perRequest is the memory that one request in flight may take: its connection's buffers and a small
 	// file's or a copy's block.
 	perRequest = 256 << 10
@@ -46,7 +46,7 @@ const (
 type Options struct {
 	Threshold int64 // files above it are sent as multipart uploads; default 32 MiB, at most 5 GiB
 	PartSize  int64 // least size of a part; default 16 MiB; grows with the file to keep to 10,000 parts
-	Parts     int   // parts of one file at once; default 4
+	Parts     int   // parts of one file at once; default 8
 	Memory    int64 // bounds all requests in flight together at 256 KiB each; 0: no bound
 	// Limiter holds the bytes of all bodies together to a rate, in bytes a second; nil: no limit.
 	Limiter *rate.Limiter
