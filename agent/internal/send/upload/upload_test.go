@@ -8,8 +8,10 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -179,6 +181,97 @@ func TestAFileThatChangesIsNeverStored(t *testing.T) {
 	}
 	if up := s.Uploads(); len(up) != 0 {
 		t.Error("not aborted:", up)
+	}
+}
+
+// late is a file that is rewritten as soon as its last byte was read.
+type late struct {
+	*bytes.Reader
+	read atomic.Bool
+}
+
+func (l *late) ReadAt(p []byte, at int64) (int, error) {
+	n, err := l.Reader.ReadAt(p, at)
+	if at+int64(n) == l.Size() {
+		l.read.Store(true)
+	}
+	return n, err
+}
+
+func (l *late) unchanged() error {
+	if l.read.Load() {
+		return errors.New("newer")
+	}
+	return nil
+}
+
+// The look that counts is the one after the last read: one before it would see nothing of what happens in between.
+func TestTheSecondLookComesAfterTheLastRead(t *testing.T) {
+	s := s3server.Start(t, s3server.Options{})
+	u := New(connect(t, s), Options{Threshold: 4 * mebi, PartSize: minPart})
+	for _, n := range []int{1, 100, small, small + 1, 1 << 20, 3 << 20, 12 << 20} {
+		f := &late{Reader: bytes.NewReader(data(n))}
+		j := job("k", data(n))
+		j.File, j.Unchanged = f, f.unchanged
+		if _, err := u.Send(t.Context(), j, &memory{}); !errors.Is(err, ErrChanged) {
+			t.Errorf("%d: %v", n, err)
+		}
+	}
+	if got := s.Versions(inbox); len(got) != 0 {
+		t.Error("stored:", got)
+	}
+}
+
+func TestAnUploadOfAChangedFileIsAbortedThoughTheAgentStops(t *testing.T) {
+	s := s3server.Start(t, s3server.Options{})
+	u := New(connect(t, s), Options{Threshold: mebi, PartSize: minPart, Parts: 1})
+	ctx, stop := context.WithCancel(t.Context())
+	j := job("k", data(8*mebi))
+	looks := 0
+	j.Unchanged = func() error {
+		if looks++; looks < 2 {
+			return nil
+		}
+		stop()
+		return errors.New("newer")
+	}
+	if _, err := u.Send(ctx, j, &memory{}); !errors.Is(err, ErrChanged) {
+		t.Error(err)
+	}
+	if up := s.Uploads(); len(up) != 0 {
+		t.Error("not aborted:", up)
+	}
+}
+
+func TestAFileThatIsLargerThanAnyObjectIsItsOwnFault(t *testing.T) {
+	s := s3server.Start(t, s3server.Options{})
+	u := New(connect(t, s), Options{})
+	j := job("k", nil)
+	j.Size = MaxSize + 1
+	_, err := u.Send(t.Context(), j, &memory{})
+	var e *Error
+	if !errors.As(err, &e) || e.Fault.Class != client.File || s.Stats().Requests != 0 {
+		t.Errorf("%v, after %d requests", err, s.Stats().Requests)
+	}
+}
+
+func TestObjectsCarryWhatTheyAreTo(t *testing.T) {
+	s := s3server.Start(t, s3server.Options{})
+	u := New(connect(t, s), Options{Threshold: 6 * mebi, PartSize: minPart})
+	for _, n := range []int{0, 100, 3 * mebi, 11 * mebi} {
+		key := "k" + strconv.Itoa(n)
+		j := job(key, data(n))
+		j.StorageClass, j.Tags = "STANDARD_IA", "team=billing&of=a%20b"
+		if _, err := u.Send(t.Context(), j, &memory{}); err != nil {
+			t.Fatal(n, err)
+		}
+		o, _ := s.Object(inbox, key)
+		for name, want := range map[string]string{"Content-Type": j.ContentType, "X-Amz-Meta-Source-Path": j.Metadata["source-path"],
+			"X-Amz-Storage-Class": j.StorageClass, "X-Amz-Tagging": j.Tags} {
+			if got := o.Header.Get(name); got != want {
+				t.Errorf("%d bytes: %s is %q, want %q", n, name, got, want)
+			}
+		}
 	}
 }
 
@@ -454,21 +547,49 @@ func TestCombineIsTheChecksumOfBothRuns(t *testing.T) {
 	}
 }
 
-func TestALimiterHoldsTheRate(t *testing.T) {
+// TestTheLimiterIsAskedForEveryByte counts instead of measuring time: this limiter never gives back what was taken.
+func TestTheLimiterIsAskedForEveryByte(t *testing.T) {
+	const never = rate.Limit(1e-9)
 	s := s3server.Start(t, s3server.Options{})
-	u := New(connect(t, s), Options{Limiter: rate.NewLimiter(1<<20, 64<<10)})
-	begun := time.Now()
-	var counted int64
-	j := job("k", data(512<<10))
-	j.Progress = func(n int64) { counted += n }
-	if _, err := u.Send(t.Context(), j, nil); err != nil {
-		t.Fatal(err)
+	a := connect(t, s)
+	full := rate.NewLimiter(never, 1<<30)
+	u := New(a, Options{Threshold: 6 * mebi, PartSize: minPart, Limiter: full})
+	var all, counted int64
+	var mu sync.Mutex
+	for _, n := range []int{0, 1, small, small + 1, 3 * mebi, 11 * mebi} {
+		j := job("k"+strconv.Itoa(n), data(n))
+		j.Progress = func(n int64) {
+			mu.Lock()
+			defer mu.Unlock()
+			counted += n
+		}
+		if _, err := u.Send(t.Context(), j, &memory{}); err != nil {
+			t.Fatal(n, err)
+		}
+		all += int64(n)
+		if taken := 1<<30 - int64(full.Tokens()+0.5); taken != all {
+			t.Errorf("with the file of %d bytes %d were asked for of %d", n, taken, all)
+		}
 	}
-	if took := time.Since(begun); took < 350*time.Millisecond {
-		t.Errorf("512 KiB at 1 MiB/s took %v", took)
+	if counted != all {
+		t.Errorf("%d bytes are told of %d", counted, all)
 	}
-	if counted != 512<<10 {
-		t.Error(counted)
+	// No byte leaves beyond what the limiter gives.
+	const burst = 100 << 10
+	for _, n := range []int{2 * burst, 11 * mebi} {
+		u = New(a, Options{Threshold: 6 * mebi, PartSize: minPart, Limiter: rate.NewLimiter(never, burst)})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour) // in which nothing is given back
+		counted = 0
+		j := job("more", data(n))
+		j.Progress = func(n int64) {
+			mu.Lock()
+			defer mu.Unlock()
+			counted += n
+		}
+		if _, err := u.Send(ctx, j, &memory{}); err == nil || counted > burst {
+			t.Errorf("%d bytes left through a limit of %d (%v)", counted, burst, err)
+		}
+		cancel()
 	}
 }
 

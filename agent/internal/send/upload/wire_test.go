@@ -44,7 +44,8 @@ func TestEveryRequestThatCreatesAnObjectIsConditionalAndChecked(t *testing.T) {
 					t.Errorf("%s of %d bytes without a checksum", c.Op, c.Size)
 				}
 			case s3server.CompleteMultipartUpload:
-				if !sum || c.Header.Get("If-None-Match") != condition || c.Header.Get("X-Amz-Mp-Object-Size") != strconv.Itoa(11*mebi) {
+				if !sum || c.Header.Get("If-None-Match") != condition || c.Header.Get("X-Amz-Mp-Object-Size") != strconv.Itoa(11*mebi) ||
+					c.Header.Get("X-Amz-Checksum-Type") != "FULL_OBJECT" {
 					t.Errorf("%s: %v", c.Op, c.Header)
 				}
 			default:
