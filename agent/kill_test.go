@@ -20,6 +20,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"buzon/agent/internal/cli"
 	"buzon/agent/internal/send/journal"
@@ -144,7 +145,12 @@ func (v *vm) command(kill string, args ...string) (*exec.Cmd, *bytes.Buffer) {
 func (v *vm) agent(kill string, args ...string) (code int, out string) {
 	v.t.Helper()
 	cmd, text := v.command(kill, args...)
-	err := cmd.Run()
+	err := cmd.Start()
+	if err == nil { // one that should have ended long ago is made to tell where it stands
+		late := time.AfterFunc(2*time.Minute, func() { _ = cmd.Process.Signal(syscall.SIGQUIT) })
+		err = cmd.Wait()
+		late.Stop()
+	}
 	var e *exec.ExitError
 	switch {
 	case err == nil:

@@ -356,8 +356,8 @@ func (s *soak) finish() {
 		s.keys, verdict.Objects, verdict.Once, verdict.Foreign, verdict.Inferred, verdict.Quarantined, len(verdict.Faults))
 }
 
-// verify lets the agent compare its receipts with the bucket, as a reader would: only what it inferred wrongly may
-// differ.
+// verify lets the agent compare its receipts with the bucket, as a reader would: only what it inferred from another's
+// object may differ. That a receipt is of one of our own objects and of other bytes is never allowed.
 func (s *soak) verify(receipts string, records []ordeal.Record) {
 	cmd, _ := s.command("", "receipts", "verify", "--receipts", "-", "--format", "json", "--prefix", prefix)
 	cmd.Env = append(append(cmd.Env, s.server.Environ(s3server.Admin)...), "CONFIGURATION_DIRECTORY="+s.home)
@@ -377,8 +377,9 @@ func (s *soak) verify(receipts string, records []ordeal.Record) {
 	if err := json.Unmarshal(out.Bytes(), &found); err != nil {
 		s.t.Fatal(err)
 	}
-	// Others' objects have no receipt of ours; nor has a version that was stored, its answer lost, and then changed or
-	// deleted before it could be asked again. What was inferred from either differs, and is found here.
+	// Others' objects have no receipt of ours; what was inferred from one differs, and is found here. Nor has a version
+	// a receipt that was stored, its answer lost, and then changed or deleted before it could be asked again: but what
+	// came to its key next must not have been inferred from it.
 	squatted, past := map[string]bool{}, map[string]bool{}
 	for _, o := range s.objects() {
 		if o.Foreign {
@@ -390,7 +391,12 @@ func (s *soak) verify(receipts string, records []ordeal.Record) {
 	outcomes := map[string]int{}
 	for _, f := range found.Findings {
 		outcomes[f.Outcome]++
-		if !squatted[f.Key] && !past[f.Key] || f.Outcome != "unexpected" && f.Outcome != "differs" {
+		switch {
+		case f.Outcome == "differs" && squatted[f.Key]:
+		case f.Outcome == "differs":
+			s.t.Errorf("receipts verify: the receipt of %q is of other bytes than the agent itself put there", f.Key)
+		case f.Outcome == "unexpected" && (squatted[f.Key] || past[f.Key]):
+		default:
 			s.t.Errorf("receipts verify: %s: %q", f.Outcome, f.Key)
 		}
 	}

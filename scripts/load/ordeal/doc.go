@@ -1,6 +1,6 @@
 // Package ordeal makes files as badly as real programs do, and keeps the book of every version that was ever whole:
-// it creates, appends, renames, rewrites under the same name and deletes, slowly or at once, with odd names and odd
-// times, while somebody else kills the agent and breaks the network.
+// it creates, appends, renames, also over another file, rewrites under the same name, deletes, and creates again, slowly
+// or at once, with odd names and odd times, while somebody else kills the agent and breaks the network.
 //
 //	w := ordeal.NewWorld(seed, outboxes…)
 //	w.Write(ctx)                          // some seconds of it

@@ -77,6 +77,14 @@ func (w *World) enter(box *Box, rel string, content []byte, did string) *Version
 	return v
 }
 
+// isNew says that a file of this name never had this content: a version that comes back would be told from itself by
+// nobody.
+func (w *World) isNew(box *Box, rel string, content []byte) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.book[id{box.Name, rel, sha256.Sum256(content)}] == nil
+}
+
 // leave notes that a version does not stand in its file any more.
 func (w *World) leave(v *Version, did string) {
 	w.mu.Lock()

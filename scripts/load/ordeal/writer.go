@@ -40,6 +40,7 @@ type writer struct {
 	large  int
 	alone  bool // the one that writes large files
 	own    []*file
+	once   []*file // names that are free again: files that were deleted or renamed
 }
 
 // file is one that a writer may touch again.
@@ -93,6 +94,13 @@ func (p *writer) create() error {
 	box := p.boxes[p.r.IntN(len(p.boxes))]
 	f := &file{box: box, rel: filepath.Join(p.prefix, fmt.Sprintf(names[p.r.IntN(len(names))], p.made))}
 	p.made++
+	did, fresh := "created", true
+	if n := len(p.once); n > 0 && p.r.IntN(4) == 0 { // another file of a name that was there before
+		i := p.r.IntN(n)
+		f.box, f.rel, did, fresh = p.once[i].box, p.once[i].rel, "created again", false
+		p.once = append(p.once[:i], p.once[i+1:]...)
+		box = f.box
+	}
 	f.content = content(p.r, f.rel, 0, size(p.r, most))
 	if len(f.content) >= large {
 		p.large++
@@ -100,13 +108,12 @@ func (p *writer) create() error {
 	if !box.Takes {
 		p.own = append(p.own, f)
 	}
-	if p.Squat != nil && p.r.IntN(40) == 0 {
+	if p.Squat != nil && fresh && p.r.IntN(40) == 0 {
 		p.Squat(box, f.rel)
 	}
 	slowly := p.r.IntN(3) == 0
-	did := "created"
 	if slowly {
-		did = "created slowly"
+		did += " slowly"
 	}
 	f.version = p.enter(box, f.rel, f.content, did)
 	if slowly {
@@ -151,14 +158,30 @@ func (p *writer) append(f *file) (err error) {
 	return err
 }
 
+// rename gives a file another name: a new one, or that of another file, which is gone then.
 func (p *writer) rename(f *file) error {
-	rel := filepath.Join(p.prefix, fmt.Sprintf("moved-%04d.bin", p.made))
+	rel, did := filepath.Join(p.prefix, fmt.Sprintf("moved-%04d.bin", p.made)), "renamed"
 	p.made++
+	if over := p.own[p.r.IntN(len(p.own))]; over != f && over.box == f.box && p.r.IntN(3) == 0 && p.isNew(over.box, over.rel, f.content) {
+		rel, did = over.rel, "renamed over another"
+		p.leave(over.version, "")
+		p.disown(over)
+	}
 	p.leave(f.version, "")
-	f.version = p.enter(f.box, rel, f.content, "renamed")
+	f.version = p.enter(f.box, rel, f.content, did)
 	from := f.path()
+	p.once = append(p.once, &file{box: f.box, rel: f.rel})
 	f.rel = rel
 	return os.Rename(from, f.path())
+}
+
+func (p *writer) disown(f *file) {
+	for i, other := range p.own {
+		if other == f {
+			p.own = append(p.own[:i], p.own[i+1:]...)
+			return
+		}
+	}
 }
 
 // rewrite puts other content under the same name: in place, or by a new file, which may bear an odd time.
@@ -180,12 +203,8 @@ func (p *writer) rewrite(f *file) error {
 
 func (p *writer) delete(f *file) error {
 	p.leave(f.version, "deleted")
-	for i, other := range p.own {
-		if other == f {
-			p.own = append(p.own[:i], p.own[i+1:]...)
-			break
-		}
-	}
+	p.disown(f)
+	p.once = append(p.once, &file{box: f.box, rel: f.rel})
 	return os.Remove(f.path())
 }
 

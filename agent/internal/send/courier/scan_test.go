@@ -1,0 +1,55 @@
+package courier
+
+import (
+	"testing"
+	"time"
+
+	"buzon/agent/internal/send/journal"
+)
+
+// TestARetryWritesOverNoEntryThatIsAnotherByNow: between reading the quarantine and writing, a scan may have put the next
+// version of the file in the place of an entry, and the feeder may have taken that in hand.
+func TestARetryWritesOverNoEntryThatIsAnotherByNow(t *testing.T) {
+	j, err := journal.Open(t.TempDir(), journal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close() //nolint:errcheck // the test is over
+	c, err := New(Deps{Journal: j, Gate: &script{}, Sender: func() Sender { return nil }}, Settings{Bucket: "b", Prefix: "p/"},
+		[]Outbox{{Path: "/out", Settle: Keep}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stale := &journal.Entry{State: journal.Quarantined, Route: c.boxes[0].id, Path: "a", Identity: journal.Identity{Size: 1}, Added: 1,
+		Reason: journal.Reason{Code: string(Denied)}}
+	if err := j.Add([]*journal.Entry{stale}); err != nil {
+		t.Fatal(err)
+	}
+	next := &journal.Entry{Seq: stale.Seq, State: journal.Pending, Route: stale.Route, Path: "a", Identity: journal.Identity{Size: 2}, Added: time.Now().UnixNano()}
+	if err := j.Renew(next); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.inQuarantine(stale, c.release); err != nil {
+		t.Fatal(err)
+	}
+	if e, err := j.Get(stale.Seq); err != nil || e.Size != 2 {
+		t.Errorf("the entry is %+v (%v)", e, err)
+	}
+	next.State, next.Reason = journal.Quarantined, stale.Reason
+	if err := j.Save(next); err != nil {
+		t.Fatal(err)
+	}
+	held := &item{e: next, box: c.boxes[0]}
+	if !c.hand.take(held) {
+		t.Fatal("it is in hand")
+	}
+	for _, want := range []journal.State{journal.Quarantined, journal.Pending} {
+		if _, err := c.Retry(nil); err != nil {
+			t.Fatal(err)
+		}
+		if e, err := j.Get(next.Seq); err != nil || e.State != want {
+			t.Errorf("the entry is %+v (%v), want %s", e, err, want)
+		}
+		c.hand.drop(held)
+	}
+}
