@@ -330,10 +330,6 @@ type GateError struct{ Report gate.Report }
 func (e *GateError) Error() string { return "the gate is not passed" }
 
 // AwayError means that the store gave no answer for as long as patience lasts.
-type AwayError struct {
-	For  time.Duration
-	Last error
-}
+type AwayError struct{ For time.Duration }
 
-func (e *AwayError) Error() string { return fmt.Sprintf("no answer for %s: %v", e.For, e.Last) }
-func (e *AwayError) Unwrap() error { return e.Last }
+func (e *AwayError) Error() string { return fmt.Sprintf("no answer for %s", e.For) }

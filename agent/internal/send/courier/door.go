@@ -31,6 +31,8 @@ type door struct {
 	sender  Sender
 	report  *gate.Report
 	trouble time.Time       // since when it can't be passed
+	refusal *gate.Report    // the last that spoke against the key, and not of silence alone
+	refused time.Time       // when the first did since the gate was passed last
 	bad     map[uint64]bool // generations after which the gate was not passed at once
 }
 
@@ -81,9 +83,10 @@ func (d *door) wait(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := d.note(&report); err == nil {
+		if d.note(&report) {
 			return nil
-		} else if d.final() {
+		}
+		if err := d.final(); err != nil {
 			d.c.Gated(report, true)
 			return err
 		}
@@ -107,23 +110,30 @@ func (d *door) depth() gate.Depth {
 	return gate.Quick
 }
 
-// note keeps a report: it opens the door, or says why not.
-func (d *door) note(report *gate.Report) error {
+// note keeps a report: it opens the door, or shuts it.
+func (d *door) note(report *gate.Report) (passed bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.report = report
 	if report.Passed {
 		d.gen++
 		d.open, d.sender, d.trouble = true, d.c.Sender(), time.Time{}
+		d.refusal, d.refused = nil, time.Time{}
 		d.c.Gated(*report, false)
-		return nil
+		return true
 	}
 	d.close()
 	d.bad[d.gen] = true
+	now := d.c.Now()
 	if d.trouble.IsZero() {
-		d.trouble = d.c.Now()
+		d.trouble = now
 	}
-	return &GateError{Report: *report}
+	if !report.Undecided {
+		if d.refusal = report; d.refused.IsZero() {
+			d.refused = now
+		}
+	}
+	return false
 }
 
 // close shuts the door; called with the lock held.
@@ -138,15 +148,24 @@ func (d *door) close() {
 	}
 }
 
-// final says whether a gate that is not passed is the end. Once it was passed, silence is not: it says nothing against
-// the credentials, and a network that is down comes back.
-func (d *door) final() bool {
+// final is why a gate that is not passed is the end, or nil. Once it was passed, silence is not: it says nothing
+// against the key, and a network that is down comes back. But it doesn't mend a fault either: from the first word
+// against the key on, patience runs until the gate is passed. An upload, which somebody waits for, ends when silence
+// has lasted as long.
+func (d *door) final() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.c.set.Wait {
-		return false
+	now := d.c.Now()
+	switch {
+	case d.c.set.Wait:
+	case d.gen == 0:
+		return &GateError{Report: *d.report}
+	case d.refusal != nil && now.Sub(d.refused) >= d.c.set.Patience:
+		return &GateError{Report: *d.refusal}
+	case d.c.once && now.Sub(d.trouble) >= d.c.set.Patience:
+		return &AwayError{For: now.Sub(d.trouble)}
 	}
-	return d.gen == 0 || !d.report.Undecided && d.c.Now().Sub(d.trouble) >= d.c.set.Patience
+	return nil
 }
 
 // blamed says that the gate was not passed after this generation: what was denied in it was the key's fault.
@@ -193,7 +212,7 @@ func (c *Courier) Recheck(ctx context.Context, depth gate.Depth) {
 	if ctx.Err() != nil {
 		return
 	}
-	if err := d.note(&report); err != nil { // from now on it is waited for, by who keeps it
+	if !d.note(&report) { // from now on it is waited for, by who keeps it
 		c.Gated(report, false)
 	}
 	c.hand.wake()

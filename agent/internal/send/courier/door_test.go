@@ -15,6 +15,7 @@ import (
 type script struct {
 	mu     sync.Mutex
 	passes bool
+	silent bool // nobody answers
 	depths []gate.Depth
 }
 
@@ -22,13 +23,19 @@ func (s *script) Pass(_ context.Context, depth gate.Depth) gate.Report {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.depths = append(s.depths, depth)
-	return gate.Report{Passed: s.passes, Time: time.Now()}
+	return gate.Report{Passed: s.passes && !s.silent, Undecided: s.silent, Time: time.Now()}
 }
 
 func (s *script) set(passes bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.passes = passes
+}
+
+func (s *script) setSilent(silent bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.silent = silent
 }
 
 func (s *script) asked() int {
@@ -76,6 +83,84 @@ func TestAFaultOnceSendingLastsAsLongAsPatience(t *testing.T) {
 		}
 		if n := s.asked(); n < 10 || n > 30 {
 			t.Errorf("it asked %d times in a quarter of an hour", n)
+		}
+	})
+}
+
+func TestSilenceIsNoFaultAndMendsNone(t *testing.T) {
+	const patience = 15 * time.Minute
+	for _, c := range []struct {
+		name    string
+		before  time.Duration // a word against the key, then silence
+		silent  time.Duration
+		then    bool // whether the key passes when somebody answers again
+		refused time.Duration
+	}{
+		{name: "a network that is down for a day", silent: 24 * time.Hour, then: true},
+		{name: "a key that is gone when the network is back", silent: 24 * time.Hour, refused: 24*time.Hour + patience},
+		{name: "a key that was gone before the network was", before: 5 * time.Minute, silent: 24 * time.Hour, refused: patience},
+		{name: "a key that was gone and is mended while nobody answers", before: 5 * time.Minute, silent: 5 * time.Minute, then: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				s := &script{passes: true}
+				d := newTestDoor(s, Settings{Patience: patience})
+				if err := d.wait(ctx); err != nil {
+					t.Fatal(err)
+				}
+				_, gen, _ := d.peek()
+				began := time.Now()
+				s.set(false)
+				s.setSilent(c.before == 0)
+				d.doubt(gen)
+				ended := make(chan error, 1)
+				go func() { ended <- d.wait(ctx) }()
+				time.Sleep(c.before) // of the bubble's own clock
+				s.setSilent(true)
+				go func() {
+					time.Sleep(c.silent)
+					s.set(c.then)
+					s.setSilent(false)
+				}()
+				err := <-ended
+				took := time.Since(began)
+				var refused *GateError
+				switch {
+				case c.then && err != nil, !c.then && !errors.As(err, &refused):
+					t.Errorf("it ended with %v", err)
+				case c.then && took > c.before+c.silent+doorCap:
+					t.Errorf("it went on only after %s", took)
+				case !c.then && (took < c.refused || took > c.refused+2*doorCap):
+					t.Errorf("it gave up after %s, want %s", took, c.refused)
+				case !c.then && refused.Report.Undecided:
+					t.Error("it says that nobody answered, and not what is wrong with the key")
+				}
+				time.Sleep(48 * time.Hour) // the goroutine that ends the silence
+			})
+		})
+	}
+}
+
+func TestAnUploadDoesNotWaitForSilenceForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{passes: true}
+		d := newTestDoor(s, Settings{Patience: 15 * time.Minute})
+		d.c.once = true
+		if err := d.wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		_, gen, _ := d.peek()
+		s.setSilent(true)
+		d.doubt(gen)
+		began := time.Now()
+		var away *AwayError
+		if err := d.wait(t.Context()); !errors.As(err, &away) {
+			t.Errorf("error %v", err)
+		}
+		if took := time.Since(began); took < 15*time.Minute || took > 17*time.Minute {
+			t.Errorf("it gave up after %s", took)
 		}
 	})
 }
