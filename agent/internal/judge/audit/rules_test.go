@@ -66,6 +66,12 @@ var broken = []struct {
 
 	{"a role whose trust names nobody", []doc{identity(contract, allow("sts:AssumeRole", "arn:aws:iam::111122223333:role/r"))}, "escalate", Violation},
 
+	{"a role of another account", []doc{identity(contract, allow("sts:AssumeRole", "arn:aws:iam::444455556666:role/r"))}, "escalate", Violation},
+	{"a queue of another account", []doc{identity(contract, allow("sqs:SendMessage", "arn:aws:sqs:eu-west-1:444455556666:q"))}, "other-service", Violation},
+	{"an access point of another account", []doc{identity(contract, allow("s3:GetObject", "arn:aws:s3:eu-west-1:444455556666:accesspoint/a/object/*"))}, "read-object", Violation},
+	{"other accounts behind a perimeter", []doc{identity(contract, allow("kms:Decrypt", "arn:aws:kms:eu-west-1:444455556666:key/k"),
+		deny("*", "*", `"Condition": {"StringNotEquals": {"aws:ResourceAccount": "${aws:PrincipalAccount}"}}`))}, "broad-policy", WriteOnly},
+
 	{"another service", []doc{identity(contract, allow("sqs:SendMessage", "*"))}, "other-service", Violation},
 	{"tags of its own objects", []doc{identity(contract, allow("s3:PutObjectTagging", "arn:aws:s3:::b/p/*"))}, "other-service", Violation},
 	{"the bucket's settings", []doc{identity(contract, allow("s3:GetBucketLocation", "*"))}, "other-service", Violation},

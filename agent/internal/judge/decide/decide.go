@@ -154,8 +154,13 @@ func (e *Evaluator) vote(r *request, src *source, v *votes) {
 			return
 		}
 		g = &v.other
+	case policy.RCP:
+		// They bind the resources of one organization.
+		if r.foreign || r.bucketARN != "" && r.bucketAccount == "" {
+			return
+		}
 	case policy.UserInline, policy.UserManaged, policy.GroupInline, policy.GroupManaged,
-		policy.RoleInline, policy.RoleManaged, policy.RCP:
+		policy.RoleInline, policy.RoleManaged:
 	}
 	if g != nil {
 		g.there = true
@@ -240,6 +245,11 @@ func (e *Evaluator) combine(r *request, v *votes) truth {
 	// together.
 	side := func(g grants, owner string, explicit bool) truth {
 		if owner != "" && owner != e.subject.Account {
+			if r.foreign && !g.there && !strings.HasPrefix(r.action, "iam:") {
+				// Nobody knows that its owner doesn't agree. IAM lets in nobody from
+				// outside.
+				return min(identity, limits)
+			}
 			return min(identity, limits, g.any())
 		}
 		own := identity

@@ -37,6 +37,7 @@ var disagreements = map[string]string{
 		66feee90 84625029 88cdd802 8c217cf2 95f5f617 a5687307 aae3499c b02900cc b5614ba3 c05b752c c36abab3 c65bccdf c751a457
 		cb8eee89 d1726032 d2eeea13 d5dd2430 e0fe55d7 f705f7af fd5b3d68`,
 	"not-resource":       `e90f63c8`,
+	"rcp-elsewhere":      `7904161c 82c6bb74 97aec8ad`,
 	"short-arn":          `0edaa2fa 15838b1f 3500c398 35623d09 3cd0d9cf ce709f72 e3134130 e59a4c35 fe6f0315`,
 	"short-not-resource": `509ca196`,
 	"single-address":     `94c7e7fd c4c030e0`,

@@ -11,6 +11,7 @@ type request struct {
 	Request
 	action        string // in lower case
 	account       string // owner of the resource, "" where it isn't known
+	foreign       bool   // by its ARN it is another account's
 	point         bool   // through an access point
 	bucketARN     string // the bucket that it reaches, "" where there is none or it isn't known
 	bucketAccount string
@@ -34,8 +35,9 @@ func (e *Evaluator) request(req Request) *request {
 			r.bucketAccount = r.account
 		} else if r.account == "" && policy.IsAccount(parts[4]) {
 			r.account = parts[4]
+			r.foreign = e.subject.Account != "" && r.account != e.subject.Account
 		}
-		if rest, ok := strings.CutPrefix(parts[5], "accesspoint/"); ok && parts[2] == "s3" {
+		if rest, ok := strings.CutPrefix(parts[5], "accesspoint/"); ok && parts[2] == "s3" && parts[4] != "" {
 			r.point, r.underlying = true, req.Bucket
 			r.bucketARN, _, _ = strings.Cut(req.Bucket, "/")
 			if _, key, ok := strings.Cut(rest, "/object/"); ok && req.Bucket != "" && r.bucketARN == req.Bucket {

@@ -42,6 +42,7 @@ var alphabets = []alphabet{
 		"arn:aws:iam::111122223333:user/?uzon/b", "arn:aws:iam:*", "*"}},
 	{key: "aws:username", tests: stringTests, values: []string{"a", "A", "b", "*", "?", "a*"}},
 	{key: "aws:PrincipalTag/team", tests: stringTests, values: []string{"p", "P", "q", "*", "${*}", "${aws:username}"}},
+	{key: "aws:ResourceAccount", tests: stringTests, values: []string{Account, Stranger, "4*", "777788889999"}},
 	{key: "aws:SourceIp", tests: []policy.Test{policy.IPAddress, policy.NotIPAddress},
 		values: []string{"10.0.0.0/8", "10.1.2.3", "10.1.0.0/16", "0.0.0.0/0", "2001:db8::/32"},
 		more:   []string{"10.1.2.4", "10.0.255.255", "11.0.0.0", "2001:db8::1", "2001:db9::"}},

@@ -40,18 +40,21 @@ func Request(c Chooser, set *policy.Set) Asked {
 			_, key, _ := strings.Cut(r.Resource, "/")
 			r.Resource = Point + "/object/" + key
 			r.Bucket = pick(c, bucketID, bucketID, "")
+			if chance(c, 30) {
+				r.Resource, r.Bucket = theirPoint+"/object/"+key, ""
+			}
 		}
 	case "bucket":
 		r.Resource = pick(c, bucketID, bucketID, bucketID, "arn:aws:s3:::slots", "arn:aws:s3:::slo", "arn:aws:s3:::other")
 	case "none":
 		r.Resource = "*"
 	case "role":
-		r.Resource = pick(c, Role, Role, "arn:aws:iam::111122223333:role/other")
+		r.Resource = pick(c, Role, Role, "arn:aws:iam::111122223333:role/other", theirRole)
 	case "key":
-		r.Resource = pick(c, Key, Key, "arn:aws:kms:eu-west-1:111122223333:key/k2")
+		r.Resource = pick(c, Key, Key, "arn:aws:kms:eu-west-1:111122223333:key/k2", theirKey)
 	}
 	for _, a := range alphabets {
-		if strings.HasPrefix(a.key, "aws:Principal") || a.key == "aws:username" || a.key == "aws:CurrentTime" ||
+		if strings.HasPrefix(a.key, "aws:Principal") || a.key == "aws:username" || a.key == "aws:ResourceAccount" || a.key == "aws:CurrentTime" ||
 			a.only != nil && !slices.Contains(a.only, r.Action) || !mentioned(set, a.key) && !chance(c, 5) {
 			continue
 		}

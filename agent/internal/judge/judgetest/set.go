@@ -37,6 +37,10 @@ const (
 	Key      = "arn:aws:kms:eu-west-1:111122223333:key/k1"
 	Role     = "arn:aws:iam::111122223333:role/strong"
 	bucketID = "arn:aws:s3:::slot"
+
+	theirPoint = "arn:aws:s3:eu-west-1:444455556666:accesspoint/gate"
+	theirKey   = "arn:aws:kms:eu-west-1:444455556666:key/k1"
+	theirRole  = "arn:aws:iam::444455556666:role/weak"
 )
 
 // Set makes a principal with its documents.
@@ -192,11 +196,11 @@ func resource(c Chooser, kind policy.Kind, variables bool) string {
 	}
 	switch c.IntN(12) {
 	case 0:
-		return pick(c, Role, "arn:aws:iam::*:role/*", "arn:aws:iam::111122223333:role/s?rong")
+		return pick(c, Role, "arn:aws:iam::*:role/*", "arn:aws:iam::111122223333:role/s?rong", theirRole, "arn:aws:iam::4*:role/*")
 	case 1:
-		return pick(c, Key, "arn:aws:kms:*:*:key/k?")
+		return pick(c, Key, "arn:aws:kms:*:*:key/k?", theirKey, "arn:aws:kms:*:444455556666:*")
 	case 2:
-		return pick(c, Point+"/object/p/*", "arn:aws:s3:*:*:accesspoint/*")
+		return pick(c, Point+"/object/p/*", "arn:aws:s3:*:*:accesspoint/*", theirPoint+"/object/*")
 	case 3:
 		if kind != policy.SCP && kind != policy.RCP { // they want whole ARNs
 			return pick(c, "arn:aws:s3", "arn:aws:s3:*", "arn:aws:s3:::*", "arn:*:s3:::slot/*")

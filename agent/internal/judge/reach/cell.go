@@ -188,8 +188,10 @@ func (p *place) here(st *stmt) bool {
 		return st.attached != "" && p.pointARN == st.attached
 	case policy.KeyPolicy, policy.Trust:
 		return p.attached == st.attached
+	case policy.RCP:
+		return !p.foreign && !p.anyBucket // they bind the resources of one organization
 	case policy.UserInline, policy.UserManaged, policy.GroupInline, policy.GroupManaged, policy.RoleInline,
-		policy.RoleManaged, policy.Boundary, policy.Session, policy.SCP, policy.RCP:
+		policy.RoleManaged, policy.Boundary, policy.Session, policy.SCP:
 	}
 	return true
 }
@@ -271,6 +273,11 @@ next:
 				in = d.bits[o.pred]
 			}
 			b.keys[o.dim] = b.keys[o.dim].and(o.cond.keyset(d, in, st.b))
+		}
+		for d := range c.dims {
+			if p.foreign && p.owner == "" && isOwnerKey(c.dims[d].key) {
+				b.keys[d] = b.keys[d].and(keyset{one: c.dims[d].full.one}) // somebody owns it
+			}
 		}
 		if slices.ContainsFunc(b.keys, keyset.empty) {
 			continue

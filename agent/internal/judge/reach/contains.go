@@ -24,6 +24,12 @@ func (e *Engine) contains(v *view, w Witness) (inside, possible bool) {
 		return false, false
 	}
 	context, _ := normalised(w.Context)
+	if account := accountIn(w.Resource); p.foreign && p.owner == "" && account != "" {
+		context["aws:resourceaccount"] = []string{account}
+		if p.s3 {
+			context["s3:resourceaccount"] = []string{account}
+		}
+	}
 	given := map[string][]string{}
 	for _, st := range v.stmts {
 		if st.variables {

@@ -31,6 +31,7 @@ type Engine struct {
 
 	wide, narrow *view
 	world        *world
+	others       []others
 	widened      map[widened]*lang
 	looked       int // boxes looked at in the search that is under way
 }
@@ -90,6 +91,7 @@ func New(set *policy.Set, opts Options) *Engine {
 		e.noDenies[i] = true
 	}
 	e.limits = e.layers()
+	e.others = e.otherAccounts()
 	e.world = e.space.worldOf(e.surroundings())
 	return e
 }

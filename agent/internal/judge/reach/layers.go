@@ -92,6 +92,9 @@ func (c *cell) arrange(left []int) {
 	// side is what one resource's owner and the principal's account decide
 	// together.
 	side := func(g grants, owner string, explicit bool) []way {
+		if p.foreign {
+			return []way{slices.Concat(own, limits)}
+		}
 		if owner != "" && owner != e.set.Subject.Account {
 			any := slices.Concat(g.free, g.role, g.account)
 			return []way{slices.Concat(own, way{{g.kind, any}}, limits)}

@@ -27,6 +27,8 @@ type place struct {
 
 	attached string // the key or role whose policies are in the set
 
+	foreign bool // another account's, whose policies aren't in the set
+
 	s3 bool // for actions of S3
 }
 
@@ -43,6 +45,7 @@ func (p *place) lang() *lang {
 type placeKey struct {
 	kinds int32 // -1: not in the catalogue
 	s3    bool
+	iam   bool
 }
 
 // world is the places of all actions, the same for every set with the same
@@ -73,13 +76,17 @@ func (e *Engine) surroundings() string {
 	for _, a := range arns {
 		parts = append(parts, a, bucket[a])
 	}
-	return strings.Join(append(append(parts, "others"), e.knownOthers()...), "\x00")
+	parts = append(append(parts, "others"), e.knownOthers()...)
+	for _, o := range e.others {
+		parts = append(append(parts, "account", o.account, o.owner), o.but...)
+	}
+	return strings.Join(parts, "\x00")
 }
 
 // placesOf lists the places of an action; entry is nil for one that the catalogue
 // doesn't know.
 func (e *Engine) placesOf(a *asked) []*place {
-	key := placeKey{kinds: -1, s3: strings.HasPrefix(a.lower, "s3:")}
+	key := placeKey{kinds: -1, s3: strings.HasPrefix(a.lower, "s3:"), iam: strings.HasPrefix(a.lower, "iam:")}
 	entry := a.entry()
 	if entry != nil {
 		key.kinds = actionIndex().kinds[a.number]
@@ -100,7 +107,7 @@ func (e *Engine) placesOf(a *asked) []*place {
 	}
 	list := make([]*place, 0, len(found))
 	for _, p := range found {
-		if p.shape != nil && p.shape.empty() {
+		if p.shape != nil && p.shape.empty() || p.foreign && key.iam { // IAM lets in nobody from outside
 			continue
 		}
 		same := *p
@@ -233,13 +240,18 @@ func (e *Engine) pointPlaces(segs []string) []*place {
 	}
 	account := e.set.Subject.Account
 	region := []token{{kind: run, but: ":"}} // none for those of several Regions
-	head := append(append(chars("arn:"+e.partition+":s3:"), region...), chars(":"+account+":accesspoint/")...)
-	others := s.glob(append(append(head, bucketName...), tail...), false)
+	head := append(append(chars("arn:"+e.partition+":s3:"), region...), token{kind: char, r: ':'})
+	points := func(account []token) *lang {
+		list := append(append(slices.Clone(head), account...), chars(":accesspoint/")...)
+		return s.glob(append(append(list, bucketName...), tail...), false)
+	}
+	others := points(chars(account))
 	var list []*place
+	var known []*lang
 	arns, bucket := e.knownPoints()
 	for _, a := range arns {
 		shape := s.glob(append(chars(a), tail...), false)
-		others = s.minus(others, shape)
+		known = append(known, shape)
 		p := &place{
 			shape: shape, hints: []string{a + hint}, rank: 2, owner: accountIn(a), point: true, pointARN: a,
 			bucket: bucket[a], bucketOwner: e.ownerOf(bucket[a]),
@@ -255,16 +267,23 @@ func (e *Engine) pointPlaces(segs []string) []*place {
 	if account == "" {
 		return list
 	}
+	except := s.union(known)
+	for _, o := range e.others {
+		list = append(list, &place{
+			shape: s.minus(o.in(s, points), except),
+			hints: []string{"arn:" + e.partition + ":s3:us-east-1:" + o.sample + ":accesspoint/x" + hint},
+			rank:  6, owner: o.owner, point: true, foreign: true,
+		})
+	}
 	return append(list, &place{
-		shape: others, hints: []string{"arn:" + e.partition + ":s3:us-east-1:" + account + ":accesspoint/x" + hint},
+		shape: s.minus(others, except), hints: []string{"arn:" + e.partition + ":s3:us-east-1:" + account + ":accesspoint/x" + hint},
 		rank: 4, owner: account, point: true,
 	})
 }
 
 // otherPlaces are the resources of all other services: those of the principal's
-// account, those that belong to no account, and the keys and roles whose policies
-// are known. What belongs to another account can't be reached without a policy
-// of its own.
+// account and of others, those that belong to no account, and the keys and roles
+// whose policies are known.
 func (e *Engine) otherPlaces(segs []string) []*place {
 	s := e.space
 	account, partition := e.set.Subject.Account, e.partition
@@ -317,6 +336,15 @@ func (e *Engine) otherPlaces(segs []string) []*place {
 	case account != "":
 		add(3, account, account)
 		add(5, "", "aws", "")
+		for _, o := range e.others {
+			parts := slices.Clone(segs)
+			parts[1], parts[4] = partition, o.sample
+			p := &place{rank: 4, owner: o.owner, foreign: true, hints: []string{hintOf(parts)}}
+			p.later = func() *lang {
+				return s.minus(o.in(s, func(account []token) *lang { return s.glob(templateWith(segs, partition, account), false) }), except)
+			}
+			list = append(list, p)
+		}
 	default:
 		add(5, "", "aws", "")
 	}
@@ -330,7 +358,7 @@ func (e *Engine) everywhere() []*place {
 	below := func(arn string) *lang {
 		return s.or(s.glob(chars(arn), false), s.glob(append(chars(arn+"/"), some...), false))
 	}
-	tokens := func(service, region, account string) *lang {
+	tokensOf := func(service, region string, account []token) *lang {
 		list := chars("arn:" + e.partition + ":")
 		for _, part := range []string{service, region} {
 			switch part {
@@ -341,8 +369,9 @@ func (e *Engine) everywhere() []*place {
 			}
 			list = append(list, token{kind: char, r: ':'})
 		}
-		return s.glob(append(append(list, chars(account+":")...), some...), false)
+		return s.glob(append(append(append(list, account...), token{kind: char, r: ':'}), some...), false)
 	}
+	tokens := func(service, region, account string) *lang { return tokensOf(service, region, chars(account)) }
 	account := e.set.Subject.Account
 	var list []*place
 	bucketKind := tokens("s3", "", "")
@@ -377,7 +406,21 @@ func (e *Engine) everywhere() []*place {
 	except := s.union(append(seen, bucketKind))
 	if account != "" {
 		head := append(chars("arn:"+e.partition+":s3:"), token{kind: run, but: ":"})
-		points := s.minus(s.glob(append(append(head, chars(":"+account+":accesspoint/")...), some...), false), except)
+		pointsOf := func(account []token) *lang {
+			list := append(append(slices.Clone(head), token{kind: char, r: ':'}), account...)
+			return s.glob(append(append(list, chars(":accesspoint/")...), some...), false)
+		}
+		for _, o := range e.others {
+			points := s.minus(o.in(s, pointsOf), except)
+			all := o.in(s, func(account []token) *lang { return tokensOf("*", "*", account) })
+			list = append(list,
+				&place{
+					shape: points, hints: []string{"arn:" + e.partition + ":s3:us-east-1:" + o.sample + ":accesspoint/x/object/x"},
+					rank: 6, owner: o.owner, point: true, foreign: true,
+				},
+				&place{shape: s.minus(all, s.or(except, points)), rank: 6, owner: o.owner, foreign: true})
+		}
+		points := s.minus(pointsOf(chars(account)), except)
 		list = append(list,
 			&place{
 				shape: points, hints: []string{"arn:" + e.partition + ":s3:us-east-1:" + account + ":accesspoint/x/object/x"},
@@ -442,6 +485,16 @@ func templateTokens(segs []string) []token {
 		}
 	}
 	return list
+}
+
+// templateWith are the tokens of an ARN of the catalogue with a partition and an
+// account.
+func templateWith(segs []string, partition string, account []token) []token {
+	front, back := slices.Clone(segs[:4]), slices.Clone(segs)
+	front[1] = partition
+	list := append(templateTokens(front), token{kind: char, r: ':'})
+	list = append(append(list, account...), token{kind: char, r: ':'})
+	return append(list, placeholders(nil, back[5])...)
 }
 
 // hintOf fills an ARN of the catalogue with names that are easy to read.
