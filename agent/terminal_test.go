@@ -71,6 +71,9 @@ func TestABarIsShownOnATerminalAlone(t *testing.T) {
 			t.Errorf("no %q on the screen:\n%q", want, text.String())
 		}
 	}
+	if strings.Contains(text.String(), " ms") {
+		t.Errorf("less than a second is left on the screen:\n%q", text.String())
+	}
 	if got := out.String(); !strings.HasPrefix(got, "Sent 5 files, 5 MiB") || strings.Contains(got, "\x1b") {
 		t.Errorf("standard output holds:\n%s", got)
 	}

@@ -64,7 +64,7 @@ func (p *pulse) line(words *locale.Printer) string {
 	case t.Away > time.Second:
 		text += " · " + words.Text("cli.progress-away", "time", t.Away.Truncate(time.Second))
 	case p.known:
-		text += " · " + words.Text("cli.progress-left", "left", p.left.Round(time.Second))
+		text += " · " + words.Text("cli.progress-left", "left", max(p.left.Round(time.Second), time.Second))
 	}
 	return text
 }

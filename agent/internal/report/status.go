@@ -22,8 +22,16 @@ func StatusText(w io.Writer, p *locale.Printer, s courier.Status, color bool) er
 		return code + text + "\x1b[0m"
 	}
 	var b strings.Builder
-	say := func(id string, args ...any) { fmt.Fprintln(&b, p.Text(id, args...)) }
-	bad := func(id string, args ...any) { fmt.Fprintln(&b, paint("\x1b[31m", p.Text(id, args...))) }
+	gap := false // an empty line before the next
+	line := func(text string) {
+		if gap {
+			b.WriteByte('\n')
+		}
+		gap = false
+		fmt.Fprintln(&b, text)
+	}
+	say := func(id string, args ...any) { line(p.Text(id, args...)) }
+	bad := func(id string, args ...any) { line(paint("\x1b[31m", p.Text(id, args...))) }
 	if s.Running {
 		say("status.running", "command", "agent "+s.Command, "pid", fmt.Sprint(s.PID), "since", s.Since)
 	} else {
@@ -32,20 +40,20 @@ func StatusText(w io.Writer, p *locale.Printer, s courier.Status, color bool) er
 	if s.Bucket != "" {
 		say("status.where", "bucket", s.Bucket, "prefix", s.Prefix, "state", s.State)
 	}
-	b.WriteByte('\n')
+	gap = true
 	width := 0
 	for _, state := range courier.Stages() {
 		width = max(width, utf8.RuneCountInString(p.Text("status.state-"+state)))
 	}
 	for _, state := range courier.Stages() {
 		n, name := s.Counts[state], p.Text("status.state-"+state)
-		line := fmt.Sprintf("%s%s  %9s  %s", name, strings.Repeat(" ", width-utf8.RuneCountInString(name)), p.Number(n.Files), p.Size(n.Bytes))
+		row := fmt.Sprintf("%s%s  %9s  %s", name, strings.Repeat(" ", width-utf8.RuneCountInString(name)), p.Number(n.Files), p.Size(n.Bytes))
 		if state == "quarantined" && n.Files > 0 {
-			line = paint("\x1b[31m", line)
+			row = paint("\x1b[31m", row)
 		}
-		fmt.Fprintln(&b, line)
+		line(row)
 	}
-	b.WriteByte('\n')
+	gap = true
 	if s.Oldest != nil {
 		say("status.oldest", "age", s.Generated.Sub(*s.Oldest), "at", *s.Oldest)
 	}
@@ -60,7 +68,8 @@ func StatusText(w io.Writer, p *locale.Printer, s courier.Status, color bool) er
 	}
 	statusTrouble(p, s, say, bad)
 	if len(s.Quarantine) > 0 {
-		fmt.Fprintf(&b, "\n%s\n", paint("\x1b[31m", p.Text("status.quarantine", "n", s.Quarantined())))
+		gap = true
+		bad("status.quarantine", "n", s.Quarantined())
 		for _, q := range s.Quarantine {
 			fmt.Fprintf(&b, "  %s (%s, %s)\n", failedLine(p, courier.Failed{Path: q.Path, Reason: courier.ReasonCode(q.Reason), Detail: q.Detail}), p.Size(q.Size), p.Time(q.At))
 		}

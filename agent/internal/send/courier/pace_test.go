@@ -13,10 +13,16 @@ func TestBackoffGrowsAndIsCapped(t *testing.T) {
 		if n < 9 {
 			ceiling = min(backoffCap, backoffBase<<n)
 		}
-		for range 50 {
-			if d := backoff(n, 0); d < 0 || d > ceiling {
+		least, most := ceiling, time.Duration(0)
+		for range 200 {
+			d := backoff(n, 0)
+			if d < 0 || d > ceiling {
 				t.Fatalf("the %d. wait is %s, at most %s", n, d, ceiling)
 			}
+			least, most = min(least, d), max(most, d)
+		}
+		if least > ceiling/10 || most < ceiling*9/10 { // full jitter: once in a thousand million runs it is not so
+			t.Errorf("the %d. waits are from %s to %s, want anything up to %s", n, least, most, ceiling)
 		}
 		if d := backoff(n, time.Minute); d != time.Minute {
 			t.Fatalf("with Retry-After of a minute the wait is %s", d)

@@ -1,9 +1,11 @@
 package courier
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"buzon/agent/internal/send/gate"
 	"buzon/agent/internal/send/journal"
@@ -177,7 +179,7 @@ func Stored(j *journal.Journal, now time.Time) (Status, error) {
 	list, err := j.Quarantine(0, mostListed)
 	for _, e := range list {
 		s.Quarantine = append(s.Quarantine, Aside{
-			Path: sourceOf(j, e), Size: e.Size, Reason: e.Reason.Code, Detail: e.Reason.Detail, At: time.Unix(0, e.Reason.At).UTC(),
+			Path: legible(sourceOf(j, e)), Size: e.Size, Reason: e.Reason.Code, Detail: e.Reason.Detail, At: time.Unix(0, e.Reason.At).UTC(),
 		})
 	}
 	s.More = max(0, n.Files[journal.Quarantined]-int64(len(list)))
@@ -187,6 +189,24 @@ func Stored(j *journal.Journal, now time.Time) (Status, error) {
 // sourceOf is the absolute path of an entry's file.
 func sourceOf(j *journal.Journal, e *journal.Entry) string {
 	return j.RouteOf(e.Route).Outbox + "/" + e.Path
+}
+
+// legible is a path that JSON can carry: bytes that are no UTF-8 are written as \xff.
+func legible(path string) string {
+	if utf8.ValidString(path) {
+		return path
+	}
+	var b strings.Builder
+	for len(path) > 0 {
+		r, n := utf8.DecodeRuneInString(path)
+		if r == utf8.RuneError && n == 1 {
+			fmt.Fprintf(&b, `\x%02x`, path[0])
+		} else {
+			b.WriteString(path[:n])
+		}
+		path = path[n:]
+	}
+	return b.String()
 }
 
 // Retry takes files out of quarantine: those at or below the absolute paths, or all where none is given. It returns
