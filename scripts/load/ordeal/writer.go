@@ -95,7 +95,7 @@ func (p *writer) create() error {
 	f := &file{box: box, rel: filepath.Join(p.prefix, fmt.Sprintf(names[p.r.IntN(len(names))], p.made))}
 	p.made++
 	did, fresh := "created", true
-	if n := len(p.once); n > 0 && p.r.IntN(4) == 0 { // another file of a name that was there before
+	if n := len(p.once); n > 0 && p.r.IntN(2) == 0 { // another file of a name that was there before
 		i := p.r.IntN(n)
 		f.box, f.rel, did, fresh = p.once[i].box, p.once[i].rel, "created again", false
 		p.once = append(p.once[:i], p.once[i+1:]...)
