@@ -26,26 +26,80 @@ const (
 // matcher decides by name. A pattern without a slash is held against the last
 // part of a path, at every depth; one with a slash against the whole path.
 type matcher struct {
-	include, exclude []string
+	include, exclude []pattern
+}
+
+// pattern is a pattern with what of it can be compared without walking through
+// it: every rescan holds every name against all of them.
+type pattern struct {
+	text   string
+	whole  bool   // has a slash
+	any    bool   // "**"
+	prefix string // a name that matches begins so
+	suffix string // and, with simple, ends so
+	simple bool   // prefix, at most one star, suffix: that is all of it
+	star   bool
+}
+
+func compile(text string) pattern {
+	p := pattern{text: text, any: text == "**", whole: strings.Contains(text, "/")}
+	if p.whole || strings.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		return p
+	}
+	const special = `*?[]{}\`
+	i := strings.IndexAny(text, special)
+	if i < 0 {
+		p.prefix, p.simple = text, true
+		return p
+	}
+	p.prefix = text[:i]
+	if rest := text[i+1:]; text[i] == '*' && !strings.ContainsAny(rest, special) {
+		p.suffix, p.star, p.simple = rest, true, true
+	}
+	return p
+}
+
+// match holds a pattern against a path and the last part of it.
+func (p *pattern) match(rel, name string) bool {
+	switch {
+	case p.any:
+		return true
+	case p.whole:
+		return doublestar.MatchUnvalidated(p.text, rel)
+	case p.simple && !p.star:
+		return name == p.prefix
+	case !strings.HasPrefix(name, p.prefix):
+		return false
+	case p.simple:
+		return len(name) >= len(p.prefix)+len(p.suffix) && strings.HasSuffix(name, p.suffix)
+	}
+	return doublestar.MatchUnvalidated(p.text, name)
 }
 
 func newMatcher(include, exclude []string) (matcher, error) {
-	m := matcher{include: include, exclude: slices.Clone(BuiltinExcludes)}
+	all := slices.Clone(BuiltinExcludes)
 	for _, p := range exclude {
 		if builtin, off := strings.CutPrefix(p, "!"); off {
-			i := slices.Index(m.exclude, builtin)
+			i := slices.Index(all, builtin)
 			if i < 0 {
-				return m, fmt.Errorf("exclude %q: no built-in pattern is %q", p, builtin)
+				return matcher{}, fmt.Errorf("exclude %q: no built-in pattern is %q", p, builtin)
 			}
-			m.exclude = slices.Delete(m.exclude, i, i+1)
+			all = slices.Delete(all, i, i+1)
 			continue
 		}
-		m.exclude = append(m.exclude, p)
+		all = append(all, p)
 	}
-	for _, p := range append(slices.Clone(m.include), m.exclude...) {
+	for _, p := range slices.Concat(include, all) {
 		if !doublestar.ValidatePattern(p) {
-			return m, fmt.Errorf("pattern %q: %w", p, doublestar.ErrBadPattern)
+			return matcher{}, fmt.Errorf("pattern %q: %w", p, doublestar.ErrBadPattern)
 		}
+	}
+	m := matcher{}
+	for _, p := range include {
+		m.include = append(m.include, compile(p))
+	}
+	for _, p := range all {
+		m.exclude = append(m.exclude, compile(p))
 	}
 	return m, nil
 }
@@ -60,16 +114,10 @@ func (m matcher) included(rel string) bool {
 // out.
 func (m matcher) excluded(rel string) bool { return matches(m.exclude, rel) }
 
-func matches(patterns []string, rel string) bool {
-	for _, p := range patterns {
-		name := rel
-		if !strings.Contains(p, "/") {
-			if p == "**" {
-				return true
-			}
-			name = path.Base(rel)
-		}
-		if doublestar.MatchUnvalidated(p, name) {
+func matches(patterns []pattern, rel string) bool {
+	name := path.Base(rel)
+	for i := range patterns {
+		if patterns[i].match(rel, name) {
 			return true
 		}
 	}

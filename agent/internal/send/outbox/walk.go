@@ -80,9 +80,9 @@ func (p pass) into(ctx context.Context, folder *os.Root, rel string) (err error)
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		entries, err := dir.ReadDir(batch)
-		for _, entry := range entries {
-			if err := p.entry(ctx, folder, path.Join(rel, entry.Name()), entry.Name()); err != nil {
+		names, err := dir.Readdirnames(batch) // ReadDir would look at each, in an os.Root, and entry does that anyway
+		for _, name := range names {
+			if err := p.entry(ctx, folder, path.Join(rel, name), name); err != nil {
 				return err
 			}
 		}

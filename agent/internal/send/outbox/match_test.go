@@ -1,0 +1,41 @@
+package outbox
+
+import (
+	"path"
+	"strings"
+	"testing"
+
+	"github.com/bmatcuk/doublestar/v4"
+)
+
+// slowly is what a pattern means, without any of its shortcuts.
+func slowly(pattern, rel string) bool {
+	if !strings.Contains(pattern, "/") && pattern != "**" {
+		rel = path.Base(rel)
+	}
+	return doublestar.MatchUnvalidated(pattern, rel)
+}
+
+// FuzzPatternsMeanTheSameWithTheirShortcuts holds a compiled pattern against the library that defines it.
+func FuzzPatternsMeanTheSameWithTheirShortcuts(f *testing.F) {
+	names := []string{
+		"a", "a.tmp", ".tmp", "tmp", ".hidden", "..", "~$x", "~", "#x#", "#", "#x", ".~lock.x#", "lost+found", "lost+found2", "d/a.part", "d/.x",
+		"x/y/z", "ab", "aab", "a.b.c", "*", "a*b", "\xff.tmp", "é.tmp", "{a}", `a\b`, "[a]", "a]b", "x/", "d/**",
+	}
+	patterns := append([]string{
+		"**", "*", "a*", "*b", "a*b", "a?b", "a**b", "**/x", "x/**", "[a-c]*", "{a,b}*", `\**`, `a\*`, "é*", "*\xff", "a]*", "x/*", "*}", "***",
+	}, BuiltinExcludes...)
+	for _, p := range patterns {
+		for _, n := range names {
+			f.Add(p, n)
+		}
+	}
+	f.Fuzz(func(t *testing.T, p, rel string) {
+		if !doublestar.ValidatePattern(p) || rel == "" || path.Clean(rel) != rel {
+			t.Skip()
+		}
+		if c, want := compile(p), slowly(p, rel); c.match(rel, path.Base(rel)) != want {
+			t.Errorf("%q against %q: %v, must be %v (%+v)", p, rel, !want, want, c)
+		}
+	})
+}
