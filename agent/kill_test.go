@@ -68,6 +68,7 @@ type vm struct {
 
 	program    string               // "" for the test binary itself
 	attributes *syscall.SysProcAttr // of its agents
+	environ    []string             // of its agents, beside the usual
 }
 
 func newVM(t *testing.T, o s3server.Options, config string) *vm {
@@ -135,7 +136,7 @@ func (v *vm) command(kill string, args ...string) (*exec.Cmd, *bytes.Buffer) {
 	}
 	cmd := exec.CommandContext(v.t.Context(), self, args...)
 	cmd.SysProcAttr = v.attributes
-	cmd.Env = append(v.server.Environ(s3server.Uploader), "HOME="+v.home, "LANG=C", asAgent+"=1", killAt+"="+kill)
+	cmd.Env = append(append(v.server.Environ(s3server.Uploader), "HOME="+v.home, "LANG=C", asAgent+"=1", killAt+"="+kill), v.environ...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	return cmd, &out

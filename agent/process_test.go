@@ -269,3 +269,33 @@ func TestAnUnreadableFileComesBackByItself(t *testing.T) {
 	}
 	v.exactlyOnce()
 }
+
+// A folder and files of somebody else, in whose processes this user may not look: only the quiet time tells, and check
+// says so with the time that is in force.
+func TestCheckTellsWhereNothingSeesAWriter(t *testing.T) {
+	v := newVM(t, s3server.Options{}, "outboxes:\n  - path: HOME/out\n")
+	v.write("a.txt", []byte("a"))
+	check := func(want string) {
+		t.Helper()
+		if code, out := v.agent("", "check", "--config", v.path("agent.yaml")); code != 0 || !strings.Contains(out, want) {
+			t.Errorf("%d, and not %q:\n%s", code, want, out)
+		}
+	}
+	check("/out: the system tells who writes (lease)")
+	if os.Geteuid() != 0 {
+		t.Skip("the rest takes another user's files")
+	}
+	v.asNobody()
+	if err := os.Chown(v.path("out"), 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	check("/out: nothing can tell who writes here, so a file counts as complete when it rested for 10 s.")
+	config, err := os.ReadFile(v.path("agent.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(v.path("agent.yaml"), append(config, "    quiet: 3s\n"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	check("when it rested for 3 s.")
+}
