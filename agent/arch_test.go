@@ -148,8 +148,8 @@ var onlyIn = []struct {
 	{"github.com/spf13/", []string{"cli"}, "the command line is known to cli alone"},
 	{"go.etcd.io/bbolt", []string{"send/journal"}, "the journal owns its file"},
 	{"github.com/fsnotify/fsnotify", []string{"send/outbox", "client", "send/gate", "cli"}, "events are a hint, for those who watch a file or folder"},
-	{"github.com/goccy/go-yaml", []string{"config", "judge/audit"}, "YAML is read where it is configuration or waivers"},
-	{"go.yaml.in/yaml/v3", []string{"judge/sources"}, "templates need its places and its reading of colons; it tells no column of a syntax error"},
+	{"github.com/goccy/go-yaml", []string{"config", "judge/audit", "judge/sources"}, "YAML is read where it is configuration or waivers; of a template it tells the place of what isn't YAML"},
+	{"go.yaml.in/yaml/v3", []string{"judge/sources"}, "templates need its places and its reading of colons"},
 	{"golang.org/x/text", []string{"locale"}, "languages are locale's"},
 }
 

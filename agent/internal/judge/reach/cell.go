@@ -274,11 +274,6 @@ next:
 			}
 			b.keys[o.dim] = b.keys[o.dim].and(o.cond.keyset(d, in, st.b))
 		}
-		for d := range c.dims {
-			if p.foreign && p.owner == "" && isOwnerKey(c.dims[d].key) {
-				b.keys[d] = b.keys[d].and(keyset{one: c.dims[d].full.one}) // somebody owns it
-			}
-		}
 		if slices.ContainsFunc(b.keys, keyset.empty) {
 			continue
 		}

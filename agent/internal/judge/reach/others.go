@@ -17,6 +17,9 @@ type others struct {
 	sample  string   // an account that is easy to read
 }
 
+// noDigits are the characters that witnesses are made of and accounts are not.
+const noDigits = " !\"#$%&'()*+,-./:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~"
+
 // in makes the ARNs of these accounts by those of an account.
 func (o *others) in(s *Space, arns func(account []token) *lang) *lang {
 	if o.account != "" {
@@ -24,7 +27,7 @@ func (o *others) in(s *Space, arns func(account []token) *lang) *lang {
 	}
 	any := make([]token, 12)
 	for i := range any {
-		any[i] = token{kind: one, but: ":"}
+		any[i] = token{kind: one, but: noDigits}
 	}
 	l := arns(any)
 	for _, account := range o.but {

@@ -85,6 +85,9 @@ func (c *cell) start(res *lang) box {
 	b := box{res: c.v.e.space.and(c.scope.place.lang(), res), keys: make([]keyset, len(c.dims))}
 	for d := range c.dims {
 		b.keys[d] = c.dims[d].full
+		if p := c.scope.place; p.foreign && p.owner == "" && isOwnerKey(c.dims[d].key) {
+			b.keys[d] = keyset{one: c.dims[d].full.one} // somebody owns it
+		}
 	}
 	return b
 }

@@ -28,7 +28,7 @@ func hold(t *testing.T, text string, found *Found, err error) {
 			}
 		}
 	case errors.As(err, &faults):
-		lines := strings.Count(text, "\n") + 1
+		lines := strings.Count(text, "\n") + strings.Count(text, "\r") + 1 // to YAML each ends a line
 		for _, e := range faults {
 			if e.Pos.Line < 1 || e.Pos.Column < 1 || e.Pos.Line > lines || e.File != "f" {
 				t.Errorf("a fault beyond the file: %v", e)

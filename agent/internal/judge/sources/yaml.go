@@ -7,7 +7,10 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
+	goccy "github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/parser"
 	"go.yaml.in/yaml/v3"
 
 	"buzon/agent/policy"
@@ -72,7 +75,7 @@ func readYAML(file string, text []byte) (*policy.Node, error) {
 	documents := yaml.NewDecoder(bytes.NewReader(text))
 	var first, second yaml.Node
 	if err := documents.Decode(&first); err != nil {
-		return nil, policy.Errors{syntax(file, err)}
+		return nil, policy.Errors{syntax(file, text, err)}
 	}
 	if err := documents.Decode(&second); !errors.Is(err, io.EOF) || len(first.Content) != 1 {
 		return nil, policy.Errors{fault(file, start, NotATemplate)}
@@ -85,23 +88,56 @@ func readYAML(file string, text []byte) (*policy.Node, error) {
 	return node, nil
 }
 
-var yamlFault = regexp.MustCompile(`^yaml: (?:line ([0-9]+): )?(.*)$`)
+var (
+	yamlFault   = regexp.MustCompile(`^yaml: (?:line ([0-9]+): )?(.*)$`)
+	yamlUnknown = regexp.MustCompile(`^unknown anchor '(.+)' referenced$`)
+)
 
-// syntax is the fault of a text that is not YAML, of which the library tells the
-// line alone.
-func syntax(file string, err error) *policy.Error {
-	at := policy.Position{Line: 1, Column: 1}
+// syntax is the fault of a text that is not YAML. The reader tells its line
+// alone, and often that of the block around it; the parser that reads the
+// configuration tells the place, wherever it refuses the text as well.
+func syntax(file string, text []byte, err error) *policy.Error {
 	if errors.Is(err, io.EOF) {
-		return fault(file, at, NotATemplate)
+		return fault(file, policy.Position{Line: 1, Column: 1}, NotATemplate)
 	}
-	why := err.Error()
+	why, line := err.Error(), 1
 	if m := yamlFault.FindStringSubmatch(why); m != nil {
 		why = m[2]
-		if line, err := strconv.Atoi(m[1]); err == nil {
-			at.Line = max(line, 1)
+		if n, err := strconv.Atoi(m[1]); err == nil {
+			line = max(n, 1)
 		}
 	}
+	if !utf8.Valid(text) {
+		good := 0
+		for r, size := utf8.DecodeRune(text); r != utf8.RuneError || size > 1; r, size = utf8.DecodeRune(text[good:]) {
+			good += size
+		}
+		return fault(file, placeAt(text, good), NotYAML, "why", why)
+	}
+	_, other := parser.ParseBytes(text, 0, parser.AllowDuplicateMapKey())
+	var told *goccy.SyntaxError
+	if errors.As(other, &told) && told.Token != nil {
+		p := told.Token.Position
+		return fault(file, policy.Position{Line: p.Line, Column: p.Column}, NotYAML, "why", told.Message)
+	}
+	if m := yamlUnknown.FindStringSubmatch(why); m != nil {
+		if at := bytes.Index(text, []byte("*"+m[1])); at >= 0 {
+			return fault(file, placeAt(text, at), NotYAML, "why", why)
+		}
+	}
+	at := policy.Position{Line: line, Column: 1}
+	if lines := bytes.Split(text, []byte("\n")); line <= len(lines) {
+		at.Column += len(lines[line-1]) - len(bytes.TrimLeft(lines[line-1], " \t"))
+	}
 	return fault(file, at, NotYAML, "why", why)
+}
+
+// placeAt is the place of a byte of a text.
+func placeAt(text []byte, at int) policy.Position {
+	before := text[:at]
+	return policy.Position{
+		Line: 1 + bytes.Count(before, []byte("\n")), Column: 1 + utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:]),
+	}
 }
 
 type yamlReader struct {
