@@ -82,6 +82,19 @@ func checkKey(t interface{ Errorf(string, ...any) }, prefix, key string) {
 	}
 }
 
+// Only a key that holds the SHA-256 is worth a second pass over the file, and only the whole of it proves anything.
+func TestOnlyAKeyWithTheSHA256NeedsTheContent(t *testing.T) {
+	for text, want := range map[string]Template{
+		"": {}, "{path}": {}, "{outbox}/{host}/{yyyy}-{mm}-{dd}T{hh}/{name}{ext}": {},
+		"{name}-{sha256:12}{ext}": {Content: true}, "{sha256:64}": {Content: true, Proof: true}, "{path}/{sha256}": {Content: true, Proof: true},
+	} {
+		got, err := ParseTemplate(text)
+		if err != nil || got.Content != want.Content || got.Proof != want.Proof {
+			t.Errorf("%q: content %v, proof %v, %v", text, got.Content, got.Proof, err)
+		}
+	}
+}
+
 func FuzzKeyStaysUnderThePrefix(f *testing.F) {
 	f.Add("{path}", "a/b.txt", "vm", "out", int64(0))
 	f.Add("{host}/{yyyy}{name}-{sha256:3}{ext}", "../x", "..", ".buzon", int64(1e18))

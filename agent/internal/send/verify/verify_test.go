@@ -143,13 +143,14 @@ func TestMissingDifferingAndUnexpectedObjectsAreFound(t *testing.T) {
 	b.sent("gone", "x")
 	b.sent("longer", "x")
 	b.sent("other bytes", "abc")
+	b.sent("said to be longer", "abc").Size++ // with the right checksum all the same
 	b.Remove(inbox, prefix+"gone")
 	b.Put(inbox, prefix+"longer", []byte("xx"))
 	b.Put(inbox, prefix+"other bytes", []byte("abd"))
 	b.Put(inbox, prefix+"stranger", []byte("theirs"))
 	b.Put(inbox, "uploads/vm-02/not ours to judge", nil)
 	got := b.run(t)
-	expect(t, got, "missing gone", "differs longer", "differs other bytes", "unexpected stranger")
+	expect(t, got, "missing gone", "differs longer", "differs other bytes", "differs said to be longer", "unexpected stranger")
 	if got.Matched != 1 {
 		t.Errorf("matched %d", got.Matched)
 	}
@@ -160,13 +161,19 @@ func TestMissingDifferingAndUnexpectedObjectsAreFound(t *testing.T) {
 
 // TestAReceiptIsHeldAgainstItsOwnVersion: what was written over it later is another object.
 func TestAReceiptIsHeldAgainstItsOwnVersion(t *testing.T) {
-	b := newBench(t, s3server.Options{})
-	b.sent("f", "ours")
-	b.Put(inbox, prefix+"f", []byte("theirs, later"))
-	got := b.run(t)
-	expect(t, got, "unexpected f")
-	if got.Matched != 1 || got.Findings[0].VersionID == "" {
-		t.Errorf("%+v", got)
+	for name, o := range map[string]s3server.Options{
+		"by its attributes": {}, "by HEAD": {Allow: without("s3:GetObjectAttributes", "s3:GetObjectVersionAttributes")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, o)
+			b.sent("f", "ours")
+			b.Put(inbox, prefix+"f", []byte("theirs, later"))
+			got := b.run(t)
+			expect(t, got, "unexpected f")
+			if got.Matched != 1 || got.Findings[0].VersionID == "" {
+				t.Errorf("%+v", got)
+			}
+		})
 	}
 }
 
@@ -238,9 +245,10 @@ func TestWhereNoChecksumIsKeptTheBytesAreRead(t *testing.T) {
 		}
 		r.VersionID = *out.VersionId
 	}
+	b.Put(inbox, prefix+"same", []byte("another")) // a later version is not what is read
 	b.ResetStats()
 	got := b.run(t)
-	expect(t, got, "differs other")
+	expect(t, got, "differs other", "unexpected same")
 	if f := got.Findings[0]; !f.Found.Read || f.Found.CRC64 != crc64nvme.Checksum([]byte("c0ntent")) {
 		t.Errorf("%+v", f.Found)
 	}
@@ -272,8 +280,8 @@ func TestALesserPermissionIsEnough(t *testing.T) {
 	if got.Matched != 40 || got.Places[0].Listing != CurrentOnly {
 		t.Errorf("%+v", got)
 	}
-	if st := b.Stats().Ops; st[s3server.HeadObject] != 40 || st[s3server.GetObjectAttributes] > 16 {
-		t.Errorf("calls %v: a refused call is not made for every object", st)
+	if st := b.Stats().Ops; st[s3server.HeadObject] != 40 || st[s3server.GetObjectAttributes] > 16 || st[s3server.GetObject] > 0 {
+		t.Errorf("calls %v: a refused call is not made for every object, and no bytes are read where HEAD tells their checksum", st)
 	}
 }
 
