@@ -31,30 +31,6 @@ func (j *Journal) Taken(bucket, key string, seq uint64) (taken bool, err error) 
 	return taken, err
 }
 
-// Imported returns the imported receipt of the file with this absolute path, size and time, or nil.
-func (j *Journal) Imported(bucket, source string, id Identity) (*Entry, error) {
-	var found *Entry
-	probe := &Entry{Path: bucket + "\x00" + source, Identity: id}
-	err := j.view(func(tx *bbolt.Tx) error {
-		seq := tx.Bucket(importsBucket).Get(importKey(bucket, probe))
-		if seq == nil {
-			return nil
-		}
-		e, err := get(tx, binary.BigEndian.Uint64(seq))
-		if err != nil {
-			return err
-		}
-		if e == nil {
-			return errRecord
-		}
-		if e.Size == id.Size {
-			found = e
-		}
-		return nil
-	})
-	return found, err
-}
-
 // ForgetDoubts forgets which keys were left in doubt before a time, and returns how many.
 func (j *Journal) ForgetDoubts(before time.Time) (n int, err error) {
 	ended := make(chan error, 1)

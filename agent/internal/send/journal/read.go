@@ -215,6 +215,30 @@ func (j *Journal) ByKey(bucket, key string) (*Entry, error) {
 	return e, err
 }
 
+// Imported returns the imported receipt of the file with this absolute path, size and time, or nil.
+func (j *Journal) Imported(bucket, source string, id Identity) (*Entry, error) {
+	var found *Entry
+	probe := &Entry{Path: bucket + "\x00" + source, Identity: id}
+	err := j.view(func(tx *bbolt.Tx) error {
+		seq := tx.Bucket(importsBucket).Get(importKey(bucket, probe))
+		if seq == nil {
+			return nil
+		}
+		e, err := get(tx, binary.BigEndian.Uint64(seq))
+		if err != nil {
+			return err
+		}
+		if e == nil {
+			return errRecord
+		}
+		if e.Size == id.Size {
+			found = e
+		}
+		return nil
+	})
+	return found, err
+}
+
 // HasImports says whether any imported receipt still waits for its file.
 func (j *Journal) HasImports() (has bool, err error) {
 	err = j.view(func(tx *bbolt.Tx) error {
