@@ -54,11 +54,10 @@ func Alone(t *testing.T, run func()) {
 // refusal begins the line that says that this system can't do what a test needs.
 const refusal = "baddisk: this system refuses "
 
-// Mount mounts a file system of so many bytes on a folder of t's and returns the folder. Only this process and its
-// children see it; it goes with t.
-func Mount(t *testing.T, size string) string {
+// Mount mounts a file system of a size ("8m") on a folder, where only this process and its children see it. It goes
+// with t.
+func Mount(t *testing.T, folder, size string) {
 	t.Helper()
-	folder := t.TempDir()
 	if err := syscall.Mount("tmpfs", folder, "tmpfs", 0, "size="+size+",mode=0700"); err != nil {
 		refuse(t, "to mount a file system", err)
 	}
@@ -67,7 +66,6 @@ func Mount(t *testing.T, size string) string {
 			t.Error(err)
 		}
 	})
-	return folder
 }
 
 // refuse ends the process alone in a way that its parent takes for a reason to skip.

@@ -1,7 +1,8 @@
 // Package baddisk gives tests a disk that is full and one that fails, by the system's own answers and not by ours.
 //
 //	baddisk.Alone(t, func() {               // the test runs again, in a process and a mount namespace of its own
-//		state := baddisk.Mount(t, 8<<20)    // a file system of so many bytes: fill it
+//		baddisk.Mount(t, state, "8m")       // a small file system
+//		empty := baddisk.Fill(t, state)     // with no room left in it
 //		disk := baddisk.Watch(t)            // every sync and write of this process and its children is seen
 //		disk.Answer(func(c baddisk.Call) syscall.Errno { return syscall.EIO })
 //	})

@@ -2,6 +2,7 @@ package courier
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"buzon/agent/internal/send/journal"
@@ -288,6 +289,7 @@ func (c *Courier) putAside(items []*item) {
 // putBack returns what was begun and did not leave, so that the next start knows that no request of it is about. It
 // is called when nobody takes from ready any more, and returns when nothing is in hand.
 func (c *Courier) putBack() {
+	var tell sync.Once // one reason for all
 	for seen := c.hand.seen(); c.hand.count() > 0; seen = c.hand.seen() {
 		list := c.hand.drain()
 		for more := true; more; {
@@ -307,7 +309,7 @@ func (c *Courier) putBack() {
 			unbegin(it)
 			changes = append(changes, journal.Change{Entry: it.e, Done: func(err error) {
 				if err != nil {
-					c.Log.Error("journal", "error", err)
+					tell.Do(func() { c.Log.Error("what was begun can't be put back; the next start finds it in doubt", "error", err) })
 				}
 				c.hand.drop(it)
 			}})

@@ -19,6 +19,14 @@ import (
 	"buzon/scripts/load/baddisk"
 )
 
+// small is a folder on a file system of its own, of that size.
+func small(t *testing.T, size string) string {
+	t.Helper()
+	folder := t.TempDir()
+	baddisk.Mount(t, folder, size)
+	return folder
+}
+
 // large are 500 entries of a megabyte together.
 func large(route RouteID, n int) (list []*Entry) {
 	for i := range 500 {
@@ -97,7 +105,7 @@ func stopsAndGoesOn(t *testing.T, state string, full func() (lift func())) {
 
 func TestAFullDiskStopsAcceptingAndLosesNothing(t *testing.T) {
 	baddisk.Alone(t, func() {
-		state := baddisk.Mount(t, "8m")
+		state := small(t, "8m")
 		stopsAndGoesOn(t, state, func() func() { return baddisk.Fill(t, state) })
 	})
 }
@@ -134,7 +142,7 @@ func TestWithoutPatienceNothingWaitsForSpace(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			baddisk.Alone(t, func() {
-				state := baddisk.Mount(t, "8m")
+				state := small(t, "8m")
 				told := make(chan error, 8)
 				j, err := Open(state, Options{Trouble: func(err error) { told <- err }})
 				must(t, err)
@@ -169,7 +177,7 @@ func TestWithoutPatienceNothingWaitsForSpace(t *testing.T) {
 // TestNoJournalIsMadeOnAFullDisk, and nothing is left there that would be taken for one.
 func TestNoJournalIsMadeOnAFullDisk(t *testing.T) {
 	baddisk.Alone(t, func() {
-		state := baddisk.Mount(t, "1m")
+		state := small(t, "1m")
 		lift := baddisk.Fill(t, state)
 		var damaged *DamagedError
 		if _, err := Open(state, Options{}); !errors.Is(err, syscall.ENOSPC) || errors.As(err, &damaged) {
@@ -191,7 +199,7 @@ func TestAMigrationThatFindsNoSpaceLosesNothing(t *testing.T) {
 	baddisk.Alone(t, func() {
 		old, entries := filled(t)
 		toFormat1(t, old)
-		state := baddisk.Mount(t, "8m")
+		state := small(t, "8m")
 		from, err := bbolt.Open(filepath.Join(old, File), 0o600, nil)
 		must(t, err)
 		to, err := bbolt.Open(filepath.Join(state, File), 0o600, nil)
