@@ -252,6 +252,62 @@ func TestADiskThatFailsEndsTheAgentAndNothingLeavesThatIsNotDurable(t *testing.T
 	})
 }
 
+// TestNoRequestLeavesForAnIntentThatIsNotDurable: workers wait for work and the key is good, when the one commit in
+// between is not synced.
+func TestNoRequestLeavesForAnIntentThatIsNotDurable(t *testing.T) {
+	baddisk.Alone(t, func() {
+		disk := baddisk.Watch(t)
+		var open, broken atomic.Bool
+		var left atomic.Int64
+		may := s3server.WriteOnly(bucket, prefix)
+		v := newVM(t, s3server.Options{
+			Allow: func(who s3server.Identity, action, bucket, key string) bool {
+				return open.Load() && may(who, action, bucket, key)
+			},
+			Fault: func(c *s3server.Call) s3server.Fault {
+				if open.Load() && strings.HasPrefix(c.Key, prefix) {
+					broken.Store(true) // the canary comes first
+					if !strings.Contains(c.Key, "/.buzon/") {
+						left.Add(1)
+					}
+				}
+				return s3server.Fault{}
+			},
+		}, "identity:\n  expect: arn:aws:iam::111122223333:user/buzon/vm-01\n  on_problem: wait\noutboxes:\n  - path: HOME/out\n    quiet: 20ms\n    settle: delete\n")
+		v.many(100)
+		p := v.start("", "run", "--config", v.path("agent.yaml"))
+		until(t, "all are accepted", func() bool {
+			_, err := os.Stat(filepath.Join(v.path("state"), "control.sock"))
+			return err == nil && v.status().Counts["pending"].Files == len(v.files)
+		})
+		p.signal(syscall.SIGTERM)
+		if code := p.wait(); code != 0 {
+			t.Fatalf("code %d\n%s", code, p.out)
+		}
+		disk.Answer(func(c baddisk.Call) syscall.Errno {
+			if broken.Load() && c.Name == "fdatasync" && c.Path == filepath.Join(v.path("state"), journal.File) {
+				return syscall.EIO
+			}
+			return 0
+		})
+		open.Store(true)
+		p = v.start("", "run", "--config", v.path("agent.yaml"))
+		if code := p.wait(); code != 1 || !strings.Contains(p.out.String(), "could not be written, and the agent has stopped") {
+			t.Errorf("code %d\n%s", code, p.out)
+		}
+		if n := left.Load(); n != 0 {
+			t.Errorf("%d requests left", n)
+		}
+		v.nothingVanished()
+		disk.Answer(nil)
+		if code, out := v.upload(""); code != 0 {
+			t.Errorf("code %d\n%s", code, out)
+		}
+		v.exactlyOnce()
+		v.settledAs("delete")
+	})
+}
+
 // onlyDurable fails unless the journal holds the intent for every key that was asked for, and the receipt for every
 // file that is settled.
 func (v *vm) onlyDurable(asked map[string]bool) {

@@ -309,7 +309,9 @@ func (c *Courier) putBack() {
 			unbegin(it)
 			changes = append(changes, journal.Change{Entry: it.e, Done: func(err error) {
 				if err != nil {
-					tell.Do(func() { c.Log.Error("what was begun can't be put back; the next start finds it in doubt", "error", err) })
+					tell.Do(func() {
+						c.Log.Error("what was begun can't be put back; the next start finds it in doubt", "error", err)
+					})
 				}
 				c.hand.drop(it)
 			}})
