@@ -21,7 +21,7 @@ type deployed struct{ bucket, region, account, prefix, path string }
 // for each into a folder.
 func (k *keys) agentConfig(ctx context.Context, stack, name, dir string) error {
 	if (name == "") == (dir == "") {
-		return usageError{"whose?  scripts/agent-config NAME > agent.yaml, or  scripts/agent-config --all DIR"}
+		return k.misuse("config-whose")
 	}
 	d, err := k.outputs(ctx, stack)
 	if err != nil {
@@ -33,7 +33,7 @@ func (k *keys) agentConfig(ctx context.Context, stack, name, dir string) error {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprint(k.out, configText(d, uploader{name, arn}))
+		_, err = fmt.Fprint(k.out, k.configText(d, uploader{name, arn}))
 		return err
 	}
 	all, err := k.users(ctx)
@@ -47,27 +47,27 @@ func (k *keys) agentConfig(ctx context.Context, stack, name, dir string) error {
 	all = append(all, roles...)
 	if !k.dry {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return fmt.Errorf("make the folder: %w", err)
+			return k.fault("make-folder", err)
 		}
 	}
 	written, errs := 0, []error(nil)
 	for _, u := range all {
-		file, text := filepath.Join(dir, u.name+".yaml"), configText(d, u)
+		file, text := filepath.Join(dir, u.name+".yaml"), k.configText(d, u)
 		switch old, err := os.ReadFile(file); {
 		case err == nil && string(old) == text:
 		case err == nil:
-			errs = append(errs, fmt.Errorf("%s is there and says something else: kept.\nMove it away to have it made again", file))
+			errs = append(errs, k.fault("config-differs", file))
 		case k.dry:
-			k.say("Would write %s.", file)
+			k.say("would-write", file)
 		default:
 			if err := writeNew(file, text); err != nil {
-				return fmt.Errorf("write the configuration of %s: %w", u.name, err)
+				return k.fault("write-config", u.name, err)
 			}
 			written++
 		}
 	}
 	if !k.dry {
-		k.say("%d uploaders: wrote %d configurations to %s.", len(all), written, dir)
+		k.say("wrote", len(all), written, dir)
 	}
 	return errors.Join(errs...)
 }
@@ -86,7 +86,7 @@ func writeNew(file, text string) error {
 func (k *keys) outputs(ctx context.Context, stack string) (deployed, error) {
 	out, err := cloudformation.NewFromConfig(k.aws).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &stack})
 	if err != nil {
-		return deployed{}, fmt.Errorf("read the outputs of the stack %s: %w", stack, err)
+		return deployed{}, k.fault("read-outputs", stack, err)
 	}
 	have := map[string]string{}
 	for _, s := range out.Stacks {
@@ -100,7 +100,7 @@ func (k *keys) outputs(ctx context.Context, stack string) (deployed, error) {
 		name string
 	}{{&d.bucket, "BucketName"}, {&d.region, "Region"}, {&d.account, "Account"}, {&d.prefix, "PrefixPattern"}, {&d.path, "UploaderPath"}} {
 		if *want.to = have[want.name]; *want.to == "" {
-			return deployed{}, fmt.Errorf("the stack %s has no output %s: is it Buzón's?", stack, want.name)
+			return deployed{}, k.fault("no-output", stack, want.name)
 		}
 	}
 	return d, nil
@@ -112,7 +112,7 @@ func (k *keys) roles(ctx context.Context) ([]uploader, error) {
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("list the roles under %s: %w", k.path, err)
+			return nil, k.fault("list-roles", k.path, err)
 		}
 		for _, role := range page.Roles {
 			if aws.ToString(role.Path) == k.path {
@@ -131,21 +131,20 @@ func (k *keys) principal(ctx context.Context, name string) (string, error) {
 	case err == nil && aws.ToString(user.User.Path) == k.path:
 		return aws.ToString(user.User.Arn), nil
 	case err != nil && !errors.As(err, &missing):
-		return "", fmt.Errorf("look up the user %s: %w", name, err)
+		return "", k.fault("look-up", name, err)
 	}
 	role, err := k.iam.GetRole(ctx, &iam.GetRoleInput{RoleName: &name})
 	switch {
 	case err == nil && aws.ToString(role.Role.Path) == k.path:
 		return aws.ToString(role.Role.Arn), nil
 	case err != nil && !errors.As(err, &missing):
-		return "", fmt.Errorf("look up the role %s: %w", name, err)
+		return "", k.fault("look-up", name, err)
 	}
-	return "", fmt.Errorf("there is no uploader %q under %s.\nAdd the name to \"uploaders\" in cdk.json, then  scripts/cdk deploy", name, k.path)
+	return "", k.fault("no-principal", name, k.path)
 }
 
-func configText(d deployed, u uploader) string {
-	return fmt.Sprintf(`# The agent's configuration for %[1]s, made from the stack by scripts/agent-config.
-# It belongs in /etc/buzon/agent.yaml; it holds no secret.
+func (k *keys) configText(d deployed, u uploader) string {
+	return fmt.Sprintf(`%[1]s
 bucket: %[2]s
 bucket_owner: "%[3]s"
 prefix: %[4]s
@@ -156,7 +155,7 @@ outboxes:
 identity:
   profile: default
   expect: %[6]s
-`, u.name, quoted(d.bucket), d.account, quoted(strings.ReplaceAll(d.prefix, "{name}", u.name)), d.region, quoted(u.arn))
+`, k.text("config-about", u.name), quoted(d.bucket), d.account, quoted(strings.ReplaceAll(d.prefix, "{name}", u.name)), d.region, quoted(u.arn))
 }
 
 // quoted is a text as YAML takes it on one line. The names that AWS lets through

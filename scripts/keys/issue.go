@@ -38,11 +38,10 @@ func (k *keys) issue(ctx context.Context, name, output string) error {
 		return err
 	}
 	if len(have) >= mostKeys {
-		return fmt.Errorf("%s has %d access keys (%s), and IAM allows no third.\nDelete one that is not in use:  scripts/revoke-key %s KEY, or finish its rotation:  scripts/rotate-key %s",
-			name, len(have), ids(have), name, name)
+		return k.fault("two-keys", name, len(have), ids(have))
 	}
 	if len(have) == 1 {
-		k.say("%s has a key already (%s). To replace it, scripts/rotate-key %s also retires the old one.", name, ids(have), name)
+		k.say("has-key", name, ids(have))
 	}
 	_, err = k.make(ctx, name, output)
 	return err
@@ -54,22 +53,22 @@ func once(o *iam.Options) { o.RetryMaxAttempts = 1 }
 // there, or isn't under the path, is an error.
 func (k *keys) keysOf(ctx context.Context, name string) ([]types.AccessKeyMetadata, error) {
 	if name == "" {
-		return nil, usageError{"the uploader's name is missing, as in:  scripts/issue-key vm-01"}
+		return nil, k.misuse("no-name")
 	}
 	user, err := k.iam.GetUser(ctx, &iam.GetUserInput{UserName: &name})
 	var missing *types.NoSuchEntityException
 	if errors.As(err, &missing) {
-		return nil, fmt.Errorf("there is no IAM user %q.\nUploaders are made by the stack: add the name to \"uploaders\" in cdk.json, then  scripts/cdk deploy", name)
+		return nil, k.fault("no-user", name)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("look up %s: %w", name, err)
+		return nil, k.fault("look-up", name, err)
 	}
 	if path := aws.ToString(user.User.Path); path != k.path {
-		return nil, fmt.Errorf("%s is no uploader: its IAM path is %s, not %s.\nIf the stack has another path, give it with --path", name, path, k.path)
+		return nil, k.fault("no-uploader", name, path, k.path)
 	}
 	list, err := k.iam.ListAccessKeys(ctx, &iam.ListAccessKeysInput{UserName: &name})
 	if err != nil {
-		return nil, fmt.Errorf("list the keys of %s: %w", name, err)
+		return nil, k.fault("list-keys", name, err)
 	}
 	have := list.AccessKeyMetadata
 	slices.SortStableFunc(have, func(a, b types.AccessKeyMetadata) int {
@@ -94,7 +93,7 @@ func (k *keys) make(ctx context.Context, name, output string) (id string, err er
 		output = name + ".credentials"
 	}
 	if k.dry {
-		k.say("Would make an access key for %s and write it to %s.", name, output)
+		k.say("would-make", name, output)
 		return "", nil
 	}
 	file, err := k.open(output)
@@ -109,33 +108,31 @@ func (k *keys) make(ctx context.Context, name, output string) (id string, err er
 	// Sent once: a repetition after a lost answer would make a second key.
 	made, err := k.iam.CreateAccessKey(whole, &iam.CreateAccessKeyInput{UserName: &name}, once)
 	if err != nil {
-		err = fmt.Errorf("make a key for %s: %w", name, err)
 		var answered smithy.APIError
-		if !errors.As(err, &answered) {
-			err = fmt.Errorf("%w.\nNo answer came, so there may be a key whose secret nobody has. See which keys there are:  scripts/revoke-key %s --dry-run", err, name)
+		if errors.As(err, &answered) {
+			return "", errors.Join(k.fault("make-key", name, err), file.discard())
 		}
-		return "", errors.Join(err, file.discard())
+		return "", errors.Join(k.fault("make-no-answer", name, err), file.discard())
 	}
 	key := made.AccessKey
 	id = aws.ToString(key.AccessKeyId)
-	if err := file.write(credentialsText(name, key)); err != nil {
+	if err := file.write(k.credentialsText(name, key)); err != nil {
 		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishWithin)
 		defer cancel()
-		err = fmt.Errorf("write %s: %w", output, err)
 		if _, undone := k.iam.DeleteAccessKey(undo, &iam.DeleteAccessKeyInput{UserName: &name, AccessKeyId: &id}); undone != nil {
-			err = errors.Join(err, fmt.Errorf("and the key %s could not be deleted: %w.\nDelete it:  scripts/revoke-key %s %[1]s", id, undone, name))
+			err = errors.Join(k.fault("write", output, err), k.fault("not-undone", id, undone, name))
 		} else {
-			err = fmt.Errorf("%w; the key was deleted again", err)
+			err = k.fault("write-undone", output, err)
 		}
 		return "", errors.Join(err, file.discard())
 	}
 	if err := k.answers(ctx, key); err != nil {
-		return "", fmt.Errorf("the key %s is written, but STS does not know it yet: %w", id, err)
+		return "", k.fault("no-answer", id, err)
 	}
 	if output == "-" {
-		k.say("%s has the new key %s, and it answers.", name, id)
+		k.say("made-piped", name, id)
 	} else {
-		k.say("%s has the new key %s, and it answers. It is in %s (readable by you alone): move it to the VM, then delete it here.", name, id, output)
+		k.say("made", name, id, output)
 	}
 	return id, nil
 }
@@ -185,19 +182,19 @@ func (k *keys) open(output string) (*place, error) {
 	if output != "-" {
 		file, err := os.OpenFile(output, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if errors.Is(err, os.ErrExist) {
-			return nil, fmt.Errorf("%s exists already, and a key is never written over something.\nName another file with -o", output)
+			return nil, k.fault("file-exists", output)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("make the credentials file: %w", err)
+			return nil, k.fault("make-file", err)
 		}
 		return &place{file, true}, nil
 	}
 	file, ok := k.out.(*os.File)
 	if !ok {
-		return nil, errors.New("-o - needs a pipe")
+		return nil, k.fault("need-pipe")
 	}
 	if term.IsTerminal(int(file.Fd())) {
-		return nil, usageError{"-o - writes the secret to a pipe, not to a terminal, as in:\n  scripts/issue-key vm-01 -o - | ssh vm-01 'sudo install -m600 -o buzon /dev/stdin /etc/buzon/credentials'"}
+		return nil, k.misuse("no-terminal")
 	}
 	return &place{file, false}, nil
 }
@@ -222,7 +219,7 @@ func (p *place) discard() error {
 	return os.Remove(p.Name())
 }
 
-func credentialsText(name string, key *types.AccessKey) string {
-	return fmt.Sprintf("# The access key of the uploader %s. For its VM only, mode 0600.\n[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n",
-		name, aws.ToString(key.AccessKeyId), aws.ToString(key.SecretAccessKey))
+func (k *keys) credentialsText(name string, key *types.AccessKey) string {
+	return fmt.Sprintf("# %s\n[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n",
+		k.text("credentials", name), aws.ToString(key.AccessKeyId), aws.ToString(key.SecretAccessKey))
 }

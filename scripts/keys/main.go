@@ -18,6 +18,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -43,15 +45,13 @@ func main() {
 	// A pipe that nobody reads any more must be an error of the write, after which
 	// the key is deleted, and not the end of this program.
 	signal.Ignore(syscall.SIGPIPE)
-	k := &keys{out: os.Stdout, log: os.Stderr, pace: 500 * time.Millisecond}
+	k := &keys{out: os.Stdout, log: os.Stderr, pace: 500 * time.Millisecond, lang: speak(os.Args[1:], os.Getenv)}
 	err := k.run(ctx, os.Args[1:])
 	var usage usageError
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 	case errors.As(err, &usage):
-		if usage.text != "" { // else the flags have said it
-			fmt.Fprintln(os.Stderr, err)
-		}
+		fmt.Fprintln(os.Stderr, err)
 		os.Exit(exitUsage)
 	default:
 		fmt.Fprintln(os.Stderr, err)
@@ -67,25 +67,25 @@ type keys struct {
 	dry  bool
 	out  io.Writer // where "-o -" writes to
 	log  io.Writer // for people
+	lang int       // of the sentences
 	// Polling starts at this pace and slows down; tests make it quick.
 	pace time.Duration
 }
-
-func (k *keys) say(format string, args ...any) { fmt.Fprintf(k.log, format+"\n", args...) }
 
 // run reads the arguments and does what they ask. It may be called again on the
 // same keys.
 func (k *keys) run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return usageError{"usage: keys issue-key|rotate-key|revoke-key|agent-config …"}
+		return k.misuse("usage")
 	}
 	flags := flag.NewFlagSet("scripts/"+args[0], flag.ContinueOnError)
-	flags.SetOutput(k.log)
-	flags.StringVar(&k.path, "path", "/buzon/", "IAM `path` of the uploaders")
-	flags.BoolVar(&k.dry, "dry-run", false, "say what would be done, and do nothing")
+	flags.SetOutput(io.Discard) // the errors are said below
+	lang := flags.String("lang", languages[k.lang], k.text("flag-lang"))
+	flags.StringVar(&k.path, "path", "/buzon/", k.text("flag-path"))
+	flags.BoolVar(&k.dry, "dry-run", false, k.text("flag-dry-run"))
 	var output string
 	writesKey := func() {
-		flags.StringVar(&output, "o", "", "credentials `file` to make, or - for a pipe (default NAME.credentials)")
+		flags.StringVar(&output, "o", "", k.text("flag-o"))
 	}
 
 	var do func(name string) error
@@ -97,47 +97,66 @@ func (k *keys) run(ctx context.Context, args []string) error {
 	case "rotate-key":
 		writesKey()
 		var r rotation
-		flags.DurationVar(&r.wait, "wait", 10*time.Minute, "how long to wait for the new key's first use; 0 only looks")
-		flags.BoolVar(&r.confirmed, "confirmed", false, "the new key is in use on the VM: don't wait to see it")
-		flags.BoolVar(&r.deleteOld, "delete-old", false, "delete the old key, once it is inactive")
-		flags.BoolVar(&r.restart, "restart", false, "the new key's file was lost: delete that key and make another")
+		flags.DurationVar(&r.wait, "wait", 10*time.Minute, k.text("flag-wait"))
+		flags.BoolVar(&r.confirmed, "confirmed", false, k.text("flag-confirmed"))
+		flags.BoolVar(&r.deleteOld, "delete-old", false, k.text("flag-delete-old"))
+		flags.BoolVar(&r.restart, "restart", false, k.text("flag-restart"))
 		do = func(name string) error { return k.rotate(ctx, name, output, r) }
 	case "revoke-key":
-		all := flags.Bool("all", false, "of every uploader under the path")
+		all := flags.Bool("all", false, k.text("flag-all-keys"))
 		most = 2
 		do = func(name string) error { return k.revoke(ctx, name, second, *all) }
 	case "agent-config":
-		stack := flags.String("stack", "Buzon", "`name` of the stack")
-		dir := flags.String("all", "", "write a file for every uploader into this `folder`")
+		stack := flags.String("stack", "Buzon", k.text("flag-stack"))
+		dir := flags.String("all", "", k.text("flag-all-configs"))
 		do = func(name string) error { return k.agentConfig(ctx, *stack, name, *dir) }
 	default:
-		return usageError{fmt.Sprintf("keys: there is no command %q", args[0])}
+		return k.misuse("no-command", args[0])
 	}
 	names, err := parse(flags, args[1:])
-	if err != nil {
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		k.help(flags)
 		return err
+	case err != nil:
+		return k.misuse("bad-flag", args[0], err)
+	case !slices.Contains(languages, *lang):
+		return k.misuse("bad-lang", *lang)
 	}
 	if len(names) > most {
-		return usageError{fmt.Sprintf("scripts/%s: %q is one argument too many", args[0], names[most])}
+		return k.misuse("one-too-many", args[0], names[most])
 	}
 	names = append(names, "", "")
 	second = names[1]
 	k.aws, err = config.LoadDefaultConfig(ctx)
 	if err != nil {
-		return fmt.Errorf("read the AWS settings: %w", err)
+		return k.fault("aws-settings", err)
 	}
 	k.iam = iam.NewFromConfig(k.aws)
 	return do(names[0])
+}
+
+// help shows the options of a command.
+func (k *keys) help(flags *flag.FlagSet) {
+	k.say("usage-of", flags.Name())
+	flags.VisitAll(func(f *flag.Flag) {
+		value, about := flag.UnquoteUsage(f)
+		if f.DefValue != "" && f.DefValue != "false" {
+			about += " " + k.text("default", f.DefValue)
+		}
+		dashes := "--"
+		if len(f.Name) == 1 {
+			dashes = "-"
+		}
+		fmt.Fprintln(k.log, strings.TrimRight("  "+dashes+f.Name+" "+value, " ")+"\n        "+about)
+	})
 }
 
 // parse reads flags before and after the name, as people type them.
 func parse(flags *flag.FlagSet, args []string) (names []string, err error) {
 	for len(args) > 0 {
 		if err := flags.Parse(args); err != nil {
-			if errors.Is(err, flag.ErrHelp) {
-				return nil, err
-			}
-			return nil, usageError{}
+			return nil, err
 		}
 		if args = flags.Args(); len(args) > 0 {
 			names, args = append(names, args[0]), args[1:]

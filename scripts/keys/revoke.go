@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -16,9 +15,9 @@ import (
 func (k *keys) revoke(ctx context.Context, name, id string, all bool) error {
 	switch {
 	case all && name != "":
-		return usageError{"either a name or --all, not both"}
+		return k.misuse("name-or-all")
 	case !all && name == "":
-		return usageError{"which uploader's?  scripts/revoke-key NAME, or  scripts/revoke-key --all"}
+		return k.misuse("revoke-whose")
 	case !all:
 		return k.revokeOne(ctx, name, id)
 	}
@@ -27,7 +26,7 @@ func (k *keys) revoke(ctx context.Context, name, id string, all bool) error {
 		return err
 	}
 	if len(users) == 0 {
-		k.say("There is no uploader under %s.", k.path)
+		k.say("nobody", k.path)
 	}
 	var errs []error
 	for _, user := range users {
@@ -43,13 +42,13 @@ func (k *keys) revokeOne(ctx context.Context, name, id string) error {
 		return err
 	}
 	if len(have) == 0 {
-		k.say("%s has no keys.", name)
+		k.say("no-keys", name)
 		return nil
 	}
 	if id != "" {
 		have = slices.DeleteFunc(have, func(key types.AccessKeyMetadata) bool { return aws.ToString(key.AccessKeyId) != id })
 		if len(have) == 0 {
-			return fmt.Errorf("%s has no key %s", name, id)
+			return k.fault("no-such-key", name, id)
 		}
 	}
 	var errs []error
@@ -69,7 +68,7 @@ func (k *keys) users(ctx context.Context) ([]uploader, error) {
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("list the users under %s: %w", k.path, err)
+			return nil, k.fault("list-users", k.path, err)
 		}
 		for _, user := range page.Users {
 			if aws.ToString(user.Path) == k.path {

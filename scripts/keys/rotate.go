@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -28,27 +27,27 @@ func (k *keys) rotate(ctx context.Context, name, output string, r rotation) erro
 	}
 	switch {
 	case len(have) == 0:
-		return fmt.Errorf("%s has no key to rotate.\nMake its first one:  scripts/issue-key %[1]s", name)
+		return k.fault("nothing-to-rotate", name)
 	case len(have) == mostKeys && r.restart:
 		lost := aws.ToString(have[1].AccessKeyId)
 		if have[0].Status != types.StatusTypeActive {
-			return fmt.Errorf("the older key of %s is inactive, so %s is the only one that works: not deleted", name, lost)
+			return k.fault("only-one-works", name, lost)
 		}
 		if err := k.delete(ctx, name, lost); err != nil {
 			return err
 		}
 		have = have[:1]
 	case r.restart:
-		k.say("%s has one key: nothing to start again from.", name)
+		k.say("no-restart", name)
 	}
 
 	if len(have) == 1 {
 		if r.deleteOld {
-			k.say("%s has one key (%s): nothing is left to delete.", name, ids(have))
+			k.say("nothing-left", name, ids(have))
 			return nil
 		}
 		if have[0].Status != types.StatusTypeActive {
-			return fmt.Errorf("the only key of %s is inactive (%s): this is no rotation.\nDelete it:  scripts/revoke-key %[1]s  and make another:  scripts/issue-key %[1]s", name, ids(have))
+			return k.fault("only-inactive", name, ids(have))
 		}
 		if _, err := k.make(ctx, name, output); err != nil || k.dry {
 			return err
@@ -57,14 +56,14 @@ func (k *keys) rotate(ctx context.Context, name, output string, r rotation) erro
 			return err
 		}
 		if len(have) != mostKeys {
-			return fmt.Errorf("the keys of %s changed meanwhile (%s).\nLook again:  scripts/rotate-key %[1]s", name, ids(have))
+			return k.fault("keys-changed", name, ids(have))
 		}
 	}
 
 	older, newer := have[0], have[1]
 	oldID := aws.ToString(older.AccessKeyId)
 	if newer.Status != types.StatusTypeActive {
-		return fmt.Errorf("the newer key of %s is inactive (%s): this is no rotation under way.\nDelete the one that is not wanted:  scripts/revoke-key %[1]s KEY", name, ids(have))
+		return k.fault("newer-inactive", name, ids(have))
 	}
 	if older.Status == types.StatusTypeActive {
 		if err := k.inUse(ctx, name, newer, r); err != nil {
@@ -75,7 +74,7 @@ func (k *keys) rotate(ctx context.Context, name, output string, r rotation) erro
 		}
 	}
 	if !r.deleteOld {
-		k.say("The old key %s is inactive. Should the VM miss it, it can be switched on again in IAM.\nWhen all has gone well for a while:  scripts/rotate-key %s --delete-old", oldID, name)
+		k.say("old-inactive", oldID, name)
 		return nil
 	}
 	return k.delete(ctx, name, oldID)
@@ -90,7 +89,7 @@ func (k *keys) inUse(ctx context.Context, name string, key types.AccessKeyMetada
 	if r.confirmed || k.dry {
 		return nil
 	}
-	k.say("Waiting until the VM uses %s. Install it there; this may be interrupted, and run again.", id)
+	k.say("waiting", id)
 	waiting, cancel := context.WithTimeout(ctx, r.wait)
 	defer cancel()
 	err := k.poll(waiting, func() (bool, error) {
@@ -106,19 +105,19 @@ func (k *keys) inUse(ctx context.Context, name string, key types.AccessKeyMetada
 	case err == nil:
 		return nil
 	case ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("wait for the first use of %s: %w", id, err)
+		return k.fault("wait", id, err)
 	}
-	return fmt.Errorf("the new key %s has not been used yet, so the old one stays.\nGo on when it is installed:  scripts/rotate-key %s\nIf you know that it is in use:  scripts/rotate-key %[2]s --confirmed\nIf its file was lost:  scripts/rotate-key %[2]s --restart", id, name)
+	return k.fault("not-used", id, name)
 }
 
 func (k *keys) deactivate(ctx context.Context, name, id string) error {
 	if k.dry {
-		k.say("Would deactivate %s of %s.", id, name)
+		k.say("would-deactivate", id, name)
 		return nil
 	}
 	_, err := k.iam.UpdateAccessKey(ctx, &iam.UpdateAccessKeyInput{UserName: &name, AccessKeyId: &id, Status: types.StatusTypeInactive})
 	if err != nil {
-		return fmt.Errorf("deactivate %s of %s: %w", id, name, err)
+		return k.fault("deactivate", id, name, err)
 	}
 	return nil
 }
@@ -126,14 +125,14 @@ func (k *keys) deactivate(ctx context.Context, name, id string) error {
 // delete deletes a key; one that is gone already is no error.
 func (k *keys) delete(ctx context.Context, name, id string) error {
 	if k.dry {
-		k.say("Would delete %s of %s.", id, name)
+		k.say("would-delete", id, name)
 		return nil
 	}
 	_, err := k.iam.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{UserName: &name, AccessKeyId: &id})
 	var missing *types.NoSuchEntityException
 	if err != nil && !errors.As(err, &missing) {
-		return fmt.Errorf("delete %s of %s: %w", id, name, err)
+		return k.fault("delete", id, name, err)
 	}
-	k.say("Deleted %s of %s.", id, name)
+	k.say("deleted", id, name)
 	return nil
 }
