@@ -143,6 +143,33 @@ func TestSilenceIsNoFaultAndMendsNone(t *testing.T) {
 	}
 }
 
+func TestEachFaultHasItsOwnPatience(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &script{passes: true}
+		d := newTestDoor(s, Settings{Patience: 15 * time.Minute})
+		if err := d.wait(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		fault := func(lasts time.Duration) (time.Duration, error) {
+			_, gen, _ := d.peek()
+			s.set(false)
+			d.doubt(gen)
+			began := time.Now()
+			time.AfterFunc(lasts, func() { s.set(true) })
+			err := d.wait(t.Context())
+			return time.Since(began), err
+		}
+		for range 3 {
+			if took, err := fault(10 * time.Minute); err != nil {
+				t.Fatalf("it gave up after %s: %v", took, err)
+			}
+		}
+		if took, err := fault(time.Hour); err == nil || took < 15*time.Minute {
+			t.Errorf("it ended after %s: %v", took, err)
+		}
+	})
+}
+
 func TestAnUploadDoesNotWaitForSilenceForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{passes: true}

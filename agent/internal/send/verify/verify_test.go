@@ -257,6 +257,18 @@ func TestWhereNoChecksumIsKeptTheBytesAreRead(t *testing.T) {
 	}
 }
 
+// A composite checksum is that of the parts' checksums: it tells nothing of the bytes.
+func TestACompositeChecksumIsNone(t *testing.T) {
+	sum := receipt.FormatCRC(crc64nvme.Checksum([]byte("content")))
+	for kind, known := range map[types.ChecksumType]bool{types.ChecksumTypeFullObject: true, "": true, types.ChecksumTypeComposite: false} {
+		var o Object
+		o.checksum(&sum, kind)
+		if o.Known != known {
+			t.Errorf("%q: known %v", kind, o.Known)
+		}
+	}
+}
+
 // without allows everything but the given actions.
 func without(actions ...string) func(s3server.Identity, string, string, string) bool {
 	return func(_ s3server.Identity, action, _, _ string) bool {
