@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -140,6 +141,32 @@ func TestRunStopsAtASafePointInTime(t *testing.T) {
 	v.exactlyOnce()
 	if n := v.ops(s3server.CreateMultipartUpload); n != 1 {
 		t.Errorf("%d multipart uploads were begun", n)
+	}
+}
+
+func TestRunFinishesWhatIsUnderWay(t *testing.T) {
+	var began atomic.Int64
+	v := newVM(t, s3server.Options{Fault: func(c *s3server.Call) s3server.Fault {
+		if c.Op == s3server.PutObject && strings.HasSuffix(c.Key, "big.bin") {
+			began.Add(1)
+		}
+		return s3server.Fault{}
+	}}, "shutdown_timeout: 30s\nlimits:\n  bandwidth: 12MiB/s\noutboxes:\n  - path: HOME/out\n    quiet: 50ms\n")
+	v.write("big.bin", noise(1, 20<<20)) // takes more than a second
+	p := v.start("", "run", "--config", v.path("agent.yaml"))
+	until(t, "the file is on its way", func() bool { return began.Load() > 0 })
+	p.signal(syscall.SIGTERM)
+	if code := p.wait(); code != 0 {
+		t.Errorf("code %d\n%s", code, p.out)
+	}
+	v.exactlyOnce()
+	j, err := journal.Open(v.path("state"), journal.Options{ReadOnly: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close() //nolint:errcheck // read only
+	if n := j.Counts().Files[journal.Settled]; n != 1 || began.Load() != 1 {
+		t.Errorf("%d receipts after %d attempts", n, began.Load())
 	}
 }
 
