@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -39,14 +40,6 @@ var loads = []load{
 	{name: "w8", what: "a backlog of 1,000,000 files of 1 KiB", folders: 1000, size: 1024, run: backlog},
 	{name: "start", what: "agent version; one file of 4 KiB", files: 1, size: 4096, transfers: 1, run: starts},
 	{name: "audit", what: "60 policies, one process for each", run: audits},
-	{name: "files-1000", what: "1,000 files of 1 KiB", files: 1000, folders: 1000, size: 1024, transfers: 16, run: growth},
-	{name: "files-10000", what: "10,000 files of 1 KiB", files: 10_000, folders: 1000, size: 1024, transfers: 16, run: growth},
-	{name: "files-100000", what: "100,000 files of 1 KiB", files: 100_000, folders: 1000, size: 1024, transfers: 16, run: growth},
-	{name: "files-1000000", what: "1,000,000 files of 1 KiB", files: 1_000_000, folders: 1000, size: 1024, transfers: 16, run: growth},
-	{name: "size-1", what: "one file of 1 MiB", files: 1, size: mebi, transfers: 16, run: growth},
-	{name: "size-32", what: "one file of 32 MiB", files: 1, size: 32 * mebi, transfers: 16, run: growth},
-	{name: "size-512", what: "one file of 512 MiB", files: 1, size: 512 * mebi, transfers: 16, run: growth},
-	{name: "size-8192", what: "one file of 8 GiB", files: 1, size: 8192 * mebi, transfers: 16, run: growth},
 }
 
 func (b *bench) load(ctx context.Context, l load, peers []peer) error {
@@ -292,6 +285,22 @@ func starts(ctx context.Context, b *bench, l load, peers []peer) error {
 	err := growth(ctx, &more, l, peers)
 	b.results = more.results
 	return err
+}
+
+// grown are loads of growing work, named by it: "files-1000" are as many files of 1 KiB, "size-32" is one file of as many
+// MiB.
+func grown(name string) (load, bool) {
+	kind, text, _ := strings.Cut(name, "-")
+	n, err := strconv.Atoi(text)
+	switch {
+	case err != nil || n <= 0:
+		return load{}, false
+	case kind == "files":
+		return load{name: name, what: fmt.Sprintf("%d files of 1 KiB", n), files: n, folders: min(n, 1000), size: 1024, transfers: 16, run: growth}, true
+	case kind == "size":
+		return load{name: name, what: fmt.Sprintf("one file of %d MiB", n), files: 1, size: int64(n) * mebi, transfers: 16, run: growth}, true
+	}
+	return load{}, false
 }
 
 // growth compares only the agent and the yardstick.

@@ -1,7 +1,7 @@
 // Command bench measures the agent beside its peers, on loopback, as whole processes: wall time, CPU seconds, memory,
 // and what the server counted. scripts/bench builds what it needs and runs it.
 //
-//	bench -bin DIR -work DIR [-rounds 5] [-loads w1,w2] [-peers bare,agent] [-o DIR]
+//	bench -bin DIR -work DIR [-rounds 5] [-loads w1,w2] [-files 1000,100000] [-sizes 1,512] [-peers bare,agent] [-o DIR]
 //
 // Each load is run by each peer in turn, in rounds, so that whatever else the machine does meets all of them alike;
 // a ratio is the median of the ratios within one round. Trust CPU seconds and ratios more than wall time.
@@ -60,6 +60,8 @@ func run(ctx context.Context, args []string) error {
 	flags.DurationVar(&b.idle, "idle", 10*time.Minute, "how long w7 watches; a multiple of the rescan's five minutes")
 	flags.IntVar(&b.backlog, "backlog", 1_000_000, "files of w8")
 	which := flags.String("loads", "w1,w2,w3,w4,w5,w6,w1t,w3t,w7,w8,start", "the loads to run")
+	files := flags.String("files", "", "run growing numbers of files of 1 KiB instead, such as 1000,1000000")
+	sizes := flags.String("sizes", "", "run growing files instead, in MiB, such as 1,8192; with -files both")
 	who := flags.String("peers", "", "only these peers (default: all whose program is there)")
 	out := flags.String("o", "", "folder for table.md, results.json and the plots (default: only print the table)")
 	again := flags.String("table", "", "make table and plots again from these results.json files (a comma between), and measure nothing")
@@ -92,16 +94,34 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range strings.Split(*which, ",") {
-		i := slices.IndexFunc(loads, func(l load) bool { return l.name == name })
-		if i < 0 {
+	names := strings.Split(*which, ",")
+	if *files != "" || *sizes != "" {
+		names = slices.Concat(prefixed("files-", *files), prefixed("size-", *sizes))
+	}
+	for _, name := range names {
+		l, ok := grown(name)
+		if i := slices.IndexFunc(loads, func(l load) bool { return l.name == name }); i >= 0 {
+			l, ok = loads[i], true
+		}
+		if !ok {
 			return fmt.Errorf("there is no load %q", name)
 		}
-		if err := b.load(ctx, loads[i], peers); err != nil {
+		if err := b.load(ctx, l, peers); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	return b.show(*out)
+}
+
+// prefixed are the parts of a list with a comma between, each behind a prefix; "" has none.
+func prefixed(prefix, list string) []string {
+	var names []string
+	for part := range strings.SplitSeq(list, ",") {
+		if part != "" {
+			names = append(names, prefix+strings.TrimSpace(part))
+		}
+	}
+	return names
 }
 
 // machine notes where this runs, and how large the binaries are.

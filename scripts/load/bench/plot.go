@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"html"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -98,7 +101,7 @@ func lines(title, unit string, list []series, name func(float64) string) []byte 
 	}
 	x := func(v float64) float64 { return place(v, x0, x1, 70, plotWidth-90) }
 	y := func(v float64) float64 { return place(v, y0, y1, height-bottom, top) }
-	for t := range ticks {
+	for _, t := range slices.Sorted(maps.Keys(ticks)) {
 		s.line(x(t), top, x(t), height-bottom, "#e3e6ec")
 		s.text(x(t), height-bottom+18, "middle", "#1a1a1a", name(t))
 	}
@@ -108,6 +111,7 @@ func lines(title, unit string, list []series, name func(float64) string) []byte 
 			s.text(64, y(v)+4, "end", "#1a1a1a", fmt.Sprintf("%.3g %s", v, unit))
 		}
 	}
+	free := math.Inf(1) // where the last label stands
 	for _, l := range list {
 		var points strings.Builder
 		for _, p := range l.at {
@@ -116,7 +120,12 @@ func lines(title, unit string, list []series, name func(float64) string) []byte 
 		fmt.Fprintf(s, `<polyline points="%s" fill="none" stroke="%s" stroke-width="2"/>`+"\n", strings.TrimSpace(points.String()), l.color)
 		if len(l.at) > 0 {
 			end := l.at[len(l.at)-1]
-			s.text(x(end[0])+6, y(end[1])+4, "start", l.color, l.label)
+			at := y(end[1]) + 4
+			if math.Abs(at-free) < 14 { // as good as the same: the later one stands above
+				at = free - 14
+			}
+			free = at
+			s.text(x(end[0])+6, at, "start", l.color, l.label)
 		}
 	}
 	return s.bytes()
@@ -155,17 +164,10 @@ func (r *Results) plots() map[string][]byte {
 		}},
 	} {
 		list := []series{{label: "bare", color: "#5b6575"}, {label: "agent", color: "#0b6e4f"}}
-		for _, l := range loads {
-			if !strings.HasPrefix(l.name, kind.prefix) {
-				continue
-			}
+		for _, l := range r.grown(kind.prefix) {
 			for i := range list {
 				if runs := r.good(l.name, list[i].label); len(runs) > 0 {
-					work := float64(l.files)
-					if kind.prefix == "size-" {
-						work = float64(l.size) / mebi
-					}
-					list[i].at = append(list[i].at, [2]float64{work, max(median(each(runs, cpu)), 0.001)})
+					list[i].at = append(list[i].at, [2]float64{l.work(), max(median(each(runs, cpu)), 0.001)})
 				}
 			}
 		}
@@ -174,4 +176,26 @@ func (r *Results) plots() map[string][]byte {
 		}
 	}
 	return out
+}
+
+// work is what grows: files, or MiB of the one file.
+func (l load) work() float64 {
+	if l.files > 1 {
+		return float64(l.files)
+	}
+	return float64(l.size) / mebi
+}
+
+// grown are the loads of growing work that were run, the least first.
+func (r *Results) grown(prefix string) []load {
+	var list []load
+	seen := map[string]bool{}
+	for _, run := range r.Runs {
+		if l, ok := grown(run.Load); ok && strings.HasPrefix(run.Load, prefix) && !seen[run.Load] {
+			seen[run.Load] = true
+			list = append(list, l)
+		}
+	}
+	slices.SortFunc(list, func(a, b load) int { return cmp.Compare(a.work(), b.work()) })
+	return list
 }

@@ -192,9 +192,6 @@ func (r *Results) table(l language) string {
 	fmt.Fprintf(&b, "\n%s\n|---|---|---|---|---|---|---|---|---|---|\n", l.costs)
 	seen := map[string]bool{}
 	for _, load := range loads {
-		if strings.Contains(load.name, "-") { // for the plots
-			continue
-		}
 		for _, p := range programs() {
 			runs := r.good(load.name, p)
 			faults := map[string]bool{}
