@@ -18,8 +18,6 @@ const (
 	idle = 512
 	// answer is how long a whole request may wait for the first byte of its answer.
 	answer = 90 * time.Second
-	// pageOut is the size of a connection's write buffer: headers and a small body leave in one system call.
-	pageOut = 32 << 10
 )
 
 // newHTTPClient is what LoadDefaultConfig may still add a CA bundle to: it refuses a plain http.Client when
@@ -30,7 +28,6 @@ func newHTTPClient() *awshttp.BuildableClient {
 		t.ForceAttemptHTTP2 = false // S3 speaks HTTP/1.1, and one connection a transfer is what is wanted
 		t.TLSClientConfig.NextProtos = []string{"http/1.1"}
 		t.DisableCompression = true
-		t.WriteBufferSize = pageOut
 		t.ResponseHeaderTimeout = answer
 		dial := t.DialContext
 		t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
