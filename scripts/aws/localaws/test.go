@@ -6,7 +6,7 @@ import (
 	"io"
 )
 
-// T is what ForTest needs of *testing.T.
+// T is what a server for a test needs of *testing.T.
 type T interface {
 	Helper()
 	TempDir() string
@@ -23,16 +23,24 @@ type T interface {
 func ForTest(t T) *AWS {
 	t.Helper()
 	a, err := Start(t.Context(), t.TempDir(), io.Discard)
-	if errors.Is(err, ErrNoPython) {
-		t.Skipf("SKIPPED, the local AWS can't run here: %v", err)
+	During(t, a, err, ErrNoPython, "the local AWS can't run here")
+	return a
+}
+
+// During stops a server at the end of a test that started it. Where it could not
+// be started because of missing, the test is skipped and says what is the matter;
+// any other fault fails it.
+func During(t T, server interface{ Stop() error }, err, missing error, matter string) {
+	t.Helper()
+	if errors.Is(err, missing) {
+		t.Skipf("SKIPPED, %s: %v", matter, err)
 	}
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
 	t.Cleanup(func() {
-		if err := a.Stop(); err != nil {
+		if err := server.Stop(); err != nil {
 			t.Errorf("%v", err)
 		}
 	})
-	return a
 }

@@ -45,32 +45,11 @@ type Gateway struct {
 	ended    chan error
 }
 
-// T is what ForTest needs of *testing.T.
-type T interface {
-	Helper()
-	TempDir() string
-	Context() context.Context
-	Cleanup(func())
-	Skipf(format string, args ...any)
-	Fatalf(format string, args ...any)
-	Errorf(format string, args ...any)
-}
-
 // ForTest starts a server for one test and ends it with the test.
-func ForTest(t T) *Gateway {
+func ForTest(t localaws.T) *Gateway {
 	t.Helper()
 	g, err := Start(t.Context(), t.TempDir())
-	if errors.Is(err, ErrNotBuilt) {
-		t.Skipf("SKIPPED, the second S3 server is missing: %v", err)
-	}
-	if err != nil {
-		t.Fatalf("%v", err)
-	}
-	t.Cleanup(func() {
-		if err := g.Stop(); err != nil {
-			t.Errorf("%v", err)
-		}
-	})
+	localaws.During(t, g, err, ErrNotBuilt, "the second S3 server is missing")
 	return g
 }
 

@@ -48,7 +48,7 @@ func (b *builder) row(t testing.TB, r row) {
 	c := corpusSet{Principal: subject.ARN, Tags: subject.Tags, Owner: r.owner}
 	set := makeSet(t, subject, r.docs...)
 	for i, d := range r.docs {
-		kind, rest, _ := strings.Cut(d.kind, " ")
+		kind, rest, _ := strings.Cut(d[0], " ")
 		out := corpusDocument{Kind: policy.Kind(kind), Policy: compact(set.Sources[i].Document)}
 		if out.Kind == policy.SCP {
 			out.Level = rest
@@ -230,7 +230,7 @@ func variableRows() (rows []row) {
 				}
 				docs := []doc{version(v, fmt.Sprintf(`{"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {%q: {"aws:PrincipalArn": %q}}}`, op, arn))}
 				rows = append(rows, row{docs: docs, action: "s3:PutObject", on: object},
-					row{subject: &session, docs: []doc{{"role-inline", docs[0].statements}}, action: "s3:PutObject", on: object})
+					row{subject: &session, docs: []doc{{"role-inline", docs[0][1]}}, action: "s3:PutObject", on: object})
 			}
 		}
 	}
@@ -277,7 +277,7 @@ func layerRows() (rows []row) {
 						grant(`{"AWS": "` + theRole().ARN + `"}`), refuse(`{"AWS": "` + account + `"}`)} {
 						var docs []doc
 						for _, d := range []doc{{own(s), identity}, {"boundary", boundary}, {"session", session}, {"bucket-policy", bucket}} {
-							if d.statements != "" {
+							if d[1] != "" {
 								docs = append(docs, d)
 							}
 						}
@@ -323,7 +323,7 @@ func levelRows() (rows []row) {
 			for _, account := range levels[:4] {
 				docs := []doc{{"user-inline", allowAll}}
 				for _, d := range []doc{{"scp root", root}, {"scp unit", unit}, {"scp account", account}} {
-					if d.statements != "" {
+					if d[1] != "" {
 						docs = append(docs, d)
 					}
 				}
@@ -363,7 +363,7 @@ func resourceRows() (rows []row) {
 						}
 						var docs []doc
 						for _, d := range []doc{{own(s), identity}, {"boundary", boundary}, resource} {
-							if d.statements != "" {
+							if d[1] != "" {
 								docs = append(docs, d)
 							}
 						}

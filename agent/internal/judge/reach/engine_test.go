@@ -1,7 +1,6 @@
 package reach
 
 import (
-	"strings"
 	"testing"
 
 	"buzon/agent/internal/judge/decide"
@@ -10,10 +9,10 @@ import (
 )
 
 const (
-	account  = "111122223333"
-	stranger = "444455556666"
-	user     = "arn:aws:iam::111122223333:user/buzon/vm-01"
-	role     = "arn:aws:iam::111122223333:role/buzon/vm-01"
+	account  = judgetest.Account
+	stranger = judgetest.Stranger
+	user     = judgetest.TheUser
+	role     = judgetest.TheRole
 	bucket   = "arn:aws:s3:::slot"
 	prefix   = "arn:aws:s3:::slot/uploads/vm-01/*"
 	door     = "arn:aws:s3:eu-west-1:111122223333:accesspoint/door"
@@ -24,58 +23,15 @@ const (
 	allowS3  = `{"Effect": "Allow", "Action": ["s3:*", "s3-object-lambda:*"], "Resource": "*"}`
 )
 
-// doc is one document of a set: its kind, and after a blank what it hangs on, or
-// the level of an SCP; its statements.
-type doc struct {
-	kind       string
-	statements string
-}
+type doc = judgetest.Doc
 
-func theUser() policy.Subject {
-	return policy.Subject{
-		Type: policy.User, ARN: user, Partition: "aws", Account: account, Path: "/buzon/", Name: "vm-01",
-		UniqueID: "AIDAEXAMPLEEXAMPLE001", Tags: map[string]string{"team": "mail"}, TagsKnown: true,
-	}
-}
-
-func theRole() policy.Subject {
-	s := theUser()
-	s.Type, s.ARN, s.UniqueID = policy.Role, role, "AROAEXAMPLEEXAMPLE001"
-	return s
-}
-
-func theSession() policy.Subject {
-	s := theRole()
-	s.Type, s.ARN = policy.RoleSession, "arn:aws:sts::111122223333:assumed-role/vm-01/i-1"
-	return s
-}
+func theUser() policy.Subject    { return judgetest.Subject(user) }
+func theRole() policy.Subject    { return judgetest.Subject(role) }
+func theSession() policy.Subject { return judgetest.Subject(judgetest.TheSession) }
 
 func makeSet(t testing.TB, subject policy.Subject, docs ...doc) *policy.Set {
 	t.Helper()
-	set := &policy.Set{Subject: subject, Bucket: "slot", BucketAccount: account}
-	for _, d := range docs {
-		kind, rest, _ := strings.Cut(d.kind, " ")
-		text := d.statements
-		if !strings.Contains(text, `"Statement"`) {
-			text = `{"Version": "2012-10-17", "Statement": [` + text + `]}`
-		}
-		k := policy.Kind(kind)
-		parsed, err := policy.Parse(d.kind, []byte(text), policy.ParseOptions{Grammar: k.Grammar()})
-		if err != nil {
-			t.Fatalf("%v in %s", err, text)
-		}
-		src := policy.Source{Kind: k, Document: parsed}
-		switch k {
-		case policy.SCP:
-			src.Level = rest
-		case policy.AccessPoint:
-			src.Attached, src.Bucket, _ = strings.Cut(rest, " ")
-		default:
-			src.Attached = rest
-		}
-		set.Sources = append(set.Sources, src)
-	}
-	return set
+	return judgetest.Make(t, subject, docs...)
 }
 
 func engine(set *policy.Set) *Engine { return New(set, Options{Now: judgetest.Now}) }

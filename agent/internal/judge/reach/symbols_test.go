@@ -22,10 +22,10 @@ func templateSet(t *testing.T, docs ...doc) *policy.Set {
 		},
 	}
 	for _, d := range docs {
-		kind, rest, _ := strings.Cut(d.kind, " ")
+		kind, rest, _ := strings.Cut(d[0], " ")
 		k := policy.Kind(kind)
-		text := spell.Replace(`{"Version": "2012-10-17", "Statement": [` + d.statements + `]}`)
-		parsed, err := policy.Parse(d.kind, []byte(text), policy.ParseOptions{Grammar: k.Grammar(), Symbols: true})
+		text := spell.Replace(`{"Version": "2012-10-17", "Statement": [` + d[1] + `]}`)
+		parsed, err := policy.Parse(d[0], []byte(text), policy.ParseOptions{Grammar: k.Grammar(), Symbols: true})
 		if err != nil {
 			t.Fatalf("%v in %s", err, text)
 		}
