@@ -206,33 +206,3 @@ func TestEventLeaseAndProcTellInThisOrder(t *testing.T) {
 		t.Error("a writer is seen in /proc that is none any more")
 	}
 }
-
-// What was copied across file systems is on the disk before the original goes: no page of it waits to be written.
-func TestACopyIsOnTheDisk(t *testing.T) {
-	source, err := os.MkdirTemp("/dev/shm", "outbox")
-	if err != nil {
-		t.Skipf("no other file system here: %v", err)
-	}
-	t.Cleanup(func() { must(t, os.RemoveAll(source)) })
-	o, _ := box(t, Options{Path: source})
-	target := t.TempDir()
-	dirty := func(path string) uint64 {
-		t.Helper()
-		f, err := os.Open(path)
-		must(t, err)
-		defer f.Close() //nolint:errcheck // only read
-		var pages unix.Cachestat_t
-		if err := unix.Cachestat(uint(f.Fd()), &unix.CachestatRange{}, &pages, 0); err != nil {
-			t.Skipf("this system does not tell: %v", err)
-		}
-		return pages.Dirty + pages.Writeback
-	}
-	if dirty(write(t, target, "unsynced", string(make([]byte, 1<<20)))) == 0 {
-		t.Skip("the target is a file system that has no disk")
-	}
-	write(t, source, "f", string(make([]byte, 1<<20)))
-	must(t, o.Move("f", sent(t, o, "f"), filepath.Join(target, "sent")))
-	if n := dirty(filepath.Join(target, "sent/f")); n > 0 {
-		t.Errorf("%d pages of the copy are not on the disk", n)
-	}
-}
