@@ -97,9 +97,10 @@ func TestTheLimitOfTheBandwidthIsKept(t *testing.T) {
 
 // TestRetryAfterIsHonoured looks at when the server sees the next attempt: of the file, and after SlowDown of any.
 func TestRetryAfterIsHonoured(t *testing.T) {
-	for _, fault := range []s3server.Name{s3server.RetryLater, s3server.SlowDown} {
+	for fault, all := range map[s3server.Name]bool{s3server.RetryLater: true, s3server.SlowDown: true, s3server.Internal: false} {
 		t.Run(string(fault), func(t *testing.T) {
 			const wait = 2 * time.Second
+			key := ""
 			fail := once(s3server.PutObject, s3server.Fault{Name: fault, Wait: wait})
 			var mu sync.Mutex
 			var refused, next time.Time
@@ -109,8 +110,8 @@ func TestRetryAfterIsHonoured(t *testing.T) {
 				defer mu.Unlock()
 				switch {
 				case f.Name != "":
-					refused = time.Now()
-				case c.Op == s3server.PutObject && !refused.IsZero() && next.IsZero():
+					refused, key = time.Now(), c.Key
+				case c.Op == s3server.PutObject && !refused.IsZero() && next.IsZero() && (all || c.Key == key):
 					next = time.Now()
 				}
 				return f

@@ -15,7 +15,7 @@ type Name string
 const (
 	SlowDown      Name = "slow-down"      // 503 SlowDown; Wait is sent as Retry-After
 	RetryLater    Name = "retry-later"    // 503 ServiceUnavailable with Retry-After: Wait
-	Internal      Name = "internal"       // 500 InternalError
+	Internal      Name = "internal"       // 500 InternalError; Wait is sent as Retry-After
 	BadGateway    Name = "bad-gateway"    // 502 with a proxy's HTML
 	Denied        Name = "denied"         // 403 AccessDenied
 	Exists        Name = "exists"         // 412 PreconditionFailed
@@ -47,7 +47,7 @@ var Names = []Name{SlowDown, RetryLater, Internal, BadGateway, Denied, Exists, C
 // Fault is what goes wrong with one call; the zero value is nothing.
 type Fault struct {
 	Name  Name
-	Wait  time.Duration // Slow, SkewedDate, SlowDown and RetryLater
+	Wait  time.Duration // Slow, SkewedDate, SlowDown, RetryLater and Internal
 	Bytes int64         // ResetInside
 	// Status and Code are the answer of Refuse.
 	Status int

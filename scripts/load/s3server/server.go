@@ -342,7 +342,7 @@ func (s *Server) write(w http.ResponseWriter, c *Call, a *answer, f Fault) {
 		body = a.xml(c, id)
 		h.Set("Content-Type", "application/xml")
 	}
-	if f.Name == RetryLater || f.Wait > 0 && a.status == http.StatusServiceUnavailable {
+	if f.Name == RetryLater || f.Wait > 0 && a.status >= http.StatusInternalServerError {
 		h.Set("Retry-After", strconv.Itoa(int(f.Wait/time.Second)))
 	}
 	if c.Op == HeadObject || c.Op == HeadBucket {
