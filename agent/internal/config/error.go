@@ -20,6 +20,7 @@ const (
 	CodeDuplicate      Code = "config.duplicate-key"    // {key}, {first}
 	CodeSecret         Code = "config.secret"           // {key}
 	CodeBadValue       Code = "config.bad-value"        // {key}, {got}, {want}
+	CodeBadFlag        Code = "config.bad-flag"         // {flag}, {got}, {want}
 	CodeNotPlain       Code = "config.not-plain"        // anchors, aliases, tags
 	CodeNeeded         Code = "config.needed"           // {key}
 	CodeNeededState    Code = "config.needed-state"

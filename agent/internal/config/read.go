@@ -408,7 +408,7 @@ func (c *Config) overlay(flags map[string]string) Errors {
 		case secretValue.MatchString(text):
 			faults = append(faults, &Error{Flag: flag, Code: CodeSecret, Args: []any{"key", flag}})
 		case !k.set(c, text):
-			faults = append(faults, &Error{Flag: flag, Code: CodeBadValue, Args: []any{"key", flag, "got", text, "want", k.Want}})
+			faults = append(faults, &Error{Flag: flag, Code: CodeBadFlag, Args: []any{"flag", flag, "got", text, "want", k.Want}})
 		default:
 			c.from[k.Name] = Origin{Kind: FromFlag, Flag: flag}
 		}

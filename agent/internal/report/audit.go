@@ -114,10 +114,25 @@ func (a *auditPrinter) principal(p *audit.Principal) {
 	for i := range p.Findings {
 		a.finding(p, &p.Findings[i])
 	}
+	strict := false
 	for i := range p.Undecided {
+		if p.Undecided[i].Reason == audit.ReasonAssumption {
+			strict = true // all of them are shown at once
+			continue
+		}
 		a.undecided(p, &p.Undecided[i])
 	}
+	if strict {
+		a.b.WriteByte('\n')
+		a.indented(2, a.paint(yellow, "? undecided")+"  "+t("report.audit-open-assumption"))
+		a.assumptions(p, 6)
+	}
 	a.notes(p)
+	if !strict && len(p.Assumptions) > 0 {
+		a.b.WriteByte('\n')
+		a.indented(2, t("report.audit-assumed"))
+		a.assumptions(p, 4)
+	}
 }
 
 func (a *auditPrinter) finding(p *audit.Principal, f *audit.Finding) {
@@ -315,7 +330,7 @@ func (a *auditPrinter) lines(src *policy.Source) *sourceText {
 func (a *auditPrinter) undecided(p *audit.Principal, u *audit.Undecided) {
 	t := a.p.Text
 	what := u.What
-	if u.Reason == audit.ReasonAssumption || u.Reason == audit.ReasonNotCompared {
+	if u.Reason == audit.ReasonNotCompared {
 		what = t("report.audit-topic-" + u.What)
 	}
 	switch {
@@ -340,8 +355,8 @@ func (a *auditPrinter) undecided(p *audit.Principal, u *audit.Undecided) {
 // shownGrants are how many grants of a principal are shown; JSON has them all.
 const shownGrants = 12
 
-// notes are what a principal's verdict rests on: what is granted in effect, what
-// was accepted, and what was not read.
+// notes are what a principal's verdict rests on: what is granted in effect, and
+// what was accepted.
 func (a *auditPrinter) notes(p *audit.Principal) {
 	t := a.p.Text
 	for _, n := range p.Notes {
@@ -371,7 +386,6 @@ func (a *auditPrinter) notes(p *audit.Principal) {
 		a.b.WriteByte('\n')
 		a.indented(2, t("report.audit-accepted", "actions", p.Allowed))
 	}
-	a.assumptions(p)
 }
 
 // grant is one line: the action, on what, under which conditions.
@@ -403,13 +417,8 @@ func conditions(g audit.Grant) []string {
 }
 
 // assumptions lists what was not read, by why.
-func (a *auditPrinter) assumptions(p *audit.Principal) {
-	if len(p.Assumptions) == 0 {
-		return
-	}
+func (a *auditPrinter) assumptions(p *audit.Principal, indent int) {
 	t := a.p.Text
-	a.b.WriteByte('\n')
-	a.indented(2, t("report.audit-assumed"))
 	said := map[string]bool{}
 	for _, first := range p.Assumptions {
 		why := string(first.Why)
@@ -423,7 +432,7 @@ func (a *auditPrinter) assumptions(p *audit.Principal) {
 				list = append(list, t("report.audit-topic-"+string(s.What)))
 			}
 		}
-		a.wrapped(4, t("report.audit-why-"+strings.ReplaceAll(why, " ", "-"))+": "+strings.Join(list, ", "))
+		a.wrapped(indent, t("report.audit-why-"+strings.ReplaceAll(why, " ", "-"))+": "+strings.Join(list, ", "))
 	}
 }
 
