@@ -152,6 +152,9 @@ func TestUploadSaysWhatWasNotSent(t *testing.T) {
 	reasons := map[string]int{}
 	for _, f := range got.Failed {
 		reasons[f.Reason]++
+		if f.Reason == "name-encoding" && f.Path != filepath.Join(dir, `bad\xff`) {
+			t.Errorf("the name is told as %q", f.Path)
+		}
 	}
 	if code != 1 || got.Complete || got.Sent.Files != 2 || got.Skipped != 1 || reasons["name-encoding"] != 1 || reasons["name-too-long"] != 1 {
 		t.Errorf("code %d, %+v", code, got)

@@ -124,7 +124,7 @@ func (t *tally) count(e *journal.Entry, how Ending) {
 func (t *tally) fail(f Failed) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.failed) < mostListed {
+	if f.Path = legible(f.Path); len(t.failed) < mostListed {
 		t.failed = append(t.failed, f)
 	}
 }
@@ -137,7 +137,7 @@ func (t *tally) skip(path, why string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.skips) < mostListed {
-		t.skips = append(t.skips, Skipped{path, why})
+		t.skips = append(t.skips, Skipped{legible(path), why})
 	}
 }
 
@@ -146,7 +146,7 @@ func (t *tally) write(path string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.writing) < mostListed {
-		t.writing = append(t.writing, path)
+		t.writing = append(t.writing, legible(path))
 	}
 }
 
