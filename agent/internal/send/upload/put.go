@@ -67,8 +67,11 @@ func (r *remote) put(ctx context.Context, t *target, q request) (answered, error
 	if err != nil {
 		return answered{}, local(q.phase, err)
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // ends a wait for the limiter, too
+	cancel := func() {}
+	if q.size > small || q.limiter != nil { // ends a wait for the limiter, and a body that nobody reads
+		ctx, cancel = context.WithCancel(ctx)
+	}
+	defer cancel()
 	b := &body{ctx: ctx, phase: q.phase, file: q.file, at: q.at, end: q.at + q.size, unchanged: q.unchanged,
 		limiter: q.limiter, progress: q.progress, over: make(chan struct{})}
 	// net/http asks for the body again only when it has written no byte of the request to a connection that had

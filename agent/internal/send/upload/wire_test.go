@@ -2,7 +2,10 @@ package upload
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -173,5 +176,53 @@ func TestMemoryBoundsWhatIsUnderWay(t *testing.T) {
 	all.Wait()
 	if most.Load() != 2 {
 		t.Errorf("%d requests were under way at once, want 2", most.Load())
+	}
+}
+
+// counted counts the writes to a connection: system calls, and packets of what is small.
+type counted struct {
+	net.Conn
+	writes *atomic.Int64
+}
+
+func (c counted) Write(p []byte) (int, error) {
+	c.writes.Add(1)
+	return c.Conn.Write(p)
+}
+
+// TestHeadAndBodyOfASmallFileLeaveTogether, over TLS too.
+func TestHeadAndBodyOfASmallFileLeaveTogether(t *testing.T) {
+	for _, secure := range []bool{false, true} {
+		s := s3server.Start(t, s3server.Options{Verify: true, TLS: secure})
+		a := connect(t, s)
+		var writes atomic.Int64
+		transport := a.Transport.(*http.Transport).Clone()
+		transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+			var d net.Dialer
+			c, err := d.DialContext(ctx, network, address)
+			return &client.Wire{Conn: counted{c, &writes}}, err
+		}
+		t.Cleanup(transport.CloseIdleConnections)
+		a.Transport = transport
+		u := New(a, Options{})
+		for _, c := range []struct {
+			size int
+			most int64
+		}{{1, 1}, {4096, 1}, {30_000, 1}, {100_000, 7}} {
+			send := func(key string) {
+				if _, err := u.Send(t.Context(), job(key, data(c.size)), &memory{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			send(fmt.Sprintf("%d/first", c.size)) // with the handshake
+			writes.Store(0)
+			const times = 5
+			for i := range times {
+				send(fmt.Sprintf("%d/%d", c.size, i))
+			}
+			if got := writes.Load(); got > times*c.most {
+				t.Errorf("%d bytes, TLS %v: %d writes for %d files, at most %d each", c.size, secure, got, times, c.most)
+			}
+		}
 	}
 }
