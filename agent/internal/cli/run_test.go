@@ -197,14 +197,19 @@ func TestRunReadsItsConfigurationAgain(t *testing.T) {
 }
 
 func TestStatusAndRetryOfTheQuarantine(t *testing.T) {
+	var denied atomic.Int64
 	h := newHost(t, s3server.Options{Allow: func(who s3server.Identity, action, bucket, key string) bool {
-		return s3server.WriteOnly(inbox, prefix)(who, action, bucket, key) && !strings.HasSuffix(key, "denied.txt")
+		if strings.HasSuffix(key, "denied.txt") {
+			denied.Add(1)
+			return false
+		}
+		return s3server.WriteOnly(inbox, prefix)(who, action, bucket, key)
 	}})
 	dir := h.files("out", "good.txt", "denied.txt")
 	h.settings("tries: 2\n")
 	code, out, _ := h.upload(dir)
-	if code != 1 || !strings.Contains(out, "denied.txt: S3 denies this file") {
-		t.Errorf("upload: %d\n%s", code, out)
+	if code != 1 || !strings.Contains(out, "denied.txt: S3 denies this file") || denied.Load() != 2 {
+		t.Errorf("upload: %d, after %d tries\n%s", code, denied.Load(), out)
 	}
 	h.holds("good.txt", "good.txt")
 	code, out, _ = h.run("en", "status", "--config", h.file("agent.yaml"))
@@ -220,6 +225,40 @@ func TestStatusAndRetryOfTheQuarantine(t *testing.T) {
 	if code, s := h.status(); code != 0 || s.Counts["pending"].Files != 1 {
 		t.Errorf("after retry: %d %+v", code, s)
 	}
+}
+
+// TestARunAnswersOnItsSocket: while a run holds the journal, retry and export ask it, and what leaves quarantine is sent.
+func TestARunAnswersOnItsSocket(t *testing.T) {
+	var mended atomic.Bool
+	h := newHost(t, s3server.Options{Allow: func(who s3server.Identity, action, bucket, key string) bool {
+		return s3server.WriteOnly(inbox, prefix)(who, action, bucket, key) && (mended.Load() || !strings.HasSuffix(key, "denied.txt"))
+	}})
+	h.start("tries: 1\n")
+	dir := h.files("out", "good.txt", "denied.txt", "sub/denied.txt")
+	h.until("two files are in quarantine and one is settled", func() bool {
+		_, s := h.status()
+		return s.Counts["quarantined"].Files == 2 && s.Counts["settled"].Files == 1
+	})
+	code, out, errs := h.run("en", "receipts", "export", "--config", h.file("agent.yaml"))
+	if code != 0 || strings.Count(out, "\n") != 1 || !strings.Contains(out, `"key":"`+prefix+`good.txt"`) {
+		t.Errorf("export: %d\n%s%s", code, out, errs)
+	}
+	if code, out, errs = h.run("en", "retry", "--config", h.file("agent.yaml"), filepath.Join(dir, "good.txt")); code != 1 || !strings.Contains(out, "0 files left quarantine") {
+		t.Errorf("retry of what is not there: %d\n%s%s", code, out, errs)
+	}
+	mended.Store(true)
+	code, out, errs = h.run("en", "retry", "--config", h.file("agent.yaml"), filepath.Join(dir, "sub"))
+	if code != 0 || !strings.Contains(out, "1 file left quarantine") || strings.Contains(out, "Nothing runs") {
+		t.Errorf("retry: %d\n%s%s", code, out, errs)
+	}
+	h.until("it is sent", h.arrived("sub/denied.txt"))
+	if h.arrived("denied.txt")() {
+		t.Error("another file left quarantine too")
+	}
+	if code, out, errs = h.run("en", "retry", "--config", h.file("agent.yaml")); code != 0 || !strings.Contains(out, "1 file left quarantine") {
+		t.Errorf("retry of all: %d\n%s%s", code, out, errs)
+	}
+	h.until("the other is sent", h.arrived("denied.txt"))
 }
 
 func TestAnOutboxThatVanishesAndReturnsIsHealed(t *testing.T) {
