@@ -143,6 +143,14 @@ func TestRunSendsWhatAppears(t *testing.T) {
 	if code, s := h.status(); code != 0 || s.Running || s.Counts["settled"].Files != 2 {
 		t.Errorf("afterwards: status %d %+v", code, s)
 	}
+	journal, err := os.Stat(h.file("state/journal.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, out, _ := h.run("en", "status", "--config", h.file("agent.yaml"), "--format", "json")
+	if want := journal.ModTime().UTC().Format("2006-01-02T15:04:05"); !strings.Contains(out, `"since": "`+want) {
+		t.Errorf("it is not said since when nothing runs (%s):\n%s", want, out)
+	}
 }
 
 func TestRunStopsAtTheGateAndWaitsWhereAsked(t *testing.T) {
