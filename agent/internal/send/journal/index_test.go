@@ -25,6 +25,26 @@ func TestAFileIsAcceptedOnlyAsWhatItCanBe(t *testing.T) {
 	}
 }
 
+// TestWhatWasForgottenDoesNotComeBack, by a change that somebody still had in hand.
+func TestWhatWasForgottenDoesNotComeBack(t *testing.T) {
+	j := open(t, t.TempDir(), Options{})
+	route, err := j.Route(Route{Bucket: "b", Prefix: "p/", Outbox: "/out"})
+	must(t, err)
+	for i, state := range []State{Pending, Settled, Quarantined} {
+		e := reach(t, j, route, i, state)
+		must(t, j.Forget(e))
+		for what, change := range map[string]func(*Entry) error{"saved": j.Save, "renewed": j.Renew, "forgotten again": j.Forget} {
+			var refused *errTransition
+			if err := change(e); !errors.As(err, &refused) {
+				t.Errorf("%s, forgotten and %s: %v", state, what, err)
+			}
+		}
+	}
+	if c := j.Counts(); c.Files != [len(States) + 1]int64{} {
+		t.Errorf("counts %+v", c)
+	}
+}
+
 // TestAKeyBelongsToItsNewestReceipt, whatever becomes of the entry that had it before.
 func TestAKeyBelongsToItsNewestReceipt(t *testing.T) {
 	j := open(t, t.TempDir(), Options{})
