@@ -169,6 +169,23 @@ func TestADamagedJournalIsKeptAsideAndRefilled(t *testing.T) {
 	}
 }
 
+// TestAJournalInUseIsNotSetAside: its process would go on writing into the damaged one.
+func TestAJournalInUseIsNotSetAside(t *testing.T) {
+	state, _ := filled(t)
+	for _, readOnly := range []bool{false, true} {
+		j, err := Open(state, Options{ReadOnly: readOnly})
+		must(t, err)
+		var locked *LockedError
+		if _, err := SetAside(state, time.Now()); !errors.As(err, &locked) || locked.PID != os.Getpid() {
+			t.Errorf("got %v", err)
+		}
+		must(t, j.Close())
+	}
+	if _, err := os.Stat(filepath.Join(state, File)); err != nil {
+		t.Error(err)
+	}
+}
+
 func receiptOf(path string, size int64, at time.Time) *receipt.Receipt {
 	return &receipt.Receipt{
 		Schema: receipt.Schema, Bucket: "b", Key: "p" + path, Size: size, CRC64NVME: receipt.FormatCRC(7), ETag: `"e"`, VersionID: "v1",
