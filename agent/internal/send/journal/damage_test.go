@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"go.etcd.io/bbolt"
 	"pgregory.net/rapid"
 
 	"buzon/agent/internal/send/receipt"
@@ -149,6 +150,22 @@ func TestAnEmptyFileIsNoNewJournal(t *testing.T) {
 	}
 	if info, err := os.Stat(filepath.Join(state, File)); err != nil || info.Size() != 0 {
 		t.Errorf("the file is %v, %v", info, err)
+	}
+}
+
+// TestAMissingPartIsDamageAtTheStart, and not at the first change that needs it.
+func TestAMissingPartIsDamageAtTheStart(t *testing.T) {
+	whole, _ := filled(t)
+	data, err := os.ReadFile(filepath.Join(whole, File))
+	must(t, err)
+	for _, name := range allBuckets {
+		state := t.TempDir()
+		must(t, os.WriteFile(filepath.Join(state, File), data, 0o600))
+		raw(t, state, func(tx *bbolt.Tx) error { return tx.DeleteBucket(name) })
+		var damaged *DamagedError
+		if j, err := Open(state, Options{}); !errors.As(err, &damaged) {
+			t.Errorf("without %s it gives %v, %v", name, j, err)
+		}
 	}
 }
 
