@@ -37,35 +37,56 @@ func (o *others) in(s *Space, arns func(account []token) *lang) *lang {
 }
 
 // otherAccounts lists the accounts that documents can tell from the principal's;
-// none where to each of them every account is like another.
+// none where to each statement every account is like another, or the principal's
+// own is the one that is allowed more: what can be found is then found there.
 func (e *Engine) otherAccounts() []others {
 	own := e.set.Subject.Account
 	told, anyOwner := false, false
 	named := []string{own}
+	points, _ := e.knownPoints()
+	known := len(points)+len(e.knownOthers()) > 0
 	for i := range e.set.Sources {
 		src := &e.set.Sources[i]
 		if src.Document == nil || src.Kind.Grammar() == policy.TrustGrammar {
 			continue
 		}
+		told = told || src.Kind == policy.RCP // it binds none of them
 		for j := range src.Document.Statements {
 			st := &src.Document.Statements[j]
+			allow := st.Effect == policy.Allow && st.Unclear == nil
+			deny := st.Effect == policy.Deny && st.Unclear == nil
+			gives, takes := allow && !st.NotResource || deny && st.NotResource, deny && !st.NotResource || allow && st.NotResource
 			for _, r := range st.Resources {
-				told = told || tellsAccounts(r.Value)
+				switch accountOf(r.Value) {
+				case alike:
+				case anyOne:
+					// In the principal's account that resource may have a policy that is known.
+					told = told || known && allow
+				case own:
+					told = told || !gives
+				case notAll:
+					told = true
+				default:
+					told = told || !takes
+				}
 			}
 			told = told || slices.ContainsFunc(variablesOf(st), isOwnerKey)
 			for _, c := range st.Conditions {
 				if !isOwnerKey(lower(c.Key)) {
 					continue
 				}
-				told = true
+				mine := allow && c.Operator.Test == policy.StringEquals || deny && c.Operator.Test == policy.StringNotEquals
 				for _, v := range c.Values {
 					switch {
-					case v.Value == "${aws:PrincipalAccount}" && src.Document.Variables():
+					case v.Value == own, v.Value == "${aws:PrincipalAccount}" && src.Document.Variables():
+						told = told || !mine
+						continue
 					case strings.ContainsAny(v.Value, "*?$"):
 						anyOwner = true
 					case !slices.Contains(named, v.Value) && policy.IsAccount(v.Value):
 						named = append(named, v.Value)
 					}
+					told = true
 				}
 			}
 		}
@@ -93,18 +114,30 @@ func (e *Engine) otherAccounts() []others {
 
 func isOwnerKey(key string) bool { return key == "aws:resourceaccount" || key == "s3:resourceaccount" }
 
-// tellsAccounts reports whether a pattern may match the resources of one account
-// and not those of another.
-func tellsAccounts(pattern string) bool {
+// What accountOf gives besides an account.
+const (
+	alike  = ""  // it matches in all accounts, or in none
+	anyOne = "*" // it names a resource, in any account
+	notAll = "?" // it may match in some
+)
+
+// accountOf is the account in which a pattern matches.
+func accountOf(pattern string) string {
 	parts := policy.Segments(pattern)
 	for i, part := range parts {
-		part, whole := strings.CutSuffix(part, "*")
+		rest, whole := strings.CutSuffix(part, "*")
 		switch {
+		case i == 4 && len(parts) == 6 && (part == "" || part == "aws"):
+			return alike
+		case i == 4 && len(parts) == 6 && part == "*":
+			return anyOne
+		case i == 4 && len(parts) == 6 && policy.IsAccount(part):
+			return part
 		case i == 4 && len(parts) == 6:
-			return part != ""
-		case strings.ContainsAny(part, "*?"), whole && part != "" && i < len(parts)-1:
-			return true // a wildcard may cross the colons
+			return notAll
+		case strings.ContainsAny(rest, "*?"), whole && rest != "" && i < len(parts)-1:
+			return notAll // a wildcard may cross the colons
 		}
 	}
-	return false
+	return alike
 }

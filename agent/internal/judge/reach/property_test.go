@@ -200,6 +200,15 @@ func compare(t *testing.T, n *count, seed uint64, set *policy.Set, e *Engine, or
 	}
 	if !possible {
 		n.impossible++
+		// What other accounts own has no place where the principal's stands for it.
+		foreign := accountIn(w.Resource) != "" && accountIn(w.Resource) != set.Subject.Account
+		if foreign && got.Outcome == decide.Allowed && e.placeOf(e.askedOf(w.Action), w) == nil {
+			for _, q := range questions {
+				if q.a.Kind == Nothing && len(q.q.Resources.globs) == 0 && q.asks(w) {
+					t.Fatalf("seed %d: reach finds nothing for %+v, and decide allows %+v by %v\n%s", seed, q.q, w, got.Because, describe(set))
+				}
+			}
+		}
 		return
 	}
 	switch got.Outcome {

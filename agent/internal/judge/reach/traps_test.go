@@ -217,6 +217,8 @@ func TestTrapsOfLayers(t *testing.T) {
 			{"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": {"StringNotEquals": {"aws:ResourceAccount": "111122223333"}}}`}}, ask: asking("kms:Decrypt"), want: Nothing},
 		{name: "nor where its key's policy is known and doesn't name us", docs: append(allows(`"Action": "kms:*", "Resource": "arn:aws:kms:eu-west-1:444455556666:key/k"`),
 			doc{"key-policy arn:aws:kms:eu-west-1:444455556666:key/k", grantTo(aws("arn:aws:iam::444455556666:root"))}), ask: asking("kms:Decrypt"), want: Nothing},
+		{name: "an RCP binds no role of another account", docs: append(allows(`"Action": "sts:AssumeRole", "Resource": "*"`),
+			doc{"rcp", `{"Effect": "Deny", "Principal": "*", "Action": "sts:*", "Resource": "*"}`}), ask: asking("sts:AssumeRole"), want: Found, holds: "999999999999:role/"},
 		{name: "IAM lets in nobody from outside", docs: allows(`"Action": "iam:*", "Resource": "arn:aws:iam::444455556666:*"`), ask: asking("iam:CreateAccessKey"), want: Nothing},
 		{name: "an access point of another account", docs: allows(`"Action": "s3:GetObject", "Resource": "arn:aws:s3:*:4444*:accesspoint/*"`), ask: asking("s3:GetObject"), want: Found, holds: "accesspoint/"},
 		{name: "an action of tomorrow on another account", docs: allows(`"Action": "sqs:Tomorrow*", "Resource": "arn:aws:sqs:eu-west-1:444455556666:q"`), ask: asking("sqs:~"), want: Found, holds: "444455556666:q"},
