@@ -43,7 +43,7 @@ func (k *keys) say(id string, args ...any) { fmt.Fprintln(k.log, k.text(id, args
 // fault is an error in the reader's language; it wraps the error for which its
 // sentence has a %w.
 func (k *keys) fault(id string, args ...any) error {
-	return fmt.Errorf(sentences[id][k.lang], args...) //nolint:err113 // the sentences are a closed table
+	return fmt.Errorf(sentences[id][k.lang], args...)
 }
 
 // misuse is a fault of how the program was called.
