@@ -30,7 +30,7 @@ func TestProgressTellsFilesBytesRateAndTimeLeft(t *testing.T) {
 		p.show(tally)
 		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 		if want := "6 of 10 files · 60 MiB of 100 MiB · 1 MiB/s · 40 s left"; len(lines) != 8 || lines[6] != want {
-			t.Errorf("it says\n%s\nwant, in the 7th line, %q", out.String(), want)
+			t.Fatalf("it says\n%s\nwant, in the 7th line, %q", out.String(), want)
 		}
 		if strings.Contains(strings.Join(lines[:6], ""), "left") {
 			t.Errorf("it tells the time left before all files are found:\n%s", out.String())

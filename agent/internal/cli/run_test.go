@@ -190,18 +190,28 @@ func TestRunReadsItsConfigurationAgain(t *testing.T) {
 	r := h.start("")
 	h.files("out", "a.txt")
 	h.until("a file arrives", h.arrived("a.txt"))
+	refused := func() int { return strings.Count(r.log(), "the old one stays in force") }
 	// A bad one is told, and the old one stays.
-	h.settings("outboxes:\n  - path: " + h.file("nowhere") + "\n")
-	h.until("the bad configuration is told", func() bool { return strings.Contains(r.log(), "the old one stays in force") })
+	outbox := func(name, more string) string {
+		return "outboxes:\n  - path: " + h.file(name) + "\n    quiet: 50ms\n" + more
+	}
+	h.settings(outbox("nowhere", ""))
+	h.until("the bad configuration is told", func() bool { return refused() == 1 })
 	h.files("out", "b.txt")
 	h.until("the old outbox still works", h.arrived("b.txt"))
-	// A good one is used.
-	h.files("second", "c.txt")
-	h.settings("outboxes:\n  - path: " + h.file("second") + "\n    quiet: 50ms\n    key: \"again/{name}{ext}\"\n")
+	// The same file is read again when somebody says so: now the folder is there.
+	h.files("nowhere", "c.txt")
 	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	h.until("the new outbox works", h.arrived("again/c.txt"))
+	h.until("the new outbox works", h.arrived("c.txt"))
+	// Another state folder would be another journal: that takes a restart.
+	h.write("agent.yaml", "bucket: "+inbox+"\nprefix: "+prefix+"\nregion: us-east-1\nstate: "+h.file("another")+"\n"+outbox("nowhere", ""), 0o644)
+	h.until("the other state folder is told", func() bool { return refused() == 2 && strings.Contains(r.log(), h.file("another")) })
+	// A good one is used as soon as it is there.
+	h.files("second", "d.txt")
+	h.settings(outbox("second", "    key: \"again/{name}{ext}\"\n"))
+	h.until("the outbox of the changed file works", h.arrived("again/d.txt"))
 }
 
 func TestStatusAndRetryOfTheQuarantine(t *testing.T) {
