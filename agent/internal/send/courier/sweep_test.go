@@ -54,6 +54,18 @@ func TestSweepForgetsOldReceiptsOfFilesThatAreGone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	sent := &journal.Entry{State: journal.Pending, Route: c.boxes[0].id, Path: "not settled yet", Identity: entries[0].Identity, Added: 1}
+	if err := j.Add([]*journal.Entry{sent}); err != nil {
+		t.Fatal(err)
+	}
+	sent.State, sent.Key, sent.Attempts = journal.Sending, "p/"+sent.Path, 1
+	if err := j.Save(sent); err != nil {
+		t.Fatal(err)
+	}
+	sent.State, sent.Proof = journal.Sent, &journal.Proof{Evidence: receipt.Answered, SentAt: now.UnixNano()}
+	if err := j.Save(sent); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.Remove(filepath.Join(dir, "goes")); err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +83,7 @@ func TestSweepForgetsOldReceiptsOfFilesThatAreGone(t *testing.T) {
 	clock = now.Add(401 * 24 * time.Hour)
 	sweep(2)
 	n := j.Counts()
-	if n.Files[journal.Settled] != 1 || n.Files[journal.Pending] != 1 {
+	if n.Files[journal.Settled] != 1 || n.Files[journal.Pending] != 1 || n.Files[journal.Sent] != 1 {
 		t.Errorf("left are %v", n.Files)
 	}
 	if err := os.RemoveAll(dir); err != nil { // a folder that vanished says nothing of its files
