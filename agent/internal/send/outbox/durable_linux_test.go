@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -31,6 +32,7 @@ func TestSettlingIsOnTheDisk(t *testing.T) {
 			target := filepath.Join(c.to, c.name, "sent")
 			write(t, dir, "sub/f", "x")
 			was := sent(t, o, "sub/f")
+			var mu sync.Mutex
 			var synced []string
 			disk.Answer(func(call baddisk.Call) syscall.Errno {
 				name := strings.TrimPrefix(strings.TrimPrefix(call.Path, filepath.Join(c.to, c.name)+"/"), filepath.Join(c.from, c.name)+"/")
@@ -46,6 +48,8 @@ func TestSettlingIsOnTheDisk(t *testing.T) {
 				default:
 					name += " there"
 				}
+				mu.Lock()
+				defer mu.Unlock()
 				synced = append(synced, name)
 				return 0
 			})
@@ -56,9 +60,11 @@ func TestSettlingIsOnTheDisk(t *testing.T) {
 				must(t, o.Move("sub/f", was, target))
 			}
 			disk.Answer(nil)
+			mu.Lock()
 			if !slices.Equal(synced, c.want) {
 				t.Errorf("%s: %q was synced, want %q", c.name, synced, c.want)
 			}
+			mu.Unlock()
 		}
 	})
 }
