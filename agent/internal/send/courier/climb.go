@@ -20,6 +20,7 @@ const (
 // once while that helps, then rests, and from then on tries half or twice as many now and then.
 type climb struct {
 	limit  int
+	warm   bool    // a window is over: the first also pays for connections and cold caches, and any number beats it
 	down   bool    // the next trial is of fewer
 	before int     // what the limit was before the trial under way; 0: none is
 	rate   float64 // answers per second then
@@ -29,6 +30,10 @@ type climb struct {
 
 // window ends a window in which the limit was the bound: rate is its answers per second.
 func (c *climb) window(now time.Time, rate float64) {
+	if !c.warm {
+		c.warm = true
+		return
+	}
 	if c.before == 0 {
 		if !now.Before(c.until) {
 			c.try(now, rate)

@@ -15,24 +15,30 @@ func TestClimbFindsWhatCarriesMost(t *testing.T) {
 		name        string
 		store       func(transfers int) float64
 		noise       float64
+		cold        float64 // by what the first window carries less
 		windows     int
 		least, most int
 	}{
-		{"a long way, at once", latency(1e9), 0, 4, mostTransfers, mostTransfers},
-		{"a long way, noisily", latency(1e9), 0.1, 100, mostTransfers / 2, mostTransfers},
-		{"a long way that is full at 32", latency(32 / 0.020), 0, 100, 32, 32},
-		{"the processor is full at 4", func(int) float64 { return 5500 }, 0.03, 600, leastTransfers, firstTransfers},
-		{"more is worse", func(n int) float64 { return 5500 - 20*float64(n) }, 0.02, 600, leastTransfers, firstTransfers},
-		{"the processor is full at 4, and the first seconds", func(int) float64 { return 5500 }, 0.1, 10, leastTransfers, 2 * firstTransfers},
+		{"a long way, at once", latency(1e9), 0, 0, 5, mostTransfers, mostTransfers},
+		{"a long way, noisily", latency(1e9), 0.1, 0, 100, mostTransfers / 2, mostTransfers},
+		{"a long way that is full at 32", latency(32 / 0.020), 0, 0, 100, 32, 32},
+		{"the processor is full at 4", func(int) float64 { return 5500 }, 0.03, 0, 600, leastTransfers, firstTransfers},
+		{"more is worse", func(n int) float64 { return 5500 - 20*float64(n) }, 0.02, 0, 600, leastTransfers, firstTransfers},
+		{"the processor is full at 4, and the first seconds", func(int) float64 { return 5500 }, 0.1, 0, 10, leastTransfers, 2 * firstTransfers},
+		{"the processor is full at 4, after a cold start", func(int) float64 { return 5500 }, 0.03, 0.5, 3, leastTransfers, firstTransfers},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for seed := range uint64(20) {
 				r := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // noise
 				now := time.Unix(1, 0)
 				p := climb{limit: firstTransfers}
-				for range c.windows {
+				for i := range c.windows {
 					now = now.Add(window)
-					p.window(now, c.store(p.limit)*(1+c.noise*(2*r.Float64()-1)))
+					rate := c.store(p.limit) * (1 + c.noise*(2*r.Float64()-1))
+					if i == 0 {
+						rate *= 1 - c.cold
+					}
+					p.window(now, rate)
 				}
 				got := p.limit
 				if p.before != 0 { // a trial is under way
