@@ -10,7 +10,7 @@ import (
 // Bounds of the transfers at once where the configuration says auto.
 const (
 	leastTransfers = 4
-	firstTransfers = 16
+	firstTransfers = 32
 	mostTransfers  = 128
 )
 
