@@ -308,6 +308,16 @@ func TestAfterAFailedWriteOrSyncNothingIsTaken(t *testing.T) {
 	})
 }
 
+// failing answers one kind of call on the journal of a state folder with an error.
+func failing(state, name string, why syscall.Errno) func(baddisk.Call) syscall.Errno {
+	return func(c baddisk.Call) syscall.Errno {
+		if c.Name == name && c.Path == filepath.Join(state, File) {
+			return why
+		}
+		return 0
+	}
+}
+
 // TestARouteThatCanNotBeSyncedIsTheEndToo: it is written on its own, beside the commits.
 func TestARouteThatCanNotBeSyncedIsTheEndToo(t *testing.T) {
 	baddisk.Alone(t, func() {
@@ -315,12 +325,7 @@ func TestARouteThatCanNotBeSyncedIsTheEndToo(t *testing.T) {
 		state := t.TempDir()
 		j, err := Open(state, Options{})
 		must(t, err)
-		disk.Answer(func(c baddisk.Call) syscall.Errno {
-			if c.Name == "fdatasync" && c.Path == filepath.Join(state, File) {
-				return syscall.EIO
-			}
-			return 0
-		})
+		disk.Answer(failing(state, "fdatasync", syscall.EIO))
 		var broken *WriteError
 		if _, err := j.Route(Route{Bucket: "b"}); !errors.As(err, &broken) {
 			t.Errorf("it took the route: %v", err)
@@ -390,12 +395,7 @@ func TestAWriteFarBehindTheFileIsDamage(t *testing.T) {
 		state := t.TempDir()
 		j, err := Open(state, Options{})
 		must(t, err)
-		disk.Answer(func(c baddisk.Call) syscall.Errno {
-			if c.Name == "pwrite64" && c.Path == filepath.Join(state, File) {
-				return syscall.EFBIG
-			}
-			return 0
-		})
+		disk.Answer(failing(state, "pwrite64", syscall.EFBIG))
 		var damaged *DamagedError
 		if err := j.Add([]*Entry{sample(1, 1)}); !errors.As(err, &damaged) || !errors.As(j.Trouble(), &damaged) {
 			t.Errorf("got %v, and Trouble says %v", err, j.Trouble())
