@@ -140,7 +140,7 @@ func (c *Courier) begin(ctx context.Context, items []*item) error {
 			}
 			it.begun = true
 			c.ready <- it // has room for all that may be in hand
-			c.hand.wake()
+			c.hand.began()
 		}})
 	}
 	if len(changes) > 0 {
@@ -246,6 +246,11 @@ func (c *Courier) retryAll(ctx context.Context) {
 func (c *Courier) dispatch(ctx, sending context.Context) {
 	workers := 0
 	for {
+		// First a place, then a file: while all places are taken, the workers pass them on among themselves.
+		if c.pace.await(ctx) != nil {
+			close(c.work)
+			return
+		}
 		var it *item
 		select {
 		case <-ctx.Done():
@@ -263,7 +268,7 @@ func (c *Courier) dispatch(ctx, sending context.Context) {
 		default:
 			if workers < max(mostTransfers, c.set.Transfers) {
 				workers++
-				c.crew.Go(func() { c.labour(sending, it) })
+				c.crew.Go(func() { c.labour(ctx, sending, it) })
 				continue
 			}
 			c.work <- it // one of them is about to be free
@@ -272,10 +277,25 @@ func (c *Courier) dispatch(ctx, sending context.Context) {
 }
 
 // labour is one worker.
-func (c *Courier) labour(ctx context.Context, it *item) {
+func (c *Courier) labour(ctx, sending context.Context, it *item) {
 	for ok := true; ok; it, ok = <-c.work {
-		c.carry(ctx, it)
+		for ; it != nil; it = c.next(ctx) {
+			c.carry(sending, it)
+		}
 		c.pace.release()
+	}
+}
+
+// next is what a worker goes on with in its own place, or nil.
+func (c *Courier) next(ctx context.Context) *item {
+	if ctx.Err() != nil || !c.pace.keep() {
+		return nil
+	}
+	select {
+	case it := <-c.ready:
+		return it
+	default:
+		return nil
 	}
 }
 

@@ -3,6 +3,7 @@ package courier
 import (
 	"container/heap"
 	"context"
+	"math"
 	"sync"
 	"time"
 
@@ -38,24 +39,39 @@ type hand struct {
 	keys    map[string]*item // who has claimed which key
 	queue   waiting
 	version uint64        // counts the changes, so that none is missed between looking and waiting
+	enough  int           // while the feeder waits for room: how many under way leave enough of it; else the most
 	soon    chan struct{} // a due time became earlier
 	parked  int           // conflicts that wait for the guard
 }
 
 func newHand() *hand {
-	h := &hand{items: map[uint64]*item{}, left: map[uint64]bool{}, keys: map[string]*item{}, soon: make(chan struct{}, 1)}
+	h := &hand{items: map[uint64]*item{}, left: map[uint64]bool{}, keys: map[string]*item{}, soon: make(chan struct{}, 1), enough: math.MaxInt}
 	h.cond = sync.NewCond(&h.mu)
 	return h
 }
 
-// changed lets all who wait look again; called with the lock held.
+// changed lets who waits look again, unless it is the feeder and there still is too little room; called with the lock
+// held. Each file changes what is in hand twice: without the exception the feeder would be woken as often, for nothing.
 func (h *hand) changed() {
+	h.version++
+	if h.active() <= h.enough {
+		h.cond.Broadcast()
+	}
+}
+
+// active is how many are under way: in hand, and not waiting for their next try.
+func (h *hand) active() int { return len(h.items) - len(h.queue) }
+
+// wake lets all who wait look again.
+func (h *hand) wake() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.version++
 	h.cond.Broadcast()
 }
 
-// wake lets all who wait look again.
-func (h *hand) wake() {
+// began notes that a commit has handed an item on.
+func (h *hand) began() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.changed()
@@ -123,19 +139,20 @@ func (h *hand) touch(seq uint64) bool {
 	return true
 }
 
-// room waits until fewer than target are under way and returns how many may be taken; always a good part of target,
+// room waits until fewer than target are under way and returns how many may be taken; always half of target at least,
 // so that they are begun in one commit.
 func (h *hand) room(ctx context.Context, target func() int) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	defer func() { h.enough = math.MaxInt }()
 	for {
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
 		most := target()
-		active := len(h.items) - len(h.queue)
-		if free := most - active; free >= (most+3)/4 && len(h.queue) < mostWaiting {
-			return free, nil
+		h.enough = most / 2
+		if active := h.active(); active <= h.enough && len(h.queue) < mostWaiting {
+			return most - active, nil
 		}
 		h.cond.Wait()
 	}

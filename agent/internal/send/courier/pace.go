@@ -45,6 +45,7 @@ type pace struct {
 	fixed    bool
 	climb    climb
 	running  int
+	takers   int       // wait for a place with a file in their hands
 	notUntil time.Time // nothing starts before
 	timer    *time.Timer
 
@@ -67,23 +68,44 @@ func newPace(transfers int, now func() time.Time) *pace {
 	return p
 }
 
+// await waits until a transfer may start, without counting it. It fails only with the context.
+func (p *pace) await(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.room(ctx)
+}
+
 // take waits until a transfer may start, and counts it. It fails only with the context.
 func (p *pace) take(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.takers++
+	err := p.room(ctx)
+	p.takers--
+	if err == nil {
+		p.running++
+		p.full = p.full || p.running >= p.climb.limit
+	}
+	return err
+}
+
+// keep says that a transfer that ended may give its place to the next at once: there is no pause, not too many run,
+// and nobody waits for it.
+func (p *pace) keep() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.full = p.full || p.running >= p.climb.limit
+	return p.takers == 0 && p.running <= p.allowed() && p.wait() <= 0
+}
+
+// room waits for a place; called with the lock held.
+func (p *pace) room(ctx context.Context) error {
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		wait := time.Duration(0)
-		if !p.notUntil.IsZero() {
-			wait = p.notUntil.Sub(p.now())
-		}
+		wait := p.wait()
 		if wait <= 0 && p.running < p.allowed() {
-			p.running++
-			if p.running >= p.climb.limit {
-				p.full = true
-			}
 			return nil
 		}
 		p.full = true
@@ -92,6 +114,14 @@ func (p *pace) take(ctx context.Context) error {
 		}
 		p.cond.Wait()
 	}
+}
+
+// wait is what is left of a pause.
+func (p *pace) wait() time.Duration {
+	if p.notUntil.IsZero() {
+		return 0
+	}
+	return p.notUntil.Sub(p.now())
 }
 
 // allowed is the limit of now: one while the store is away.

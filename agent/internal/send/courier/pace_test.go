@@ -146,3 +146,42 @@ func TestPaceGrowsWhileMoreCarryMore(t *testing.T) {
 		}
 	})
 }
+
+// A worker that goes on in its own place must neither outrun a pause or a lower limit, nor starve who waits.
+func TestPlaceIsKeptOnlyWhileNothingSpeaksAgainstIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPace(0, time.Now)
+		for range firstTransfers {
+			if err := p.take(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !p.keep() {
+			t.Error("with all places taken, none can be passed on")
+		}
+		taken := make(chan error, 1)
+		go func() { taken <- p.take(t.Context()) }()
+		synctest.Wait()
+		if p.keep() {
+			t.Error("a place is passed on over the head of a file that waits")
+		}
+		p.release()
+		if err := <-taken; err != nil {
+			t.Fatal(err)
+		}
+		p.slow(time.Second) // halves
+		if p.keep() {
+			t.Error("a place is passed on during a pause")
+		}
+		time.Sleep(2 * time.Second) // of the bubble's own clock
+		if p.keep() {
+			t.Error("a place is passed on though more run than may")
+		}
+		for range firstTransfers / 2 {
+			p.release()
+		}
+		if !p.keep() {
+			t.Error("the places that are left can't be passed on")
+		}
+	})
+}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"math/bits"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -59,7 +60,17 @@ type answered struct {
 	echoed            bool
 }
 
-var blocks = sync.Pool{New: func() any { b := make([]byte, small); return &b }}
+// blocks hold small files; each has grown to the largest that it held.
+var blocks = sync.Pool{New: func() any { return new([]byte) }}
+
+// block is one of blocks with room for so many bytes; it goes back by blocks.Put.
+func block(size int64) *[]byte {
+	b := blocks.Get().(*[]byte)
+	if int64(len(*b)) < size {
+		*b = make([]byte, max(page, 1<<bits.Len64(uint64(size-1))))
+	}
+	return b
+}
 
 // put sends one body, once.
 func (r *remote) put(ctx context.Context, t *target, q request) (answered, error) {
@@ -87,9 +98,9 @@ func (r *remote) put(ctx context.Context, t *target, q request) (answered, error
 	payload := unsigned
 	switch {
 	case q.size <= small:
-		block := blocks.Get().(*[]byte)
-		defer blocks.Put(block) // after over: see below
-		data := (*block)[:q.size]
+		held := block(q.size)
+		defer blocks.Put(held) // after over: see below
+		data := (*held)[:q.size]
 		if _, err := io.ReadFull(io.NewSectionReader(q.file, q.at, q.size), data); err != nil {
 			return answered{}, unreadable(q.phase, err)
 		}
@@ -224,14 +235,14 @@ func (m inMemory) ReadAt(p []byte, at int64) (int, error) {
 
 // hashSection reads a section for both of its sums.
 func hashSection(ctx context.Context, file io.ReaderAt, at, size int64) (crc uint64, sum string, err error) {
-	block := blocks.Get().(*[]byte)
-	defer blocks.Put(block)
+	b := block(small)
+	defer blocks.Put(b)
 	h := sha256.New()
 	for size > 0 {
 		if err := ctx.Err(); err != nil {
 			return 0, "", err
 		}
-		p := (*block)[:min(size, int64(len(*block)))]
+		p := (*b)[:min(size, int64(len(*b)))]
 		if n, err := file.ReadAt(p, at); n < len(p) {
 			return 0, "", errors.Join(err, io.ErrUnexpectedEOF)
 		}
