@@ -130,11 +130,10 @@ type Outbox struct {
 	closes  closes
 	watch   watcher
 
-	parents parents
-
 	mu   sync.Mutex
 	root *os.Root
-	dev  uint64 // of root
+	dir  *os.File // root, for what os.Root has no call for
+	dev  uint64   // of root
 	ino  uint64
 	busy map[string]bool // settling now
 }
@@ -168,9 +167,8 @@ func (o *Outbox) Close() error {
 	if o.root == nil {
 		return nil
 	}
-	o.parents.forget()
-	err := o.root.Close()
-	o.root = nil
+	err := errors.Join(o.dir.Close(), o.root.Close())
+	o.root, o.dir = nil, nil
 	return err
 }
 
@@ -201,16 +199,13 @@ func (o *Outbox) refresh() error {
 	if info, err = dir.Stat(); err != nil {
 		return errors.Join(err, dir.Close(), root.Close())
 	}
-	if err := dir.Close(); err != nil {
-		return errors.Join(err, root.Close())
-	}
 	if o.root != nil {
 		o.log.Info("outbox folder was replaced; the new one is used")
-		if err := o.root.Close(); err != nil {
-			return err
+		if err := errors.Join(o.dir.Close(), o.root.Close()); err != nil {
+			return errors.Join(err, dir.Close(), root.Close())
 		}
 	}
-	o.root = root
+	o.root, o.dir = root, dir
 	o.dev, o.ino = inode(info)
 	return nil
 }
@@ -248,12 +243,18 @@ func (o *Outbox) folderError(err error) error {
 // folder is the open folder. Should it be replaced meanwhile, what is done with
 // it fails, and the next pass uses the new one.
 func (o *Outbox) folder() (*os.Root, error) {
+	root, _, err := o.folders()
+	return root, err
+}
+
+// folders is the open folder in both of its forms.
+func (o *Outbox) folders() (*os.Root, *os.File, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.root == nil {
-		return nil, fmt.Errorf("%w: %s", ErrGone, o.path)
+		return nil, nil, fmt.Errorf("%w: %s", ErrGone, o.path)
 	}
-	return o.root, nil
+	return o.root, o.dir, nil
 }
 
 // Stat looks at one file as Walk would. The errors are ErrMissing, ErrSkipped
@@ -296,49 +297,6 @@ func (o *Outbox) excluded(rel string, dir bool) bool {
 	return o.match.excluded(rel) || !o.match.included(rel)
 }
 
-// OpenFile opens a file for reading and tells what it is now. It follows no
-// link, waits for no fifo, and opens regular files only. The errors are
-// ErrMissing, ErrUnreadable, ErrSkipped and those of the folder.
-func (o *Outbox) OpenFile(rel string) (*os.File, File, error) {
-	root, err := o.folder()
-	if err != nil {
-		return nil, File{}, err
-	}
-	name := rel
-	if dir := path.Dir(rel); dir != "." {
-		in, err := o.parents.of(root, dir)
-		if err != nil {
-			return nil, File{}, err
-		}
-		defer o.parents.release(in)
-		root, name = in.root, path.Base(rel)
-	}
-	before, err := root.Lstat(name)
-	if err != nil {
-		return nil, File{}, fileError(err)
-	}
-	if reason := kind(before); reason != "" {
-		return nil, File{}, fmt.Errorf("%w: %s", ErrSkipped, reason)
-	}
-	// O_NONBLOCK: should a fifo have taken its place, don't wait for its writer.
-	file, err := root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
-	if err != nil {
-		return nil, File{}, fileError(err)
-	}
-	after, err := file.Stat()
-	switch {
-	case err != nil:
-		err = fileError(err)
-	case !os.SameFile(before, after):
-		err = fmt.Errorf("%w: replaced while it was opened", ErrChanged)
-	case kind(after) != "":
-		err = fmt.Errorf("%w: %s", ErrSkipped, kind(after))
-	default:
-		return file, fileOf(rel, after), nil
-	}
-	return nil, File{}, errors.Join(err, file.Close())
-}
-
 // Same is an error unless the open file is still what it was: ErrChanged, or
 // ErrTouched where only the change time differs.
 func Same(file *os.File, was File) error {
@@ -359,22 +317,6 @@ func same(now, was File) error {
 		return fmt.Errorf("%w: modified %v, was %v", ErrChanged, now.ModTime.UTC(), was.ModTime.UTC())
 	case !was.Changed.IsZero() && !now.Changed.Equal(was.Changed):
 		return ErrTouched
-	}
-	return nil
-}
-
-// throughNoLink refuses a path that leads through a linked folder. os.Root
-// already keeps such a path inside the outbox; this keeps one file from being
-// sent under two names.
-func throughNoLink(root *os.Root, rel string) error {
-	for dir := path.Dir(rel); dir != "."; dir = path.Dir(dir) {
-		info, err := root.Lstat(dir)
-		if err != nil {
-			return fileError(err)
-		}
-		if !info.IsDir() {
-			return fmt.Errorf("%w: %s", ErrSkipped, kind(info))
-		}
 	}
 	return nil
 }

@@ -79,14 +79,8 @@ func (o *Outbox) parent(rel string) (*os.Root, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	if err := throughNoLink(root, rel); err != nil {
-		return nil, "", err
-	}
-	folder, err := root.OpenRoot(path.Dir(rel))
-	if err != nil {
-		return nil, "", fileError(err)
-	}
-	return folder, path.Base(rel), nil
+	folder, err := enter(root, path.Dir(rel))
+	return folder, path.Base(rel), err
 }
 
 // hold moves a file aside and makes sure that it is what it was.
@@ -163,7 +157,7 @@ func openForWriting(folder *os.Root, name string) bool {
 		return false
 	}
 	defer file.Close() //nolint:errcheck // only read
-	return readLease(file) == yes
+	return askLease(file) == yes
 }
 
 // restore gives a file that was moved aside its name again; where that is taken

@@ -72,10 +72,19 @@ func TestAFolderThatIsSwappedForALinkIsNotEntered(t *testing.T) {
 	must(t, os.Symlink("e", filepath.Join(dir, "l")))
 	swap(t, filepath.Join(dir, "d"), filepath.Join(dir, "l"))
 	lost(t, func() error {
-		o.parents.forget()
 		got, err := read(t, o, "d/f")
 		if err == nil && got != "its own" {
 			t.Fatalf("d/f holds %q", got)
+		}
+		return err
+	})
+	lost(t, func() error {
+		f, now, err := openStepwise(o.root, "d/f")
+		if err == nil {
+			must(t, f.Close())
+			if now.Inode == otherInode {
+				t.Fatal("step by step, d/f is opened through the link")
+			}
 		}
 		return err
 	})

@@ -4,7 +4,6 @@ package outbox
 
 import (
 	"io/fs"
-	"os"
 	"syscall"
 	"time"
 )
@@ -13,7 +12,7 @@ import (
 
 func changeTime(*syscall.Stat_t) time.Time { return time.Time{} }
 
-func readLease(*os.File) answer { return unknown }
+func readLease(uintptr) answer { return unknown }
 
 func mayLease(fs.FileInfo) bool { return false }
 

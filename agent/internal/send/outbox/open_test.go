@@ -2,10 +2,10 @@ package outbox
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 )
 
@@ -43,16 +43,31 @@ func TestAFolderThatWasOpenIsLookedAtAgainByItsPath(t *testing.T) {
 	}
 }
 
-func TestFewFoldersStayOpen(t *testing.T) {
+// An old kernel, or a container's filter, leaves the careful way alone: what it says must be the same.
+func TestBothWaysOfOpeningAgree(t *testing.T) {
 	o, path := box(t, Options{})
-	for i := range 3 * mostParents {
-		rel := fmt.Sprintf("d%d/sub/x", i)
-		write(t, path, rel, rel)
-		if got, err := read(t, o, rel); got != rel || err != nil {
-			t.Fatal(got, err)
+	write(t, path, "f", "top")
+	write(t, path, "d/sub/f", "deep")
+	must(t, os.Symlink("f", filepath.Join(path, "link")))
+	must(t, os.Symlink("d", filepath.Join(path, "through")))
+	must(t, syscall.Mkfifo(filepath.Join(path, "fifo"), 0o600))
+	for rel, want := range map[string]error{
+		"f": nil, "d/sub/f": nil, "link": ErrSkipped, "through/sub/f": ErrSkipped, "fifo": ErrSkipped, "d": ErrSkipped,
+		"gone": ErrMissing, "d/gone/f": ErrMissing, "f/below": ErrSkipped,
+	} {
+		f, quick, err := o.OpenFile(rel)
+		if !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", rel, err, want)
 		}
-		if n := len(o.parents.open); n > mostParents {
-			t.Fatalf("%d folders are open", n)
+		g, slow, err := openStepwise(o.root, rel)
+		if !errors.Is(err, want) {
+			t.Errorf("%s, step by step: %v, want %v", rel, err, want)
+		}
+		if quick != slow {
+			t.Errorf("%s is %+v, and step by step %+v", rel, quick, slow)
+		}
+		if want == nil {
+			must(t, errors.Join(f.Close(), g.Close()))
 		}
 	}
 }

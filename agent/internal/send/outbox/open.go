@@ -1,0 +1,99 @@
+package outbox
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"syscall"
+)
+
+// OpenFile opens a file for reading and tells what it is now. It follows no
+// link, waits for no fifo, and opens regular files only. The errors are
+// ErrMissing, ErrUnreadable, ErrSkipped and those of the folder.
+func (o *Outbox) OpenFile(rel string) (*os.File, File, error) {
+	root, dir, err := o.folders()
+	if err != nil {
+		return nil, File{}, err
+	}
+	if fd, now, err := openBeneath(dir, rel); err == nil {
+		return os.NewFile(uintptr(fd), rel), now, nil
+	}
+	return openStepwise(root, rel)
+}
+
+// openStepwise opens a file where the system can't do it in one step, and finds out why a file can't be opened.
+func openStepwise(root *os.Root, rel string) (*os.File, File, error) {
+	folder, err := enter(root, path.Dir(rel))
+	if err != nil {
+		return nil, File{}, err
+	}
+	defer folder.Close() //nolint:errcheck // only read
+	name := path.Base(rel)
+	before, err := folder.Lstat(name)
+	if err != nil {
+		return nil, File{}, fileError(err)
+	}
+	if reason := kind(before); reason != "" {
+		return nil, File{}, fmt.Errorf("%w: %s", ErrSkipped, reason)
+	}
+	// O_NONBLOCK: should a fifo have taken its place, don't wait for its writer.
+	file, err := folder.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
+	if err != nil {
+		return nil, File{}, fileError(err)
+	}
+	after, err := file.Stat()
+	switch {
+	case err != nil:
+		err = fileError(err)
+	case !os.SameFile(before, after):
+		err = fmt.Errorf("%w: replaced while it was opened", ErrChanged)
+	case kind(after) != "":
+		err = fmt.Errorf("%w: %s", ErrSkipped, kind(after))
+	default:
+		return file, fileOf(rel, after), nil
+	}
+	return nil, File{}, errors.Join(err, file.Close())
+}
+
+// enter opens a folder of the outbox that no link leads to. os.Root already keeps such a path inside the outbox; this
+// keeps one file from being sent under two names.
+func enter(root *os.Root, dir string) (*os.Root, error) {
+	if dir == "." {
+		folder, err := root.OpenRoot(dir)
+		if err != nil {
+			return nil, fileError(err)
+		}
+		return folder, nil
+	}
+	if err := throughNoLink(root, dir+"/x"); err != nil {
+		return nil, err
+	}
+	before, err := root.Lstat(dir)
+	if err != nil {
+		return nil, fileError(err)
+	}
+	folder, err := root.OpenRoot(dir)
+	if err != nil {
+		return nil, fileError(err)
+	}
+	now, err := folder.Stat(".")
+	if err != nil || !os.SameFile(before, now) {
+		return nil, errors.Join(fmt.Errorf("%w: its folder was replaced while it was opened", ErrChanged), err, folder.Close())
+	}
+	return folder, nil
+}
+
+// throughNoLink refuses a path that leads through a linked folder.
+func throughNoLink(root *os.Root, rel string) error {
+	for dir := path.Dir(rel); dir != "."; dir = path.Dir(dir) {
+		info, err := root.Lstat(dir)
+		if err != nil {
+			return fileError(err)
+		}
+		if !info.IsDir() {
+			return fmt.Errorf("%w: %s", ErrSkipped, kind(info))
+		}
+	}
+	return nil
+}
