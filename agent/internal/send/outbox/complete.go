@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -113,36 +112,15 @@ func (o *Outbox) writer(f File) (bool, How) {
 
 // lease asks for a read lease on the file.
 func (o *Outbox) lease(f File) answer {
-	root, dir, err := o.folders()
-	if err != nil {
-		return unknown
-	}
-	if fd, now, err := openBeneath(dir, f.Rel); err == nil {
-		defer syscall.Close(fd) //nolint:errcheck // only read
-		if now.Dev != f.Dev || now.Inode != f.Inode {
-			return unknown
-		}
-		return readLease(uintptr(fd))
-	}
-	file, now, err := openStepwise(root, f.Rel)
-	if err != nil {
-		return unknown
-	}
-	defer file.Close() //nolint:errcheck // only read
-	if now.Dev != f.Dev || now.Inode != f.Inode {
-		return unknown
-	}
-	return askLease(file)
-}
-
-// askLease is readLease for an open file.
-func askLease(file *os.File) answer {
-	raw, err := file.SyscallConn()
+	file, now, err := o.OpenFile(f.Rel)
 	if err != nil {
 		return unknown
 	}
 	got := unknown
-	if err := raw.Control(func(fd uintptr) { got = readLease(fd) }); err != nil {
+	if now.Dev == f.Dev && now.Inode == f.Inode {
+		got = readLease(file)
+	}
+	if err := file.Close(); err != nil {
 		return unknown
 	}
 	return got

@@ -8,6 +8,9 @@ import (
 	"syscall"
 )
 
+// openFlags are for reading. O_NONBLOCK: should it be a fifo by now, don't wait for its writer.
+const openFlags = os.O_RDONLY | syscall.O_NONBLOCK | syscall.O_NOCTTY
+
 // OpenFile opens a file for reading and tells what it is now. It follows no
 // link, waits for no fifo, and opens regular files only. The errors are
 // ErrMissing, ErrUnreadable, ErrSkipped and those of the folder.
@@ -16,20 +19,22 @@ func (o *Outbox) OpenFile(rel string) (*os.File, File, error) {
 	if err != nil {
 		return nil, File{}, err
 	}
-	if fd, now, err := openBeneath(dir, rel); err == nil {
-		return os.NewFile(uintptr(fd), rel), now, nil
+	if file, err := openBeneath(dir, rel); err == nil {
+		if info, err := file.Stat(); err == nil && kind(info) == "" {
+			return file, fileOf(rel, info), nil
+		}
+		_ = file.Close() // only read
 	}
 	return openStepwise(root, rel)
 }
 
 // openStepwise opens a file where the system can't do it in one step, and finds out why a file can't be opened.
 func openStepwise(root *os.Root, rel string) (*os.File, File, error) {
-	folder, err := enter(root, path.Dir(rel))
+	folder, name, err := enter(root, rel)
 	if err != nil {
 		return nil, File{}, err
 	}
 	defer folder.Close() //nolint:errcheck // only read
-	name := path.Base(rel)
 	before, err := folder.Lstat(name)
 	if err != nil {
 		return nil, File{}, fileError(err)
@@ -37,8 +42,7 @@ func openStepwise(root *os.Root, rel string) (*os.File, File, error) {
 	if reason := kind(before); reason != "" {
 		return nil, File{}, fmt.Errorf("%w: %s", ErrSkipped, reason)
 	}
-	// O_NONBLOCK: should a fifo have taken its place, don't wait for its writer.
-	file, err := folder.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
+	file, err := folder.OpenFile(name, openFlags, 0)
 	if err != nil {
 		return nil, File{}, fileError(err)
 	}
@@ -56,32 +60,26 @@ func openStepwise(root *os.Root, rel string) (*os.File, File, error) {
 	return nil, File{}, errors.Join(err, file.Close())
 }
 
-// enter opens a folder of the outbox that no link leads to. os.Root already keeps such a path inside the outbox; this
-// keeps one file from being sent under two names.
-func enter(root *os.Root, dir string) (*os.Root, error) {
-	if dir == "." {
-		folder, err := root.OpenRoot(dir)
-		if err != nil {
-			return nil, fileError(err)
-		}
-		return folder, nil
+// enter opens the folder in which a file stands, if no link leads there. os.Root already keeps such a path inside the
+// outbox; this keeps one file from being sent under two names.
+func enter(root *os.Root, rel string) (folder *os.Root, name string, err error) {
+	if err := throughNoLink(root, rel); err != nil {
+		return nil, "", err
 	}
-	if err := throughNoLink(root, dir+"/x"); err != nil {
-		return nil, err
-	}
+	dir, name := path.Dir(rel), path.Base(rel)
 	before, err := root.Lstat(dir)
 	if err != nil {
-		return nil, fileError(err)
+		return nil, "", fileError(err)
 	}
-	folder, err := root.OpenRoot(dir)
+	folder, err = root.OpenRoot(dir)
 	if err != nil {
-		return nil, fileError(err)
+		return nil, "", fileError(err)
 	}
 	now, err := folder.Stat(".")
 	if err != nil || !os.SameFile(before, now) {
-		return nil, errors.Join(fmt.Errorf("%w: its folder was replaced while it was opened", ErrChanged), err, folder.Close())
+		return nil, "", errors.Join(fmt.Errorf("%w: its folder was replaced while it was opened", ErrChanged), err, folder.Close())
 	}
-	return folder, nil
+	return folder, name, nil
 }
 
 // throughNoLink refuses a path that leads through a linked folder.

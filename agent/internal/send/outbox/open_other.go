@@ -7,4 +7,4 @@ import (
 	"os"
 )
 
-func openBeneath(*os.File, string) (int, File, error) { return -1, File{}, errors.ErrUnsupported }
+func openBeneath(*os.File, string) (*os.File, error) { return nil, errors.ErrUnsupported }

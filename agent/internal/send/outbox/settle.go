@@ -79,8 +79,7 @@ func (o *Outbox) parent(rel string) (*os.Root, string, error) {
 	if err != nil {
 		return nil, "", err
 	}
-	folder, err := enter(root, path.Dir(rel))
-	return folder, path.Base(rel), err
+	return enter(root, rel)
 }
 
 // hold moves a file aside and makes sure that it is what it was.
@@ -157,7 +156,7 @@ func openForWriting(folder *os.Root, name string) bool {
 		return false
 	}
 	defer file.Close() //nolint:errcheck // only read
-	return askLease(file) == yes
+	return readLease(file) == yes
 }
 
 // restore gives a file that was moved aside its name again; where that is taken

@@ -19,18 +19,27 @@ func changeTime(st *syscall.Stat_t) time.Time { return time.Unix(st.Ctim.Unix())
 // readLease takes a read lease and gives it back at once. fcntl(2), F_SETLEASE:
 // a read lease is refused with EAGAIN while the file is open for writing, and
 // with EACCES to who neither owns the file nor holds CAP_LEASE.
-func readLease(fd uintptr) answer {
-	_, err := unix.FcntlInt(fd, unix.F_SETLEASE, unix.F_RDLCK)
-	switch {
-	case errors.Is(err, unix.EAGAIN):
-		return yes
-	case err != nil:
+func readLease(file *os.File) answer {
+	raw, err := file.SyscallConn()
+	if err != nil {
 		return unknown
 	}
-	if _, err := unix.FcntlInt(fd, unix.F_SETLEASE, unix.F_UNLCK); err != nil {
+	got := unknown
+	err = raw.Control(func(fd uintptr) {
+		switch _, err := unix.FcntlInt(fd, unix.F_SETLEASE, unix.F_RDLCK); {
+		case err == nil:
+			got = no
+			if _, err := unix.FcntlInt(fd, unix.F_SETLEASE, unix.F_UNLCK); err != nil {
+				got = unknown
+			}
+		case errors.Is(err, unix.EAGAIN):
+			got = yes
+		}
+	})
+	if err != nil {
 		return unknown
 	}
-	return no
+	return got
 }
 
 // mayLease guesses whether leases will be granted on files of this folder's

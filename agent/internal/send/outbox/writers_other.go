@@ -4,6 +4,7 @@ package outbox
 
 import (
 	"io/fs"
+	"os"
 	"syscall"
 	"time"
 )
@@ -12,7 +13,7 @@ import (
 
 func changeTime(*syscall.Stat_t) time.Time { return time.Time{} }
 
-func readLease(uintptr) answer { return unknown }
+func readLease(*os.File) answer { return unknown }
 
 func mayLease(fs.FileInfo) bool { return false }
 
