@@ -84,7 +84,15 @@ func (o *Outbox) parent(rel string) (*os.Root, string, error) {
 
 // hold moves a file aside and makes sure that it is what it was.
 func (o *Outbox) hold(folder *os.Root, base, rel string, was File) (held string, err error) {
+	held = asidePrefix + base
+	if len(held) > 255 { // the longest name that file systems take
+		held = base
+	}
 	info, err := folder.Lstat(base)
+	if errors.Is(err, fs.ErrNotExist) { // a crash may have left it aside, and no pass came by yet
+		o.putBack(folder, rel, held, base)
+		info, err = folder.Lstat(base)
+	}
 	if err != nil {
 		return "", fileError(err)
 	}
@@ -93,10 +101,6 @@ func (o *Outbox) hold(folder *os.Root, base, rel string, was File) (held string,
 	}
 	if writer, _ := o.writer(was); writer {
 		return "", ErrWriter
-	}
-	held = asidePrefix + base
-	if len(held) > 255 { // the longest name that file systems take
-		held = base
 	}
 	o.mu.Lock()
 	if o.busy[rel] {
