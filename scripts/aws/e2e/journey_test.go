@@ -215,28 +215,40 @@ func (w *world) compare(t *testing.T, prefix string, want map[string]string) {
 
 // same is an error unless an object's bytes are the file's.
 func (w *world) same(ctx context.Context, reader *s3.Client, key, path string) error {
-	got, err := reader.GetObject(ctx, &s3.GetObjectInput{Bucket: &w.bucket, Key: &key})
+	sum, n, err := w.content(ctx, reader, key)
+	for range 2 { // the SDK tries a request again, but not a body whose connection the server ended
+		if err != nil {
+			sum, n, err = w.content(ctx, reader, key)
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("get %q: %w", key, err)
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return errors.Join(err, got.Body.Close())
+		return err
 	}
 	defer file.Close()
-	there, here := sha256.New(), sha256.New()
-	n, err := io.Copy(there, got.Body)
-	if err := errors.Join(err, got.Body.Close()); err != nil {
-		return fmt.Errorf("get %q: %w", key, err)
-	}
+	here := sha256.New()
 	m, err := io.Copy(here, file)
 	switch {
 	case err != nil:
 		return err
-	case n != m || !bytes.Equal(there.Sum(nil), here.Sum(nil)):
+	case n != m || !bytes.Equal(sum, here.Sum(nil)):
 		return fmt.Errorf("%q: the object's %d bytes are not the file's %d", key, n, m)
 	}
 	return nil
+}
+
+// content reads an object once: its SHA-256 and its bytes' number.
+func (w *world) content(ctx context.Context, reader *s3.Client, key string) (sum []byte, n int64, err error) {
+	got, err := reader.GetObject(ctx, &s3.GetObjectInput{Bucket: &w.bucket, Key: &key})
+	if err != nil {
+		return nil, 0, err
+	}
+	h := sha256.New()
+	n, err = io.Copy(h, got.Body)
+	return h.Sum(nil), n, errors.Join(err, got.Body.Close())
 }
 
 // versions counts every version of every object under the prefix.
