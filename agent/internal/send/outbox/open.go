@@ -19,11 +19,8 @@ func (o *Outbox) OpenFile(rel string) (*os.File, File, error) {
 	if err != nil {
 		return nil, File{}, err
 	}
-	if file, err := openBeneath(dir, rel); err == nil {
-		if info, err := file.Stat(); err == nil && kind(info) == "" {
-			return file, fileOf(rel, info), nil
-		}
-		_ = file.Close() // only read
+	if file, now, err := openBeneath(dir, rel); err == nil {
+		return file, now, nil
 	}
 	return openStepwise(root, rel)
 }

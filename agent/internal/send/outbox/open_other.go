@@ -7,4 +7,4 @@ import (
 	"os"
 )
 
-func openBeneath(*os.File, string) (*os.File, error) { return nil, errors.ErrUnsupported }
+func openBeneath(*os.File, string) (*os.File, File, error) { return nil, File{}, errors.ErrUnsupported }

@@ -180,11 +180,15 @@ func inode(info fs.FileInfo) (dev, ino uint64) {
 
 func fileOf(rel string, info fs.FileInfo) File {
 	f := File{Rel: rel, Size: info.Size(), ModTime: info.ModTime()}
-	f.Dev, f.Inode = inode(info)
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		f.Changed = changeTime(st)
+		f.identify(st)
 	}
 	return f
+}
+
+// identify fills in what the system alone knows of a file.
+func (f *File) identify(st *syscall.Stat_t) {
+	f.Dev, f.Inode, f.Changed = uint64(st.Dev), st.Ino, changeTime(st)
 }
 
 // since is how long ago t was; less than nothing is nothing.
