@@ -504,12 +504,13 @@ func (c *Courier) try(it *item, why ReasonCode, failed *upload.Error) {
 // exists deals with a 412.
 func (c *Courier) exists(it *item, f *os.File, was File) {
 	e := it.e
-	taken, err := c.Journal.Taken(c.set.Bucket, e.Key, e.Seq)
+	by, err := c.Journal.Taken(c.set.Bucket, journal.Claim{Key: e.Key, Seq: e.Seq})
 	if err != nil {
 		c.stopWith(err)
 		c.hand.drop(it)
 		return
 	}
+	taken := by[0]
 	verdict := judge412(e, it.box.tmpl.Proof && !e.Suffixed, taken)
 	if verdict == foreign {
 		c.conflict(it, taken || !c.hand.claim(it, e.Key))

@@ -116,22 +116,35 @@ func (c *Courier) begin(ctx context.Context, items []*item) error {
 		c.putAside(items)
 		return err
 	}
-	changes := make([]journal.Change, 0, len(items))
-	for i, it := range items {
-		if it.suffix && c.held(it) {
+	named := make([]*item, 0, len(items))
+	var claims []journal.Claim
+	for _, it := range items {
+		if it.suffix && c.held(it) || !c.name(it) {
 			continue
 		}
-		ok, err := c.intend(it)
-		if err != nil {
-			for _, ready := range changes {
-				ready.Done(err)
-			}
-			c.putAside(items[i:])
-			return err
+		named = append(named, it)
+		if c.firstAt(it) {
+			claims = append(claims, journal.Claim{Key: it.e.Key, Seq: it.e.Seq})
 		}
-		if !ok { // the worker does it, or it is done with
+	}
+	taken, err := c.Journal.Taken(c.set.Bucket, claims...)
+	if err != nil {
+		c.putAside(named)
+		return err
+	}
+	changes := make([]journal.Change, 0, len(named))
+	for _, it := range named {
+		if c.firstAt(it) {
+			// An older version of the file stands there, or may; or another file is on its way there.
+			it.suffix = taken[0] || !c.hand.claim(it, it.e.Key)
+			taken = taken[1:]
+		}
+		if it.e.Key == "" || it.suffix { // its worker begins it
+			c.ready <- it
 			continue
 		}
+		c.hand.claim(it, it.e.Key)
+		c.attempt(it.e)
 		changes = append(changes, journal.Change{Entry: it.e, Done: func(err error) {
 			if err != nil {
 				c.stopWith(err)
@@ -149,33 +162,24 @@ func (c *Courier) begin(ctx context.Context, items []*item) error {
 	return nil
 }
 
-// intend brings an item's entry to its next attempt, without saving it. It is false for what the worker has to begin,
-// which is handed over, and for a name that can't be sent.
-func (c *Courier) intend(it *item) (bool, error) {
+// name gives an item its key where that needs no reading. It is false for a name that can't be sent.
+func (c *Courier) name(it *item) bool {
+	if it.e.Key != "" || it.suffix || it.box.tmpl.Content {
+		return true
+	}
+	key, err := it.box.tmpl.Key(c.set.Prefix, c.source(it))
+	if err != nil {
+		c.quarantine(it, nameReason(err), "")
+		return false
+	}
+	it.e.Key = key
+	return true
+}
+
+// firstAt says that an item was never sent to its key, and gives way to who is there.
+func (c *Courier) firstAt(it *item) bool {
 	e := it.e
-	if e.Key == "" && !it.suffix && !it.box.tmpl.Content {
-		key, err := it.box.tmpl.Key(c.set.Prefix, c.source(it))
-		if err != nil {
-			c.quarantine(it, nameReason(err), "")
-			return false, nil
-		}
-		e.Key = key
-	}
-	if e.Key != "" && !it.suffix && !it.box.tmpl.Content && c.set.OnConflict == Suffix && !e.Suffixed && !e.Maybe && !e.Refused {
-		taken, err := c.Journal.Taken(c.set.Bucket, e.Key, e.Seq)
-		if err != nil {
-			return false, err
-		}
-		// An older version of the file stands there, or may; or another file is on its way there.
-		it.suffix = taken || !c.hand.claim(it, e.Key)
-	}
-	if e.Key == "" || it.suffix {
-		c.ready <- it
-		return false, nil
-	}
-	c.hand.claim(it, e.Key)
-	c.attempt(e)
-	return true, nil
+	return e.Key != "" && !it.suffix && !it.box.tmpl.Content && c.set.OnConflict == Suffix && !e.Suffixed && !e.Maybe && !e.Refused
 }
 
 // attempt counts an attempt that is about to leave. That a request which creates the object may be about is said

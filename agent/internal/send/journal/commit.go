@@ -242,6 +242,7 @@ func (j *Journal) commit(batch []change) error {
 			shut: tx.Bucket(shutBucket), imports: tx.Bucket(importsBucket), doubts: tx.Bucket(doubtsBucket),
 			bucketOf: func(id RouteID) string { return j.RouteOf(id).Bucket }, now: j.opts.Now().UnixNano(),
 		}
+		w.at.entries, w.at.keys = index{w.entries.Cursor()}, index{w.keys.Cursor()}
 		w.entries.FillPercent, w.open.FillPercent = 0.7, 0.9 // they grow at their ends; records grow once more
 		for i := range batch {
 			batch[i].err = nil
@@ -271,6 +272,8 @@ type writer struct {
 	head                                                           *ledger
 	entries, open, paths, keys, parts, sent, shut, imports, doubts *bbolt.Bucket
 
+	at struct{ entries, keys index } // of these buckets, for reading
+
 	bucketOf func(RouteID) string
 	now      int64
 }
@@ -291,7 +294,7 @@ func (w *writer) apply(c *change) error {
 	if c.kind == part {
 		return w.parts.Put(append(seq[:], c.path...), c.rec)
 	}
-	old := w.entries.Get(seq[:])
+	old := w.at.entries.get(seq[:])
 	var was head
 	if old != nil {
 		var err error
@@ -408,7 +411,7 @@ func (w *writer) forget(c *change, seq []byte, was head) error {
 			return err
 		}
 	}
-	if c.key != nil && string(w.keys.Get(c.key)) == string(seq) {
+	if c.key != nil && string(w.at.keys.get(c.key)) == string(seq) {
 		if err := w.keys.Delete(c.key); err != nil {
 			return err
 		}

@@ -11,22 +11,38 @@ import (
 // inDoubt are the flags of an entry at whose key an object may stand, or stands, that no receipt of it names.
 const inDoubt = flagAttempting | flagMaybe | flagRefused
 
-// Taken says whether an object that is not this entry's own may stand at a key: another entry has a receipt for it or
-// may have a request there, or whoever had one was forgotten, changed, or sent under another key before its outcome was
-// known. What is taken stays so for as long as a receipt is kept: see [Journal.ForgetDoubts].
-func (j *Journal) Taken(bucket, key string, seq uint64) (taken bool, err error) {
-	at := keyKey(bucket, key)
-	err = j.view(func(tx *bbolt.Tx) error {
-		if taken = tx.Bucket(doubtsBucket).Get(at) != nil; taken {
-			return nil
+// Claim is an entry that is to be sent to a key.
+type Claim struct {
+	Key string
+	Seq uint64
+}
+
+// Taken says for each claim whether an object that is not this entry's own may stand at its key: another entry has a
+// receipt for it or may have a request there, or whoever had one was forgotten, changed, or sent under another key before
+// its outcome was known. What is taken stays so for as long as a receipt is kept: see [Journal.ForgetDoubts].
+func (j *Journal) Taken(bucket string, claims ...Claim) ([]bool, error) {
+	taken := make([]bool, len(claims))
+	if len(claims) == 0 {
+		return taken, nil
+	}
+	err := j.view(func(tx *bbolt.Tx) error {
+		entries, keys, doubts := index{tx.Bucket(entriesBucket).Cursor()}, index{tx.Bucket(keysBucket).Cursor()}, index{tx.Bucket(doubtsBucket).Cursor()}
+		for i, c := range claims {
+			at := keyKey(bucket, c.Key)
+			if taken[i] = doubts.get(at) != nil; taken[i] {
+				continue
+			}
+			by := keys.get(at)
+			if by == nil || binary.BigEndian.Uint64(by) == c.Seq {
+				continue
+			}
+			other, err := readHead(entries.get(by))
+			if err != nil {
+				return err
+			}
+			taken[i] = other.flags&(flagProof|inDoubt) != 0
 		}
-		by := tx.Bucket(keysBucket).Get(at)
-		if by == nil || binary.BigEndian.Uint64(by) == seq {
-			return nil
-		}
-		other, err := readHead(tx.Bucket(entriesBucket).Get(by))
-		taken = other.flags&(flagProof|inDoubt) != 0
-		return err
+		return nil
 	})
 	return taken, err
 }
@@ -42,13 +58,13 @@ func (j *Journal) ForgetDoubts(before time.Time) (n int, err error) {
 // claim makes a key that of an entry which has a receipt for it, or whose request may be at it. Where two requests may be
 // at one key, neither entry can tell whose object stands there: the key is left in doubt.
 func (w *writer) claim(key, seq []byte, is head) error {
-	by := w.keys.Get(key)
+	by := w.at.keys.get(key)
 	if string(by) == string(seq) {
 		return nil
 	}
 	proven := is.flags&flagProof != 0
 	if by != nil {
-		other, err := readHead(w.entries.Get(by))
+		other, err := readHead(w.at.entries.get(by))
 		switch {
 		case err != nil:
 			return err
@@ -76,7 +92,7 @@ func (w *writer) leave(c *change, seq, rec []byte, was head) error {
 		return err
 	}
 	key := keyKey(w.bucketOf(e.Route), e.Key)
-	if string(w.keys.Get(key)) == string(seq) {
+	if string(w.at.keys.get(key)) == string(seq) {
 		if err := w.keys.Delete(key); err != nil {
 			return err
 		}

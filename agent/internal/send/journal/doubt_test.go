@@ -14,6 +14,12 @@ import (
 	"buzon/agent/internal/send/receipt"
 )
 
+// taken asks for one key in bucket b.
+func taken(j *Journal, key string, seq uint64) (bool, error) {
+	by, err := j.Taken("b", Claim{Key: key, Seq: seq})
+	return err == nil && by[0], err
+}
+
 // toFormat2 writes a journal as format 2 was: only receipts in the index of keys, and no doubts.
 func toFormat2(t *testing.T, state string) {
 	raw(t, state, func(tx *bbolt.Tx) error {
@@ -63,7 +69,7 @@ func TestAMigrationFindsWhatIsInDoubt(t *testing.T) {
 		{"alone", alone.Seq, false}, {"alone", 99, true}, {"aside", aside.Seq, false}, {"aside", 99, true}, {"failed", 99, false},
 		{"both", one.Seq, true}, {"both", two.Seq, true},
 	} {
-		if taken, err := j.Taken("b", c.key, c.seq); err != nil || taken != c.taken {
+		if taken, err := taken(j, c.key, c.seq); err != nil || taken != c.taken {
 			t.Errorf("%s for entry %d: taken %t (%v)", c.key, c.seq, taken, err)
 		}
 	}
@@ -84,7 +90,7 @@ func TestAnImportKeepsTheDoubtOfWhatItSettles(t *testing.T) {
 	if n, err := j.Import([]*receipt.Receipt{r}); err != nil || n != 1 {
 		t.Fatalf("%d imported, %v", n, err)
 	}
-	if taken, err := j.Taken("b", "p/a", 99); err != nil || !taken {
+	if taken, err := taken(j, "p/a", 99); err != nil || !taken {
 		t.Errorf("taken %t (%v)", taken, err)
 	}
 }
@@ -106,7 +112,7 @@ func TestDoubtsEndWithTheirTime(t *testing.T) {
 		t.Errorf("%d doubts are forgotten (%v), want 2", n, err)
 	}
 	for i, want := range []bool{false, false, true} {
-		if taken, err := j.Taken("b", fmt.Sprint(i), 99); err != nil || taken != want {
+		if taken, err := taken(j, fmt.Sprint(i), 99); err != nil || taken != want {
 			t.Errorf("key %d: taken %t (%v)", i, taken, err)
 		}
 	}
@@ -261,7 +267,7 @@ func TestAKeyIsTakenWhileAnyOtherObjectMayStandThere(t *testing.T) {
 						if by[a.who(e)] > 0 {
 							others--
 						}
-						if taken, err := j.Taken("b", key, e.Seq); err != nil || taken != (others > 0) && (!taken || !a.shared[key]) {
+						if taken, err := taken(j, key, e.Seq); err != nil || taken != (others > 0) && (!taken || !a.shared[key]) {
 							rt.Fatalf("%s for %s: taken %t (%v); there may be %v", key, a.who(e), taken, err, by)
 						}
 					}

@@ -116,13 +116,14 @@ func addDoubts(tx *bbolt.Tx) error {
 		return err
 	}
 	routes := map[RouteID]Route{}
-	w := writer{entries: tx.Bucket(entriesBucket), keys: tx.Bucket(keysBucket), doubts: doubts, now: time.Now().UnixNano()}
+	w := writer{keys: tx.Bucket(keysBucket), doubts: doubts, now: time.Now().UnixNano()}
+	w.at.entries, w.at.keys = index{tx.Bucket(entriesBucket).Cursor()}, index{w.keys.Cursor()}
 	if err := readRoutes(tx, routes); err != nil {
 		return err
 	}
 	for _, name := range [][]byte{openBucket, shutBucket} {
 		err := tx.Bucket(name).ForEach(func(seq, _ []byte) error {
-			e, err := decode(binary.BigEndian.Uint64(seq), w.entries.Get(seq))
+			e, err := decode(binary.BigEndian.Uint64(seq), w.at.entries.get(seq))
 			if err != nil || e.Key == "" || e.flags()&inDoubt == 0 {
 				return err
 			}

@@ -77,6 +77,17 @@ func (j *Journal) view(read func(*bbolt.Tx) error) error {
 	return nil
 }
 
+// index looks keys up one after the other. [bbolt.Bucket.Get] makes a cursor for each, and what it remembers of its way.
+type index struct{ *bbolt.Cursor }
+
+// get is the value at a key, or nil; it stays valid until the bucket is next written to.
+func (x index) get(key []byte) []byte {
+	if k, v := x.Seek(key); bytes.Equal(k, key) {
+		return v
+	}
+	return nil
+}
+
 // Marks looks up many paths of one route at once; marks[i] belongs to paths[i].
 func (j *Journal) Marks(route RouteID, paths []string, marks []Mark) ([]Mark, error) {
 	marks = marks[:0]
@@ -141,14 +152,11 @@ func (j *Journal) Quarantine(after uint64, n int) ([]*Entry, error) {
 func (j *Journal) members(name []byte, after uint64, n int) ([]*Entry, error) {
 	var list []*Entry
 	err := j.view(func(tx *bbolt.Tx) error {
-		c := tx.Bucket(name).Cursor()
+		c, entries := tx.Bucket(name).Cursor(), index{tx.Bucket(entriesBucket).Cursor()}
 		for k, _ := c.Seek(binary.BigEndian.AppendUint64(nil, after+1)); k != nil && len(list) < n; k, _ = c.Next() {
-			e, err := get(tx, binary.BigEndian.Uint64(k))
+			e, err := decode(binary.BigEndian.Uint64(k), entries.get(k))
 			if err != nil {
 				return err
-			}
-			if e == nil {
-				return errRecord
 			}
 			list = append(list, e)
 		}
