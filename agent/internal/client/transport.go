@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"net/http"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -16,8 +15,8 @@ const (
 	// idle is how many connections to one host stay open between requests: as many as may run at once, or
 	// each file would pay for a handshake.
 	idle = 512
-	// answer is how long a whole request may wait for the first byte of its answer.
-	answer = 90 * time.Second
+	// buffer is what of a request leaves in one write: its head and a small file.
+	buffer = 16 << 10
 )
 
 // newHTTPClient is what LoadDefaultConfig may still add a CA bundle to: it refuses a plain http.Client when
@@ -28,14 +27,16 @@ func newHTTPClient() *awshttp.BuildableClient {
 		t.ForceAttemptHTTP2 = false // S3 speaks HTTP/1.1, and one connection a transfer is what is wanted
 		t.TLSClientConfig.NextProtos = []string{"http/1.1"}
 		t.DisableCompression = true
-		t.ResponseHeaderTimeout = answer
+		t.WriteBufferSize = buffer
+		t.TLSClientConfig.DynamicRecordSizingDisabled = true // or a small file would leave in records of a packet each
+		t.IdleConnTimeout = 0                                // Wire ends what is silent
 		dial := t.DialContext
 		t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 			c, err := dial(ctx, network, address)
 			if err != nil {
 				return nil, err
 			}
-			return &Wire{Conn: c}, nil
+			return newWire(c)
 		}
 	})
 }

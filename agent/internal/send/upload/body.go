@@ -10,8 +10,6 @@ import (
 
 	"github.com/minio/crc64nvme"
 	"golang.org/x/time/rate"
-
-	"buzon/agent/internal/client"
 )
 
 // body is what net/http reads a request from. It knows whether the last byte was handed over, and waits for
@@ -24,7 +22,6 @@ type body struct {
 	unchanged func() error
 	limiter   *rate.Limiter
 	progress  func(int64)
-	wire      *client.Wire // holds the head of the request until the first piece is read; nil when it doesn't
 
 	head, tail []byte // frame of aws-chunked around the content; nil without
 	crc        uint64
@@ -62,7 +59,7 @@ func (b *body) trailer(size int64) []byte {
 }
 
 // Read hands over the next bytes; those that complete the content only after the second look.
-func (b *body) Read(p []byte) (int, error) {
+func (b *body) Read(p []byte) (n int, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
@@ -73,15 +70,6 @@ func (b *body) Read(p []byte) (int, error) {
 	case len(p) == 0:
 		return 0, nil
 	}
-	n, err := b.next(p)
-	if b.wire != nil && n > 0 {
-		b.wire.Expect(n)
-		b.wire = nil
-	}
-	return n, err
-}
-
-func (b *body) next(p []byte) (n int, err error) {
 	if len(b.head) > 0 {
 		n = copy(p, b.head)
 		b.head, p = b.head[n:], p[n:]

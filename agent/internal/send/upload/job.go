@@ -29,17 +29,12 @@ type Job struct {
 }
 
 // describe puts what an object carries into the headers of the request that creates it.
-func (j *Job) describe(h map[string][]string) {
-	set := func(name, value string) {
-		if value != "" {
-			h[name] = []string{value}
-		}
-	}
-	set("Content-Type", j.ContentType)
-	set("X-Amz-Storage-Class", j.StorageClass)
-	set("X-Amz-Tagging", j.Tags)
+func (j *Job) describe(h *headers) {
+	h.set("Content-Type", j.ContentType)
+	h.set("X-Amz-Storage-Class", j.StorageClass)
+	h.set("X-Amz-Tagging", j.Tags)
 	for name, value := range j.Metadata {
-		h["X-Amz-Meta-"+name] = []string{value}
+		h.set("X-Amz-Meta-"+name, value)
 	}
 }
 

@@ -151,7 +151,7 @@ func (u *Uploader) part(ctx context.Context, r *remote, t *target, job Job, m *M
 	}
 	defer release()
 	size := sizeOf(n, m.PartSize, job.Size)
-	a, err := r.put(ctx, t, request{phase: PhasePart, key: job.Key, header: make(map[string][]string, 12), owner: job.Owner,
+	a, err := r.put(ctx, t, request{phase: PhasePart, key: job.Key, header: newHeaders(), owner: job.Owner,
 		query: "partNumber=" + strconv.FormatInt(n, 10) + "&uploadId=" + httpbinding.EscapePath(m.UploadID, true),
 		file:  job.File, at: (n - 1) * m.PartSize, size: size, limiter: u.options.Limiter, progress: job.Progress})
 	if err != nil {

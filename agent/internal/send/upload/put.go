@@ -1,6 +1,7 @@
 package upload
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -26,8 +27,7 @@ import (
 )
 
 const (
-	// small files are read whole before their request leaves: the checksum then stands in a header, and head and
-	// body leave in one system call.
+	// small files are read whole before their request leaves: the checksum then stands in a header.
 	small = 64 << 10
 	// askFirst is the size from which the server is asked before the body leaves (Expect: 100-continue), so that
 	// a refusal costs no bytes. The SDK's own limit.
@@ -44,13 +44,35 @@ type request struct {
 	phase     Phase
 	key       string
 	query     string
-	header    http.Header
+	header    *headers
 	owner     string
 	file      io.ReaderAt
 	at, size  int64
 	unchanged func() error
 	limiter   *rate.Limiter
 	progress  func(int64)
+}
+
+// headers are those of a request. Their values lie in one array.
+type headers struct {
+	http.Header
+	values []string
+}
+
+// fewHeaders is as many as a request with the usual metadata has.
+const fewHeaders = 14
+
+func newHeaders() *headers {
+	return &headers{make(http.Header, fewHeaders), make([]string, 0, fewHeaders)}
+}
+
+// set sets a header by its canonical name, unless it is empty.
+func (h *headers) set(name, value string) {
+	if value != "" {
+		h.values = append(h.values, value)
+		n := len(h.values)
+		h.Header[name] = h.values[n-1 : n : n]
+	}
 }
 
 // answered is what came back with success.
@@ -74,163 +96,189 @@ func block(size int64) *[]byte {
 
 // put sends one body, once.
 func (r *remote) put(ctx context.Context, t *target, q request) (answered, error) {
+	req := &http.Request{Method: http.MethodPut, Host: t.host, Header: q.header.Header, ContentLength: q.size, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		URL: &url.URL{Scheme: t.scheme, Host: t.host, Path: t.path + "/" + q.key, RawPath: t.path + "/" + httpbinding.EscapePath(q.key, false), RawQuery: q.query}}
+	q.header.set("User-Agent", r.userAgent)
+	q.header.set("X-Amz-Expected-Bucket-Owner", q.owner)
+	if q.size <= small {
+		return r.whole(ctx, t, q, req)
+	}
+	return r.stream(ctx, t, q, req)
+}
+
+// sign signs a request whose payload is described as S3 wants it in X-Amz-Content-Sha256.
+func (r *remote) sign(ctx context.Context, t *target, q request, req *http.Request, payload string) error {
 	credentials, err := r.credentials.Retrieve(ctx)
 	if err != nil {
+		return err
+	}
+	q.header.set("X-Amz-Content-Sha256", payload)
+	return r.signer.SignHTTP(ctx, credentials, req, payload, t.service, t.region, time.Now())
+}
+
+// whole sends a body that is read into memory first. As it is one of the standard library's own readers, net/http
+// writes it behind the head at once: one system call and one packet.
+func (r *remote) whole(ctx context.Context, t *target, q request, req *http.Request) (answered, error) {
+	held := block(q.size)
+	data := (*held)[:q.size]
+	if n, err := q.file.ReadAt(data, q.at); int64(n) < q.size {
+		return answered{}, unreadable(q.phase, err)
+	}
+	if q.unchanged != nil {
+		if err := q.unchanged(); err != nil {
+			return answered{}, changed(q.phase, err)
+		}
+	}
+	if err := throttle(ctx, q.limiter, len(data)); err != nil {
 		return answered{}, local(q.phase, err)
 	}
-	cancel := func() {}
-	if q.size > small || q.limiter != nil { // ends a wait for the limiter, and a body that nobody reads
-		ctx, cancel = context.WithCancel(ctx)
+	crc := checksum(data)
+	q.header.set("X-Amz-Checksum-Crc64nvme", encode(crc))
+	payload := unsigned
+	if t.signed {
+		sum := sha256.Sum256(data)
+		payload = hex.EncodeToString(sum[:])
 	}
+	if err := r.sign(ctx, t, q, req, payload); err != nil {
+		return answered{}, local(q.phase, err)
+	}
+	// A retry of net/http's own, on a connection that had gone stale, may overlap with what it gave up.
+	again := false
+	if q.size == 0 {
+		req.Body = http.NoBody
+	} else {
+		req.Body = io.NopCloser(bytes.NewReader(data))
+		req.GetBody = func() (io.ReadCloser, error) {
+			again = true
+			return io.NopCloser(bytes.NewReader(data)), nil
+		}
+	}
+	if q.progress != nil {
+		q.progress(q.size)
+	}
+	var left, over atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		WroteHeaders: func() { left.Store(true) }, // the body follows without another look at the peer
+		WroteRequest: func(httptrace.WroteRequestInfo) { over.Store(true) },
+	})
+	resp, err := r.transport.RoundTrip(req.WithContext(ctx)) //nolint:bodyclose // read closes it
+	if err != nil {
+		return answered{}, unanswered(q.phase, err, left.Load())
+	}
+	a, err := read(resp, q.phase).confirm(left.Load(), crc)
+	if over.Load() && !again { // else net/http may still read from it
+		blocks.Put(held)
+	}
+	return a, err
+}
+
+// stream sends a body while it is read, and looks at the file again before its last bytes leave.
+func (r *remote) stream(ctx context.Context, t *target, q request, req *http.Request) (answered, error) {
+	ctx, cancel := context.WithCancel(ctx) // ends a wait for the limiter, and a body that nobody reads
 	defer cancel()
 	b := &body{ctx: ctx, phase: q.phase, file: q.file, at: q.at, end: q.at + q.size, unchanged: q.unchanged,
 		limiter: q.limiter, progress: q.progress, over: make(chan struct{})}
 	// net/http asks for the body again only when it has written no byte of the request to a connection that had
 	// gone stale, so what counts is the last body.
 	last := b
-	req := &http.Request{Method: http.MethodPut, Host: t.host, Header: q.header, Body: b, ContentLength: q.size, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		URL: &url.URL{Scheme: t.scheme, Host: t.host, Path: t.path + "/" + q.key, RawPath: t.path + "/" + httpbinding.EscapePath(q.key, false), RawQuery: q.query}}
-	h := req.Header
-	h["User-Agent"] = r.userAgent
-	if q.owner != "" {
-		h["X-Amz-Expected-Bucket-Owner"] = []string{q.owner}
-	}
-	payload := unsigned
-	switch {
-	case q.size <= small:
-		held := block(q.size)
-		defer blocks.Put(held) // after over: see below
-		data := (*held)[:q.size]
-		if _, err := io.ReadFull(io.NewSectionReader(q.file, q.at, q.size), data); err != nil {
-			return answered{}, unreadable(q.phase, err)
-		}
-		q.file, q.at, q.unchanged = inMemory(data), 0, nil
-		b.file, b.at, b.end = q.file, 0, q.size
-		b.crc = checksum(data)
-		h["X-Amz-Checksum-Crc64nvme"] = []string{encode(b.crc)}
-		if t.signed {
-			sum := sha256.Sum256(data)
-			payload = hex.EncodeToString(sum[:])
-		}
-		if err := b.look(); err != nil {
-			return answered{}, changed(q.phase, err)
-		}
-		b.unchanged, b.crc = nil, 0
-	case t.signed:
+	payload := unsignedTrailing
+	if t.signed {
 		crc, sum, err := hashSection(ctx, q.file, q.at, q.size)
 		if err != nil {
 			return answered{}, unreadable(q.phase, err)
 		}
-		h["X-Amz-Checksum-Crc64nvme"] = []string{encode(crc)}
+		q.header.set("X-Amz-Checksum-Crc64nvme", encode(crc))
 		payload = sum
-	default:
-		payload = unsignedTrailing
+	} else {
 		req.ContentLength = b.chunked()
-		h["Content-Encoding"] = chunkedEncoding
-		h["X-Amz-Trailer"] = trailerNames
-		h["X-Amz-Decoded-Content-Length"] = []string{strconv.FormatInt(q.size, 10)}
+		q.header.set("Content-Encoding", "aws-chunked")
+		q.header.set("X-Amz-Trailer", trailerName)
+		q.header.set("X-Amz-Decoded-Content-Length", strconv.FormatInt(q.size, 10))
 	}
 	if q.size >= askFirst {
-		h["Expect"] = expectContinue
+		q.header.set("Expect", "100-continue")
 	}
-	h["X-Amz-Content-Sha256"] = []string{payload}
-	if err := r.signer.SignHTTP(ctx, credentials, req, payload, t.service, t.region, time.Now()); err != nil {
+	if err := r.sign(ctx, t, q, req, payload); err != nil {
 		return answered{}, local(q.phase, err)
 	}
+	req.Body = b
 	req.GetBody = func() (io.ReadCloser, error) {
 		<-last.over
 		last = last.again(q)
 		return last, nil
 	}
-	var headers atomic.Bool // an empty body is all sent when the headers are
-	switch {
-	case q.size == 0:
-		req.Body, req.GetBody = http.NoBody, nil
-		_ = b.Close() // never fails
-		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { headers.Store(true) }})
-	case q.size < askFirst: // nothing is to be heard between head and body: they leave together
-		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) {
-			if last.wire = client.WireOf(got.Conn); last.wire != nil {
-				last.wire.Hold()
-			}
-		}})
-	}
 	resp, err := r.transport.RoundTrip(req.WithContext(ctx)) //nolint:bodyclose // read closes it
-	if err != nil {
-		cancel()
-		<-last.over // net/http closes the body in every case
-		return answered{}, last.broken(q.phase, err, headers.Load())
+	var answer answer
+	if err == nil {
+		answer = read(resp, q.phase)
 	}
-	a, failure := read(resp, q.phase)
 	cancel()
-	<-last.over
-	left := last.handed || headers.Load()
+	<-last.over // net/http closes the body in every case
 	switch {
-	case failure != nil:
-		if left {
-			failure.Sent = Whole
-		}
-		return answered{}, failure
-	case !left: // a success for a body that was not there
-		return answered{}, &Error{Fault: client.Fault{Class: client.Transient, Code: "early-answer", Status: resp.StatusCode, RequestID: a.id}, Phase: q.phase, Answered: true}
+	case err == nil:
+		return answer.confirm(last.handed, last.crc)
+	case last.err != nil: // it was broken off by us: nothing whole has left
+		return answered{}, last.err
 	}
-	a.crc = last.crc
-	if echo := resp.Header.Get("X-Amz-Checksum-Crc64nvme"); echo != "" {
-		if echo != encode(a.crc) {
-			return answered{}, &Error{Fault: client.Fault{Class: client.Corrupt, Code: "other-checksum", Status: resp.StatusCode, RequestID: a.id},
-				Phase: q.phase, Sent: Whole, Answered: true, err: ErrOtherChecksum}
-		}
-		a.echoed = true
-	}
-	return a, nil
+	return answered{}, unanswered(q.phase, err, last.handed)
 }
 
-var (
-	chunkedEncoding = []string{"aws-chunked"}
-	trailerNames    = []string{trailerName}
-	expectContinue  = []string{"100-continue"}
-)
-
-// broken is the error of a request that got no answer.
-func (b *body) broken(phase Phase, err error, headers bool) *Error {
-	if b.err != nil { // it was broken off by us: nothing whole has left
-		return b.err
-	}
+// unanswered is the error of a request that got no answer.
+func unanswered(phase Phase, err error, left bool) *Error {
 	e := &Error{Fault: client.Classify(err), Phase: phase, err: err}
-	if b.handed || headers {
+	if left {
 		e.Sent = Maybe
 	}
 	return e
 }
 
-// read takes an answer apart; its body is read to the end, so that the connection lives on.
-func read(resp *http.Response, phase Phase) (answered, *Error) {
-	defer func() { _ = resp.Body.Close() }() // the answer is known; a broken connection shows in the next request
-	a := answered{etag: resp.Header.Get("Etag"), version: resp.Header.Get("X-Amz-Version-Id"), id: resp.Header.Get("X-Amz-Request-Id")}
-	if resp.StatusCode == http.StatusOK {
-		_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxAnswer))
-		return a, nil
-	}
-	api := &smithy.GenericAPIError{}
-	parts, err := awsxml.GetErrorResponseComponents(io.LimitReader(resp.Body, maxAnswer), true)
-	if err == nil {
-		api.Code, api.Message = parts.Code, parts.Message
-	}
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxAnswer))
-	answer := &smithyhttp.ResponseError{Response: &smithyhttp.Response{Response: resp}, Err: api}
-	e := &Error{Fault: client.Classify(answer), Phase: phase, Answered: true, err: answer}
-	return a, e
+// answer is what came back.
+type answer struct {
+	answered
+	phase   Phase
+	status  int
+	echo    string // the checksum in it
+	failure *Error
 }
 
-// inMemory is a file that was read already.
-type inMemory []byte
-
-func (m inMemory) ReadAt(p []byte, at int64) (int, error) {
-	n := copy(p, m[at:])
-	if n < len(p) {
-		return n, io.EOF
+// read takes an answer apart; its body is read to the end, so that the connection lives on.
+func read(resp *http.Response, phase Phase) answer {
+	defer func() { _ = resp.Body.Close() }() // the answer is known; a broken connection shows in the next request
+	a := answer{phase: phase, status: resp.StatusCode, echo: resp.Header.Get("X-Amz-Checksum-Crc64nvme"), answered: answered{
+		etag: resp.Header.Get("Etag"), version: resp.Header.Get("X-Amz-Version-Id"), id: resp.Header.Get("X-Amz-Request-Id")}}
+	if resp.StatusCode != http.StatusOK {
+		api := &smithy.GenericAPIError{}
+		parts, err := awsxml.GetErrorResponseComponents(io.LimitReader(resp.Body, maxAnswer), true)
+		if err == nil {
+			api.Code, api.Message = parts.Code, parts.Message
+		}
+		err = &smithyhttp.ResponseError{Response: &smithyhttp.Response{Response: resp}, Err: api}
+		a.failure = &Error{Fault: client.Classify(err), Phase: phase, Answered: true, err: err}
 	}
-	return n, nil
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxAnswer))
+	return a
+}
+
+// confirm holds an answer against what was sent: whether all of the body had left, and its checksum.
+func (a answer) confirm(left bool, crc uint64) (answered, error) {
+	switch {
+	case a.failure != nil:
+		if left {
+			a.failure.Sent = Whole
+		}
+		return answered{}, a.failure
+	case !left: // a success for a body that was not there
+		return answered{}, a.useless(client.Transient, "early-answer", No, nil)
+	case a.echo != "" && a.echo != encode(crc):
+		return answered{}, a.useless(client.Corrupt, "other-checksum", Whole, ErrOtherChecksum)
+	}
+	a.crc, a.echoed = crc, a.echo != ""
+	return a.answered, nil
+}
+
+// useless is the error of a success that confirms nothing.
+func (a answer) useless(class client.Class, code string, sent BodySent, why error) *Error {
+	return &Error{Fault: client.Fault{Class: class, Code: code, Status: a.status, RequestID: a.id}, Phase: a.phase, Sent: sent, Answered: true, err: why}
 }
 
 // hashSection reads a section for both of its sums.

@@ -26,7 +26,7 @@ type remote struct {
 	credentials aws.CredentialsProvider
 	transport   http.RoundTripper
 	signer      *v4.Signer
-	userAgent   []string
+	userAgent   string
 	targets     sync.Map // bucket → *target
 }
 
@@ -41,7 +41,7 @@ type target struct {
 
 func newRemote(a *client.AWS) *remote {
 	return &remote{
-		s3: a.S3, credentials: a.Config.Credentials, transport: a.Transport, userAgent: []string{a.UserAgent},
+		s3: a.S3, credentials: a.Config.Credentials, transport: a.Transport, userAgent: a.UserAgent,
 		signer: v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }),
 	}
 }

@@ -127,10 +127,10 @@ func (u *Uploader) single(ctx context.Context, r *remote, t *target, job Job) (R
 		return Result{}, local(PhasePut, err)
 	}
 	defer release()
-	h := make(map[string][]string, 16)
+	h := newHeaders()
 	job.describe(h)
 	if !job.Replace {
-		h["If-None-Match"] = star
+		h.set("If-None-Match", "*")
 	}
 	a, err := r.put(ctx, t, request{phase: PhasePut, key: job.Key, header: h, owner: job.Owner, file: job.File, size: job.Size,
 		unchanged: job.Unchanged, limiter: u.options.Limiter, progress: job.Progress})
@@ -139,8 +139,6 @@ func (u *Uploader) single(ctx context.Context, r *remote, t *target, job Job) (R
 	}
 	return Result{ETag: a.etag, VersionID: a.version, CRC64: a.crc, Echoed: a.echoed, RequestID: a.id}, nil
 }
-
-var star = []string{"*"}
 
 // local is the error of what failed before or beside the wire.
 func local(phase Phase, err error) *Error {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -635,5 +634,3 @@ func TestManyFilesShareTheirConnections(t *testing.T) {
 		t.Errorf("%d connections for %d requests of 8 senders", st.Connections, st.Requests)
 	}
 }
-
-var _ io.ReaderAt = inMemory(nil)

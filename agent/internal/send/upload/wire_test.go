@@ -208,7 +208,7 @@ func TestHeadAndBodyOfASmallFileLeaveTogether(t *testing.T) {
 		for _, c := range []struct {
 			size int
 			most int64
-		}{{1, 1}, {4096, 1}, {30_000, 1}, {100_000, 7}} {
+		}{{1, 1}, {4096, 1}, {15_000, 1}, {30_000, 2}, {100_000, 8}} {
 			send := func(key string) {
 				if _, err := u.Send(t.Context(), job(key, data(c.size)), &memory{}); err != nil {
 					t.Fatal(err)
