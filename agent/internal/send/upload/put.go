@@ -156,9 +156,11 @@ func (r *remote) whole(ctx context.Context, t *target, q request, req *http.Requ
 	if q.progress != nil {
 		q.progress(q.size)
 	}
+	// RoundTrip gives an error only when the connection is closed, and the headers are written first: where they were not
+	// by then, nothing will leave.
 	var left, over atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		WroteHeaders: func() { left.Store(true) }, // the body follows without another look at the peer
+		WroteHeaders: func() { left.Store(true) },
 		WroteRequest: func(httptrace.WroteRequestInfo) { over.Store(true) },
 	})
 	resp, err := r.transport.RoundTrip(req.WithContext(ctx)) //nolint:bodyclose // read closes it
