@@ -359,17 +359,27 @@ func TestTheLastTransactionIsWrittenAgainAtTheStart(t *testing.T) {
 			}
 			return 0
 		})
+		fail := func(with syscall.Errno) {
+			mu.Lock()
+			defer mu.Unlock()
+			errno, calls = with, nil
+		}
+		called := func() []baddisk.Call {
+			mu.Lock()
+			defer mu.Unlock()
+			return calls
+		}
 		before, err := os.ReadFile(filepath.Join(state, File))
 		must(t, err)
-		errno = syscall.EIO
+		fail(syscall.EIO)
 		var damaged *DamagedError
 		if _, err := Open(state, Options{}); !errors.Is(err, syscall.EIO) || errors.As(err, &damaged) {
 			t.Errorf("with a disk that does not sync it gives %v", err)
 		}
-		if len(calls) != 2 || !onMeta(calls[0]) || calls[1].Name != "fsync" {
+		if calls := called(); len(calls) != 2 || !onMeta(calls[0]) || calls[1].Name != "fsync" {
 			t.Errorf("calls %+v", calls)
 		}
-		errno = 0
+		fail(0)
 		j, err := Open(state, Options{})
 		must(t, err)
 		must(t, j.Close())
@@ -378,11 +388,11 @@ func TestTheLastTransactionIsWrittenAgainAtTheStart(t *testing.T) {
 		if string(before) != string(after) {
 			t.Error("the file changed")
 		}
-		calls = nil
+		fail(0)
 		r, err := Open(state, Options{ReadOnly: true})
 		must(t, err)
 		must(t, r.Close())
-		if len(calls) != 0 {
+		if calls := called(); len(calls) != 0 {
 			t.Errorf("opened for reading it writes: %+v", calls)
 		}
 	})
