@@ -37,7 +37,7 @@ func TestAPeerThatGivesNothingIsLeft(t *testing.T) {
 		w, there := pair(t)
 		go func() { _, _ = io.Copy(io.Discard, there) }() // takes everything, and ends with the pair
 		for range 3 {                                     // the first was used a while ago
-			time.Sleep(stall / 4)
+			time.Sleep(stall / 4) // of the bubble's own clock
 			if _, err := w.Write([]byte("request")); err != nil {
 				t.Fatal(err)
 			}
@@ -52,7 +52,7 @@ func TestAPeerThatGivesNothingIsLeft(t *testing.T) {
 func TestAPeerThatTakesNothingIsLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, _ := pair(t)
-		time.Sleep(stall / 4)
+		time.Sleep(stall / 4) // of the bubble's own clock
 		brokenAfter(t, stall-stall/3, stall, func() error {
 			_, err := w.Write([]byte("request"))
 			return err
@@ -77,8 +77,8 @@ func TestAnAnswerInDropsIsWaitedFor(t *testing.T) {
 		const drops = 20
 		go func() {
 			for range drops {
-				time.Sleep(silence - stall/3 - time.Second)
-				_, _ = there.Write([]byte(" ")) // the reader says whether it came
+				time.Sleep(silence - stall/3 - time.Second) // of the bubble's own clock
+				_, _ = there.Write([]byte(" "))             // the reader says whether it came
 			}
 			_ = there.Close()
 		}()

@@ -15,13 +15,9 @@ import (
 // body is what net/http reads a request from. It knows whether the last byte was handed over, and waits for
 // net/http to let go of it: only then may the file be closed and the block be used again.
 type body struct {
-	ctx       context.Context
-	phase     Phase
-	file      io.ReaderAt
-	at, end   int64 // what is left of the file
-	unchanged func() error
-	limiter   *rate.Limiter
-	progress  func(int64)
+	request
+	ctx context.Context
+	end int64 // of the section; at is what comes next
 
 	head, tail []byte // frame of aws-chunked around the content; nil without
 	crc        uint64
@@ -34,29 +30,25 @@ type body struct {
 	err    *Error
 }
 
+// newBody is the body of a request that is not small.
+func newBody(ctx context.Context, q request) *body {
+	return &body{request: q, ctx: ctx, end: q.at + q.size, over: make(chan struct{})}
+}
+
 const trailerName = "x-amz-checksum-crc64nvme"
 
 // chunked frames a section of a file as one chunk with a trailing checksum; length is that of the whole.
 func (b *body) chunked() (length int64) {
-	size := b.end - b.at
 	b.framed = true
-	if size > 0 {
-		b.head = append(strconv.AppendInt(b.head, size, 16), "\r\n"...)
-		length = int64(len(b.head)) + size + 2
-	}
-	return length + int64(len("0\r\n"+trailerName+":\r\n\r\n")) + 12
+	b.head = append(strconv.AppendInt(b.head, b.size, 16), "\r\n"...)
+	return int64(len(b.head)) + b.size + int64(len(beforeSum)+len(afterSum)) + 12
 }
 
-// trailer ends the chunk and the body.
-func (b *body) trailer(size int64) []byte {
-	t := make([]byte, 0, 64)
-	if size > 0 {
-		t = append(t, "\r\n"...)
-	}
-	t = append(t, "0\r\n"+trailerName+":"...)
-	t = append(t, encode(b.crc)...)
-	return append(t, "\r\n\r\n"...)
-}
+// What ends the chunk and the body, around the checksum.
+const (
+	beforeSum = "\r\n0\r\n" + trailerName + ":"
+	afterSum  = "\r\n\r\n"
+)
 
 // Read hands over the next bytes; those that complete the content only after the second look.
 func (b *body) Read(p []byte) (n int, err error) {
@@ -87,8 +79,6 @@ func (b *body) Read(p []byte) (n int, err error) {
 	switch {
 	case b.at < b.end || len(p) == 0:
 		return n, nil
-	case b.framed && b.tail == nil:
-		return b.empty(p)
 	case len(b.tail) > 0:
 		m, err := b.end0(p)
 		return n + m, err
@@ -127,7 +117,7 @@ func (b *body) content(p []byte) (int, error) {
 			return 0, b.fail(changed(b.phase, err))
 		}
 		if b.framed {
-			b.tail = b.trailer(1)
+			b.tail = []byte(beforeSum + encode(b.crc) + afterSum)
 		} else {
 			b.handed = true
 		}
@@ -136,15 +126,6 @@ func (b *body) content(p []byte) (int, error) {
 		b.progress(int64(n))
 	}
 	return n, nil
-}
-
-// empty begins the trailer of an empty file, which has no content to stand behind.
-func (b *body) empty(p []byte) (int, error) {
-	if err := b.look(); err != nil {
-		return 0, b.fail(changed(b.phase, err))
-	}
-	b.tail = b.trailer(0)
-	return b.end0(p)
 }
 
 func (b *body) end0(p []byte) (int, error) {
@@ -159,23 +140,17 @@ func (b *body) end0(p []byte) (int, error) {
 }
 
 // again is the body from its beginning.
-func (b *body) again(q request) *body {
+func (b *body) again() *body {
+	q := b.request
+	q.at = b.end - b.size
 	if b.progress != nil {
 		b.progress(q.at - b.at) // takes back what was counted
 	}
-	n := &body{ctx: b.ctx, phase: b.phase, file: q.file, at: q.at, end: q.at + q.size, unchanged: q.unchanged,
-		limiter: b.limiter, progress: b.progress, over: make(chan struct{})}
+	n := newBody(b.ctx, q)
 	if b.framed {
 		n.chunked()
 	}
 	return n
-}
-
-func (b *body) look() error {
-	if b.unchanged == nil {
-		return nil
-	}
-	return b.unchanged()
 }
 
 func (b *body) fail(e *Error) error {

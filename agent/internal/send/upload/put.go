@@ -53,6 +53,14 @@ type request struct {
 	progress  func(int64)
 }
 
+// look looks at the file again.
+func (q *request) look() error {
+	if q.unchanged == nil {
+		return nil
+	}
+	return q.unchanged()
+}
+
 // headers are those of a request. Their values lie in one array.
 type headers struct {
 	http.Header
@@ -124,10 +132,8 @@ func (r *remote) whole(ctx context.Context, t *target, q request, req *http.Requ
 	if n, err := q.file.ReadAt(data, q.at); int64(n) < q.size {
 		return answered{}, unreadable(q.phase, err)
 	}
-	if q.unchanged != nil {
-		if err := q.unchanged(); err != nil {
-			return answered{}, changed(q.phase, err)
-		}
+	if err := q.look(); err != nil {
+		return answered{}, changed(q.phase, err)
 	}
 	if err := throttle(ctx, q.limiter, len(data)); err != nil {
 		return answered{}, local(q.phase, err)
@@ -153,14 +159,15 @@ func (r *remote) whole(ctx context.Context, t *target, q request, req *http.Requ
 			return io.NopCloser(bytes.NewReader(data)), nil
 		}
 	}
-	if q.progress != nil {
-		q.progress(q.size)
-	}
 	// RoundTrip gives an error only when the connection is closed, and the headers are written first: where they were not
 	// by then, nothing will leave.
 	var left, over atomic.Bool
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		WroteHeaders: func() { left.Store(true) },
+		WroteHeaders: func() {
+			if !left.Swap(true) && q.progress != nil {
+				q.progress(q.size)
+			}
+		},
 		WroteRequest: func(httptrace.WroteRequestInfo) { over.Store(true) },
 	})
 	resp, err := r.transport.RoundTrip(req.WithContext(ctx)) //nolint:bodyclose // read closes it
@@ -178,8 +185,7 @@ func (r *remote) whole(ctx context.Context, t *target, q request, req *http.Requ
 func (r *remote) stream(ctx context.Context, t *target, q request, req *http.Request) (answered, error) {
 	ctx, cancel := context.WithCancel(ctx) // ends a wait for the limiter, and a body that nobody reads
 	defer cancel()
-	b := &body{ctx: ctx, phase: q.phase, file: q.file, at: q.at, end: q.at + q.size, unchanged: q.unchanged,
-		limiter: q.limiter, progress: q.progress, over: make(chan struct{})}
+	b := newBody(ctx, q)
 	// net/http asks for the body again only when it has written no byte of the request to a connection that had
 	// gone stale, so what counts is the last body.
 	last := b
@@ -206,19 +212,19 @@ func (r *remote) stream(ctx context.Context, t *target, q request, req *http.Req
 	req.Body = b
 	req.GetBody = func() (io.ReadCloser, error) {
 		<-last.over
-		last = last.again(q)
+		last = last.again()
 		return last, nil
 	}
 	resp, err := r.transport.RoundTrip(req.WithContext(ctx)) //nolint:bodyclose // read closes it
-	var answer answer
+	var a answer
 	if err == nil {
-		answer = read(resp, q.phase)
+		a = read(resp, q.phase)
 	}
 	cancel()
 	<-last.over // net/http closes the body in every case
 	switch {
 	case err == nil:
-		return answer.confirm(last.handed, last.crc)
+		return a.confirm(last.handed, last.crc)
 	case last.err != nil: // it was broken off by us: nothing whole has left
 		return answered{}, last.err
 	}

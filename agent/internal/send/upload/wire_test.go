@@ -179,6 +179,27 @@ func TestMemoryBoundsWhatIsUnderWay(t *testing.T) {
 	}
 }
 
+// TestProgressTellsOnlyOfWhatLeaves: while the store can't be reached, nothing does.
+func TestProgressTellsOnlyOfWhatLeaves(t *testing.T) {
+	for _, n := range []int{1, small, small + 1} {
+		s := s3server.Start(t, s3server.Options{})
+		a := connect(t, s)
+		reached := false
+		a.Transport = broken(func(*http.Request) bool { return reached })(a.Transport)
+		var told atomic.Int64
+		j := job("k", data(n))
+		j.Progress = func(n int64) { told.Add(n) }
+		u := New(a, Options{})
+		if _, err := u.Send(t.Context(), j, &memory{}); err == nil || told.Load() != 0 {
+			t.Errorf("%d bytes did not leave: told of %d (%v)", n, told.Load(), err)
+		}
+		reached = true
+		if _, err := u.Send(t.Context(), j, &memory{}); err != nil || told.Load() != int64(n) {
+			t.Errorf("%d bytes left: told of %d (%v)", n, told.Load(), err)
+		}
+	}
+}
+
 // counted counts the writes to a connection: system calls, and packets of what is small.
 type counted struct {
 	net.Conn
