@@ -9,6 +9,7 @@
 // forms chosen by the argument n. {name} is replaced, {{name}} stays {name}.
 // A test holds both files to the same ids and arguments, and to what the code
 // uses. Only cli and report call Text; inner rooms return ids and values.
+// Fit, Cut, Name and Shell make a text fit its line, or a shell.
 //
 // It does not translate what other programs say (AWS error codes, errno).
 package locale
