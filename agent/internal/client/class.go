@@ -46,12 +46,31 @@ const (
 	File
 	// Canceled means that the caller gave up.
 	Canceled
+	// NotTheStore means that something else answered, as a proxy or a portal does: whether the request reached
+	// the store, and what became of it, is not known.
+	NotTheStore
+	// StoreFull means that the store has no room, or that a quota of it is used up: it ends by itself.
+	StoreFull
+	// Machine means that this machine lacks something for now: descriptors, memory, disk, ports.
+	Machine
+
+	classCount
 )
 
+// classNames are the classes as logs call them.
+var classNames = [classCount]string{"unknown", "transient", "throttled", "credential", "access-denied", "exists", "raced",
+	"no-upload", "corrupt", "bucket", "file", "canceled", "not-the-store", "store-full", "machine"}
+
 // String names the class for logs.
-func (c Class) String() string {
-	return [...]string{"unknown", "transient", "throttled", "credential", "access-denied", "exists", "raced",
-		"no-upload", "corrupt", "bucket", "file", "canceled"}[c]
+func (c Class) String() string { return classNames[c] }
+
+// Classes are all of them, for tables that must decide each.
+func Classes() []Class {
+	all := make([]Class, classCount)
+	for i := range all {
+		all[i] = Class(i)
+	}
+	return all
 }
 
 // Fault is what is known of an error of a call to AWS.
@@ -74,6 +93,7 @@ var classes = map[string]Class{
 	"SlowDown": Throttled, "ServiceUnavailable": Throttled, "Throttling": Throttled, "ThrottlingException": Throttled,
 	"RequestLimitExceeded": Throttled, "TooManyRequests": Throttled, "TooManyRequestsException": Throttled,
 	"RequestThrottled": Throttled, "RequestThrottledException": Throttled, "BandwidthLimitExceeded": Throttled, "Busy": Throttled,
+	"SlowDownRead": Throttled, "SlowDownWrite": Throttled,
 
 	"InvalidAccessKeyId": Credential, "SignatureDoesNotMatch": Credential, "ExpiredToken": Credential, "InvalidToken": Credential,
 	"TokenRefreshRequired": Credential, "RequestTimeTooSkewed": Credential, "RequestExpired": Credential,
@@ -94,11 +114,17 @@ var classes = map[string]Class{
 	"NoSuchBucket": Bucket, "PermanentRedirect": Bucket, "AuthorizationHeaderMalformed": Bucket,
 	"IllegalLocationConstraintException": Bucket, "InvalidBucketName": Bucket, "MethodNotAllowed": Bucket,
 	"NotImplemented": Bucket, "AccessControlListNotSupported": Bucket, "InvalidBucketState": Bucket,
-	"InvalidStorageClass": Bucket, "QuotaExceeded": Bucket, "XMinioStorageFull": Bucket,
+	"InvalidStorageClass": Bucket,
+
+	"QuotaExceeded": StoreFull, "XMinioStorageFull": StoreFull, "XMinioAdminBucketQuotaExceeded": StoreFull,
+	"InsufficientStorage": StoreFull, "InsufficientCapacity": StoreFull, "StorageQuotaExceeded": StoreFull,
+	"StorageFull": StoreFull, "StorageLimitExceeded": StoreFull, "ServiceQuotaExceeded": StoreFull,
 
 	"EntityTooLarge": File, "KeyTooLongError": File, "MetadataTooLarge": File, "InvalidArgument": File, "InvalidRequest": File,
 	"InvalidURI": File, "InvalidTag": File, "InvalidDigest": File, "MissingContentLength": File, "NoSuchKey": File,
 	"RequestHeaderSectionTooLarge": File, "XMinioInvalidObjectName": File,
+	// A store on a file system can't hold a name both as a file and as a folder.
+	"ObjectParentIsFile": File, "ExistingObjectIsDirectory": File, "XMinioObjectExistsAsDirectory": File, "XMinioParentIsObject": File,
 }
 
 // byStatus is for answers whose code is unknown or missing, as of HEAD and of proxies.
@@ -108,14 +134,14 @@ func byStatus(status int) Class {
 		return Throttled
 	case status == http.StatusNotImplemented:
 		return Bucket
+	case status == http.StatusInsufficientStorage:
+		return StoreFull
 	case status >= 500, status == http.StatusRequestTimeout, status == http.StatusTemporaryRedirect:
 		return Transient
 	case status == http.StatusForbidden:
 		return AccessDenied
 	case status == http.StatusPreconditionFailed:
 		return Exists
-	case status == http.StatusConflict:
-		return Raced
 	case status == http.StatusMovedPermanently, status == http.StatusPermanentRedirect:
 		return Bucket
 	case status == http.StatusRequestEntityTooLarge, status == http.StatusRequestHeaderFieldsTooLarge, status == http.StatusRequestURITooLong:
@@ -138,6 +164,8 @@ func Classify(err error) Fault {
 	case err == nil:
 	case errors.Is(err, context.Canceled):
 		f.Class, f.Code = Canceled, "canceled"
+	case f.Status == 0 && Lacking(err) != "": // for a connection, or for the files of the credentials
+		f.Class, f.Code = Machine, Lacking(err)
 	case errors.As(err, &credentials):
 		f.Class, f.Code = Credential, string(credentials.Problem)
 	case errors.As(err, &api):
@@ -148,6 +176,8 @@ func Classify(err error) Fault {
 			f.Class = class
 		case strings.HasPrefix(f.Code, "KMS."): // the bucket's key: disabled, deleted, not granted
 			f.Class = Bucket
+		case strings.HasPrefix(f.Code, "XMinioStorage"):
+			f.Class = StoreFull
 		default:
 			f.Class = byStatus(f.Status)
 		}
@@ -212,4 +242,26 @@ func belowHTTP(err error) (Class, string) {
 		return Transient, "reset" // net/http has no value for these two
 	}
 	return Unknown, ""
+}
+
+// Lacking names what this machine lacks by the system's word for it ("descriptors", "memory", "disk", "buffers",
+// "ports"), whatever it was that failed for it; "" if the error is no such one.
+func Lacking(err error) string {
+	for _, lack := range []struct {
+		errno syscall.Errno
+		code  string
+	}{
+		{syscall.EMFILE, "descriptors"},
+		{syscall.ENFILE, "descriptors"},
+		{syscall.ENOMEM, "memory"},
+		{syscall.ENOSPC, "disk"},
+		{syscall.EDQUOT, "disk"},
+		{syscall.ENOBUFS, "buffers"},
+		{syscall.EADDRNOTAVAIL, "ports"},
+	} {
+		if errors.Is(err, lack.errno) {
+			return lack.code
+		}
+	}
+	return ""
 }

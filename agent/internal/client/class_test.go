@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -196,6 +199,72 @@ func TestOtherErrors(t *testing.T) {
 	} {
 		if f := Classify(c.err); f.Class != c.class {
 			t.Errorf("%v is %v", c.err, f.Class)
+		}
+	}
+}
+
+func TestEveryClassHasItsName(t *testing.T) {
+	seen := map[string]bool{}
+	for _, c := range Classes() {
+		if name := c.String(); name == "" || seen[name] {
+			t.Errorf("class %d is called %q", c, name)
+		}
+		seen[c.String()] = true
+	}
+	if len(seen) != 15 {
+		t.Error("a class came or went: decide it in the courier's table, and change this number:", len(seen))
+	}
+}
+
+func TestAFullStoreIsNoFaultOfAFile(t *testing.T) {
+	var fault s3server.Fault
+	s := s3server.Start(t, s3server.Options{Fault: func(*s3server.Call) s3server.Fault { return fault }})
+	a := at(t, s, s3server.Admin)
+	for _, c := range []struct {
+		status int
+		code   string
+		class  Class
+	}{
+		{403, "QuotaExceeded", StoreFull},
+		{507, "XMinioStorageFull", StoreFull},
+		{507, "InsufficientStorage", StoreFull},
+		{507, "AnythingElse", StoreFull},
+		{400, "XMinioAdminBucketQuotaExceeded", StoreFull},
+		{500, "XMinioStorageInsufficientWriteQuorum", StoreFull},
+		{500, "InternalError", Transient},
+		{400, "EntityTooLarge", File},
+		{409, "ObjectParentIsFile", File},
+		{409, "ExistingObjectIsDirectory", File},
+		{409, "ANameOfAnotherStore", Unknown},
+		{409, "ConditionalRequestConflict", Raced},
+		{409, "OperationAborted", Transient},
+	} {
+		fault = s3server.Fault{Name: s3server.Refuse, Status: c.status, Code: c.code}
+		if f := Classify(put(t.Context(), a)); f.Class != c.class || f.Code != c.code {
+			t.Errorf("%d %s: %+v", c.status, c.code, f)
+		}
+	}
+}
+
+func TestWhatThisMachineLacksIsItsOwnFault(t *testing.T) {
+	for _, c := range []struct {
+		errno error
+		code  string
+	}{
+		{syscall.EMFILE, "descriptors"}, {syscall.ENFILE, "descriptors"}, {syscall.ENOMEM, "memory"}, {syscall.ENOSPC, "disk"},
+		{syscall.EDQUOT, "disk"}, {syscall.ENOBUFS, "buffers"}, {syscall.EADDRNOTAVAIL, "ports"}, {syscall.EACCES, ""}, {syscall.EIO, ""},
+	} {
+		for _, err := range []error{
+			&net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("socket", c.errno)},
+			&fs.PathError{Op: "open", Path: "/etc/ssl/ca.pem", Err: c.errno},
+			&CredentialsError{Problem: UnreadableFile, File: "/c", cause: &fs.PathError{Op: "open", Path: "/c", Err: c.errno}},
+		} {
+			if code := Lacking(err); code != c.code {
+				t.Errorf("%v: %q", err, code)
+			}
+			if f := Classify(err); (f.Class == Machine) != (c.code != "") {
+				t.Errorf("%v: %+v", err, f)
+			}
 		}
 	}
 }

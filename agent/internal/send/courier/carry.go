@@ -371,7 +371,7 @@ func (c *Courier) fault(it *item, f *os.File, was File, gen uint64, err error) {
 	c.Log.Debug("attempt failed", "path", e.Path, "class", failed.Fault.Class.String(), "code", failed.Fault.Code, "error", err)
 	c.tally.trouble(failed, c.Now())
 	switch failed.Fault.Class {
-	case client.Transient:
+	case client.Transient, client.NotTheStore, client.StoreFull, client.Machine:
 		c.pace.lost()
 		c.again(it, failed.Fault.RetryAfter)
 	case client.Throttled:
@@ -414,6 +414,9 @@ func (c *Courier) fault(it *item, f *os.File, was File, gen uint64, err error) {
 func known(failed *upload.Error) bool {
 	if failed.Sent == upload.No {
 		return true
+	}
+	if failed.Fault.Class == client.NotTheStore {
+		return false
 	}
 	switch failed.Fault.Status {
 	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout:

@@ -63,7 +63,8 @@ func reasonOf(failed *upload.Error) ReasonCode {
 		return Refused
 	case client.Bucket:
 		return Refused
-	case client.Unknown, client.Transient, client.Throttled, client.Credential, client.Canceled:
+	case client.Unknown, client.Transient, client.Throttled, client.Credential, client.Canceled,
+		client.NotTheStore, client.StoreFull, client.Machine:
 	}
 	return Unclear
 }

@@ -160,7 +160,11 @@ func unreadable(phase Phase, err error) *Error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return changed(phase, errShrunk)
 	}
-	return &Error{Fault: client.Fault{Class: client.File, Code: "unreadable"}, Phase: phase, err: err}
+	f := client.Fault{Class: client.File, Code: "unreadable"}
+	if lack := client.Lacking(err); lack != "" {
+		f = client.Fault{Class: client.Machine, Code: lack}
+	}
+	return &Error{Fault: f, Phase: phase, err: err}
 }
 
 var errShrunk = errors.New("it became shorter")
