@@ -17,7 +17,7 @@ func (a *app) handlers(c *config.Config, j *journal.Journal, current func() *cou
 	return serve.Handlers{
 		Status: func() (any, error) {
 			s, err := current().Status()
-			s.State = c.State
+			s.Folder = c.State
 			return s, err
 		},
 		Retry: func(paths []string) (int, error) { return current().Retry(paths) },

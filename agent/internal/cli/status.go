@@ -106,10 +106,7 @@ func (a *app) status(ctx context.Context, c *config.Config) (s courier.Status, e
 	}
 	defer func() { err = errors.Join(err, j.Close()) }()
 	s, err = courier.Stored(j, time.Now())
-	s.State, s.Bucket, s.Prefix = c.State, c.Bucket, c.Prefix
-	if info, err := os.Stat(filepath.Join(c.State, journal.File)); err == nil {
-		s.Since = info.ModTime().UTC()
-	}
+	s.Folder, s.Bucket, s.Prefix = c.State, c.Bucket, c.Prefix
 	return s, err
 }
 

@@ -33,12 +33,12 @@ func StatusText(w io.Writer, p *locale.Printer, s courier.Status, color bool) er
 	say := func(id string, args ...any) { line(p.Text(id, args...)) }
 	bad := func(id string, args ...any) { line(paint("\x1b[31m", p.Text(id, args...))) }
 	if s.Running {
-		say("status.running", "command", "agent "+s.Command, "pid", fmt.Sprint(s.PID), "since", s.Since)
+		say("status.running", "command", "agent "+s.Command, "pid", fmt.Sprint(s.PID), "since", s.Started)
 	} else {
-		bad("status.not-running", "since", s.Since)
+		bad("status.not-running", "since", s.Started)
 	}
 	if s.Bucket != "" {
-		say("status.where", "bucket", s.Bucket, "prefix", s.Prefix, "state", s.State)
+		say("status.where", "bucket", s.Bucket, "prefix", s.Prefix, "state", s.Folder)
 	}
 	gap = true
 	width := 0
@@ -109,7 +109,7 @@ func statusTrouble(p *locale.Printer, s courier.Status, say, bad func(id string,
 		bad("status.journal", "reason", s.Journal)
 	}
 	if s.Lost != nil {
-		bad("courier.lost-memory", "conflicts", s.Lost.Conflicts, "files", s.Lost.Files, "state", s.State)
+		bad("courier.lost-memory", "conflicts", s.Lost.Conflicts, "files", s.Lost.Files, "state", s.Folder)
 	}
 }
 

@@ -14,20 +14,28 @@ import (
 // StatusSchema is the schema id of [Status].
 const StatusSchema = "buzon/status/v1"
 
-// Status is what waits, was sent, is quarantined, and why. Times are UTC.
+// Status is what the agent is doing, what is wrong, and how many files stand where. Times are UTC.
 type Status struct {
 	Schema    string    `json:"schema"`
 	Generated time.Time `json:"generated"`
-	Running   bool      `json:"running"`
-	Command   string    `json:"command,omitempty"` // that runs: run or upload
-	PID       int       `json:"pid,omitempty"`
-	// Since is when the run began, or, when nothing runs, when the journal was last written.
-	Since      time.Time        `json:"since"`
+	State     State     `json:"state"`
+	// Reason is the problem that State is about, where it is waiting or stopped.
+	Reason   ProblemKind `json:"reason,omitempty"`
+	Since    time.Time   `json:"since"`    // of State
+	Problems []Problem   `json:"problems"` // the gravest first
+	// Stalled says that nothing was sent for [StalledAfter] though a file is due.
+	Stalled bool   `json:"stalled,omitempty"`
+	Running bool   `json:"running"`
+	Command string `json:"command,omitempty"` // that runs, or ran last: run or upload
+	PID     int    `json:"pid,omitempty"`
+	// Started is when the run began, or, when nothing runs, when the journal was last written.
+	Started    time.Time        `json:"started"`
 	Bucket     string           `json:"bucket"`
 	Prefix     string           `json:"prefix"`
-	State      string           `json:"state"`
+	Folder     string           `json:"state_folder"`
 	Counts     map[string]Count `json:"counts"`                   // by state
 	Oldest     *time.Time       `json:"oldest_pending,omitempty"` // when the file that waits longest was accepted
+	Waits      []Waits          `json:"waits"`                    // those that wait longest
 	Inferred   int64            `json:"inferred"`
 	Conflicts  int64            `json:"conflicts"` // files that met another object at their key
 	Unsettled  int64            `json:"unsettled"` // sent, and the local file could not be settled yet
@@ -41,6 +49,7 @@ type Status struct {
 	Lost       *LostMemory      `json:"lost_memory,omitempty"`
 	Outboxes   []BoxStatus      `json:"outboxes"`
 	Quarantine []Aside          `json:"quarantine"`
+	Total      int64            `json:"quarantine_total"`
 	More       int64            `json:"quarantine_more,omitempty"` // that are not listed
 }
 
@@ -119,7 +128,7 @@ func (c *Courier) Status() (Status, error) {
 	if err != nil {
 		return s, err
 	}
-	s.Running, s.PID, s.Since = true, os.Getpid(), c.began.UTC()
+	s.Running, s.PID, s.Started = true, os.Getpid(), c.began.UTC()
 	s.Command = "run"
 	if c.once {
 		s.Command = "upload"
@@ -149,6 +158,7 @@ func (c *Courier) Status() (Status, error) {
 		s.Outboxes = append(s.Outboxes, b.state)
 		b.mu.Unlock()
 	}
+	s.conclude()
 	return s, nil
 }
 
@@ -158,6 +168,7 @@ func Stored(j *journal.Journal, now time.Time) (Status, error) {
 	s := Status{
 		Schema: StatusSchema, Generated: now.UTC(), Inferred: n.Inferred, Conflicts: n.Met, Counts: map[string]Count{},
 		Unsettled: n.Files[journal.Sent], Outboxes: []BoxStatus{}, Quarantine: []Aside{},
+		Problems: []Problem{}, Waits: []Waits{}, Total: n.Files[journal.Quarantined],
 	}
 	for _, state := range journal.States {
 		s.Counts[state.String()] = Count{n.Files[state], n.Bytes[state]}
@@ -183,6 +194,8 @@ func Stored(j *journal.Journal, now time.Time) (Status, error) {
 		})
 	}
 	s.More = max(0, n.Files[journal.Quarantined]-int64(len(list)))
+	s.Started = j.Written()
+	s.conclude()
 	return s, err
 }
 

@@ -352,6 +352,15 @@ func (j *Journal) Counts() Counts {
 	}
 }
 
+// Written is when the file was last written, in UTC; zero where that can't be seen.
+func (j *Journal) Written() time.Time {
+	info, err := os.Stat(j.path)
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime().UTC()
+}
+
 // Trouble returns why the journal accepts nothing at the moment, or nil. A full disk heals; damage does not.
 func (j *Journal) Trouble() error {
 	if err := j.fatal.Load(); err != nil {
