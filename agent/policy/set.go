@@ -18,6 +18,8 @@ const (
 	BucketPolicy Kind = "bucket-policy"
 	AccessPoint  Kind = "access-point"
 	KeyPolicy    Kind = "key-policy"
+	KMSGrant     Kind = "kms-grant" // of a key, as the statement that it amounts to
+	ACL          Kind = "acl"       // of a bucket, likewise
 	SCP          Kind = "scp"
 	RCP          Kind = "rcp"
 )

@@ -345,6 +345,9 @@ func (a *auditPrinter) undecided(p *audit.Principal, u *audit.Undecided) {
 	if u.Permission != "" {
 		a.indented(6, t("report.audit-permission", "permission", u.Permission))
 	}
+	if u.Call != "" {
+		a.indented(6, t("report.audit-call", "call", u.Call, "code", u.Code))
+	}
 	if ref := u.Reference(); ref.Source >= 0 {
 		a.statement("report.audit-hangs-on", p, u.Source, ref, "")
 	} else if u.Line > 0 {
@@ -361,7 +364,11 @@ func (a *auditPrinter) notes(p *audit.Principal) {
 	t := a.p.Text
 	for _, n := range p.Notes {
 		a.b.WriteByte('\n')
-		text := t("report.audit-note-"+n.What, "name", p.Subject().Show(p.Subject().Set.Subject.Name))
+		name := n.Name
+		if name == "" {
+			name = p.Subject().Show(p.Subject().Set.Subject.Name)
+		}
+		text := t("report.audit-note-"+n.What, "name", name)
 		a.indented(2, a.paint(yellow, "! ")+strings.ReplaceAll(text, "\n", "\n  "))
 	}
 	if len(p.Grants) > 0 {

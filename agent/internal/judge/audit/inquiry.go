@@ -65,6 +65,9 @@ func newPrincipal(s *sources.Subject) Principal {
 	for _, a := range s.Assumptions {
 		p.Assumptions = append(p.Assumptions, Assumption{What: a.What, Why: a.Why})
 	}
+	for _, n := range s.Notes {
+		p.Notes = append(p.Notes, Note{What: string(n.What), Source: n.Source, Name: s.Show(n.Name)})
+	}
 	for i, src := range s.Set.Sources {
 		if quarantine(src.ARN) {
 			p.Notes = append(p.Notes, Note{What: NoteQuarantined, Source: i})
@@ -75,7 +78,7 @@ func newPrincipal(s *sources.Subject) Principal {
 			p.Notes = append(p.Notes, Note{What: NoteQuarantined, Source: -1})
 		}
 		p.Undecided = append(p.Undecided, Undecided{
-			Reason: string(g.Reason), What: s.Show(g.What), Permission: g.Permission, Source: g.Source, File: g.File,
+			Reason: string(g.Reason), What: s.Show(g.What), Permission: g.Permission, Call: g.Call, Code: g.Code, Source: g.Source, File: g.File,
 			Line: g.Pos.Line, Column: g.Pos.Column, ref: policy.Reference{Source: -1, Statement: -1},
 		})
 	}

@@ -108,6 +108,7 @@ type Assumption struct {
 type Note struct {
 	What   string `json:"what"`
 	Source int    `json:"source"` // -1: a document that was not to be had
+	Name   string `json:"name,omitempty"`
 }
 
 // NoteQuarantined tells that AWS attached its quarantine policy, because an access key of
@@ -127,6 +128,8 @@ type Undecided struct {
 	What       string `json:"what,omitempty"`
 	Rule       RuleID `json:"rule,omitempty"`
 	Permission string `json:"permission,omitempty"`
+	Call       string `json:"call,omitempty"` // the live read that failed, with its error's Code
+	Code       string `json:"code,omitempty"`
 	Source     int    `json:"source"` // -1: no single document
 	Statement  string `json:"statement,omitempty"`
 	File       string `json:"file,omitempty"` // of line and column, where source is -1

@@ -139,7 +139,7 @@ func (e *Evaluator) vote(r *request, src *source, v *votes) {
 			v.levels = make(map[string]truth)
 		}
 		v.levels[src.level] += 0
-	case policy.BucketPolicy:
+	case policy.BucketPolicy, policy.ACL:
 		if resource = r.bucket(src); resource == "" {
 			return
 		}
@@ -149,7 +149,7 @@ func (e *Evaluator) vote(r *request, src *source, v *votes) {
 			return
 		}
 		g = &v.point
-	case policy.KeyPolicy, policy.Trust:
+	case policy.KeyPolicy, policy.KMSGrant, policy.Trust:
 		if r.Resource != src.attached {
 			return
 		}
@@ -205,7 +205,7 @@ func (v *votes) allow(src *source, st *statement, g *grants, match truth, who st
 	case policy.SCP:
 		v.levels[src.level] = max(v.levels[src.level], match)
 	case policy.RCP: // AWS's own Allow of everything is always there
-	case policy.BucketPolicy, policy.AccessPoint, policy.KeyPolicy, policy.Trust:
+	case policy.BucketPolicy, policy.ACL, policy.AccessPoint, policy.KeyPolicy, policy.KMSGrant, policy.Trust:
 		g.add(match, who)
 	}
 }

@@ -34,7 +34,7 @@ type source struct {
 // principals that it allows.
 func (s *source) ofResource() bool {
 	switch s.kind {
-	case policy.BucketPolicy, policy.AccessPoint, policy.KeyPolicy, policy.Trust:
+	case policy.BucketPolicy, policy.ACL, policy.AccessPoint, policy.KeyPolicy, policy.KMSGrant, policy.Trust:
 		return true
 	case policy.UserInline, policy.UserManaged, policy.GroupInline, policy.GroupManaged, policy.RoleInline,
 		policy.RoleManaged, policy.Boundary, policy.Session, policy.SCP, policy.RCP:

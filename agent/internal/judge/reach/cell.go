@@ -182,11 +182,11 @@ func (v *view) cellOf(g *group, p *place, given map[string][]string) *cell {
 // here tells whether a statement speaks at a place.
 func (p *place) here(st *stmt) bool {
 	switch st.kind {
-	case policy.BucketPolicy:
+	case policy.BucketPolicy, policy.ACL:
 		return p.bucket != "" && (st.attached == "" || st.attached == p.bucket) || p.anyBucket && st.attached == ""
 	case policy.AccessPoint:
 		return st.attached != "" && p.pointARN == st.attached
-	case policy.KeyPolicy, policy.Trust:
+	case policy.KeyPolicy, policy.KMSGrant, policy.Trust:
 		return p.attached == st.attached
 	case policy.RCP:
 		return !p.foreign && !p.anyBucket // they bind the resources of one organization

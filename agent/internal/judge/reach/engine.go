@@ -118,7 +118,8 @@ func (e *Engine) layers() limits {
 				l.levels = append(l.levels, src.Level)
 			}
 		case policy.UserInline, policy.UserManaged, policy.GroupInline, policy.GroupManaged, policy.RoleInline,
-			policy.RoleManaged, policy.Trust, policy.BucketPolicy, policy.AccessPoint, policy.KeyPolicy, policy.RCP:
+			policy.RoleManaged, policy.Trust, policy.BucketPolicy, policy.ACL, policy.AccessPoint, policy.KeyPolicy,
+			policy.KMSGrant, policy.RCP:
 		}
 	}
 	return l

@@ -60,11 +60,11 @@ func (c *cell) sort(left []int) *sorted {
 		case policy.SCP:
 			i := slices.Index(e.limits.levels, st.level)
 			l.levels[i] = append(l.levels[i], j)
-		case policy.BucketPolicy:
+		case policy.BucketPolicy, policy.ACL:
 			l.bucket.add(j, st.who)
 		case policy.AccessPoint:
 			l.point.add(j, st.who)
-		case policy.KeyPolicy, policy.Trust:
+		case policy.KeyPolicy, policy.KMSGrant, policy.Trust:
 			l.other.kind = st.kind
 			l.other.add(j, st.who)
 		case policy.RCP: // AWS's own Allow of everything is always there

@@ -131,7 +131,7 @@ func (e *Engine) knownBuckets() []string {
 	for _, src := range e.set.Sources {
 		switch {
 		case src.Document == nil || e.leftOut(src.Kind):
-		case src.Kind == policy.BucketPolicy:
+		case src.Kind == policy.BucketPolicy, src.Kind == policy.ACL:
 			add(src.Attached)
 		case src.Kind == policy.AccessPoint:
 			add(src.Bucket)
@@ -162,7 +162,7 @@ func (e *Engine) knownPoints() (arns []string, bucket map[string]string) {
 func (e *Engine) knownOthers() []string {
 	var list []string
 	for _, src := range e.set.Sources {
-		if src.Document != nil && !e.leftOut(src.Kind) && (src.Kind == policy.KeyPolicy || src.Kind == policy.Trust) &&
+		if src.Document != nil && !e.leftOut(src.Kind) && (src.Kind == policy.KeyPolicy || src.Kind == policy.KMSGrant || src.Kind == policy.Trust) &&
 			!slices.Contains(list, src.Attached) {
 			list = append(list, src.Attached)
 		}

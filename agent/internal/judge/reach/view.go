@@ -150,7 +150,7 @@ func (v *view) add(src *policy.Source, st *policy.Statement, ref policy.Referenc
 // principals.
 func ofResource(k policy.Kind) bool {
 	switch k {
-	case policy.BucketPolicy, policy.AccessPoint, policy.KeyPolicy, policy.Trust:
+	case policy.BucketPolicy, policy.ACL, policy.AccessPoint, policy.KeyPolicy, policy.KMSGrant, policy.Trust:
 		return true
 	case policy.UserInline, policy.UserManaged, policy.GroupInline, policy.GroupManaged, policy.RoleInline,
 		policy.RoleManaged, policy.Boundary, policy.Session, policy.SCP, policy.RCP:

@@ -90,6 +90,7 @@ type Subject struct {
 	Prefix      string // {name} replaced; "" where it isn't known
 	Assumptions []Assumption
 	Gaps        []Gap
+	Notes       []Note
 	Versioning  Versioning
 	Credentials *Credentials // nil where they were not read
 	// Live: read from AWS itself, with the policies of the bucket's access points
@@ -172,10 +173,31 @@ type Gap struct {
 	Reason     GapReason
 	What       string // an ARN, a name, an expression
 	Permission string // the missing one, if that is why
+	Call       string // the live read that failed: "s3:GetBucketAcl"
+	Code       string // why it failed: AWS's error code, or a Lost
 	Source     int    // index in the set's sources, or -1
 	File       string // of Pos
 	Pos        policy.Position
 }
+
+// Note is something that a reader should know of how the sources were read.
+type Note struct {
+	What   NoteWhat
+	Source int    // index in the set's sources, or -1
+	Name   string // what it is about, where that is no source
+}
+
+// NoteWhat says what a note tells.
+type NoteWhat string
+
+// The notes.
+const (
+	// NoteGuessedARN: the principal could not be read; its ARN is made of its name.
+	NoteGuessedARN NoteWhat = "arn-guessed"
+	// NoteUnwrapped: the file held more than the document, which was taken out of
+	// the element Name.
+	NoteUnwrapped NoteWhat = "unwrapped"
+)
 
 // Versioning is what is known of a bucket's versioning.
 type Versioning uint8
