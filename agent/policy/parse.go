@@ -20,7 +20,7 @@ func (k Kind) Grammar() Grammar {
 	switch k {
 	case UserInline, UserManaged, GroupInline, GroupManaged, RoleInline, RoleManaged, Boundary, Session:
 		return Identity
-	case BucketPolicy, AccessPoint, KeyPolicy, KMSGrant, ACL:
+	case BucketPolicy, AccessPoint, KeyPolicy, KMSGrant, ACL, ResourcePolicy:
 		return Resource
 	case Trust:
 		return TrustGrammar

@@ -22,6 +22,10 @@ const (
 	ACL          Kind = "acl"       // of a bucket, likewise
 	SCP          Kind = "scp"
 	RCP          Kind = "rcp"
+
+	// ResourcePolicy hangs on a resource of any other service (a queue, a secret,
+	// a function), whose ARN stands in Attached.
+	ResourcePolicy Kind = "resource-policy"
 )
 
 // Source is one document and where it stands.
@@ -35,8 +39,8 @@ type Source struct {
 	Raw     []byte // the text as read, to show a line of it
 
 	// Attached is the ARN of what a resource policy hangs on: the bucket, the
-	// access point, the key, the role. Of an access point, Bucket is the
-	// ARN of the bucket behind it, or "" where it isn't known.
+	// access point, the key, the role, any other resource. Of an access point,
+	// Bucket is the ARN of the bucket behind it, or "" where it isn't known.
 	Attached string
 	Bucket   string
 

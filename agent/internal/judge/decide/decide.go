@@ -2,6 +2,7 @@ package decide
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"buzon/agent/policy"
 )
@@ -111,10 +112,13 @@ type votes struct {
 
 // grants is what one resource's policies allow, by how the principal is named.
 type grants struct {
-	there   bool  // a policy of this resource is in the set
-	free    truth // as the user, the session, or everybody: final by itself
-	role    truth // as the role: still under boundary and session policy
-	account truth // as its account: a delegation to the identity policies
+	there bool // a policy of this resource is in the set
+	// explicit: the resource is a key or a role, which must allow by its own
+	// policy; that may leave it to the identity policies of its account.
+	explicit bool
+	free     truth // as the user, the session, or everybody: final by itself
+	role     truth // as the role: still under boundary and session policy
+	account  truth // as its account: a delegation to the identity policies
 }
 
 func (g grants) any() truth { return max(g.free, g.role, g.account) }
@@ -128,6 +132,9 @@ func (g *grants) add(match truth, who standing) {
 
 // vote lets the statements of one document speak.
 func (e *Evaluator) vote(r *request, src *source, v *votes) {
+	if !answers(src.kind, r.action) {
+		return
+	}
 	resource, g := r.Resource, (*grants)(nil)
 	switch src.kind {
 	case policy.Boundary:
@@ -154,6 +161,11 @@ func (e *Evaluator) vote(r *request, src *source, v *votes) {
 			return
 		}
 		g = &v.other
+	case policy.ResourcePolicy:
+		if !below(r.Resource, src.attached) {
+			return
+		}
+		g = &v.other
 	case policy.RCP:
 		// They bind the resources of one organization.
 		if r.foreign || r.bucketARN != "" && r.bucketAccount == "" {
@@ -163,7 +175,9 @@ func (e *Evaluator) vote(r *request, src *source, v *votes) {
 		policy.RoleInline, policy.RoleManaged:
 	}
 	if g != nil {
-		g.there = true
+		// A grant of a key and an ACL stand beside the policy.
+		g.there = g.there || src.kind != policy.KMSGrant && src.kind != policy.ACL
+		g.explicit = g.explicit || src.kind == policy.KeyPolicy || src.kind == policy.Trust
 	}
 	for i := range src.statements {
 		st := &src.statements[i]
@@ -187,6 +201,39 @@ func (e *Evaluator) vote(r *request, src *source, v *votes) {
 	}
 }
 
+// answers tells whether policies of a kind have a say in an action (in lower
+// case). The trust policy of a role says who may take the role, and nothing of
+// who may change, pass or delete it (IAM User Guide, "Roles terms and concepts",
+// "Grant a user permissions to pass a role to an AWS service"); a key's policy
+// speaks of KMS's calls on the key, a bucket's of S3's.
+func answers(k policy.Kind, action string) bool {
+	switch k {
+	case policy.Trust:
+		return strings.HasPrefix(action, "sts:")
+	case policy.KeyPolicy, policy.KMSGrant:
+		return strings.HasPrefix(action, "kms:")
+	case policy.BucketPolicy, policy.ACL, policy.AccessPoint:
+		return strings.HasPrefix(action, "s3:")
+	case policy.UserInline, policy.UserManaged, policy.GroupInline, policy.GroupManaged, policy.RoleInline,
+		policy.RoleManaged, policy.Boundary, policy.Session, policy.SCP, policy.RCP, policy.ResourcePolicy:
+	}
+	return true
+}
+
+// below tells whether a resource is the one given, or a part or version of it.
+// The ARN of a secret ends in six characters that its name lacks (Secrets Manager
+// User Guide, "Secrets Manager ARN").
+func below(resource, attached string) bool {
+	rest, ok := strings.CutPrefix(resource, attached)
+	switch {
+	case !ok || attached == "":
+		return false
+	case rest == "" || rest[0] == '/' || rest[0] == ':':
+		return true
+	}
+	return strings.Contains(attached, ":secretsmanager:") && rest[0] == '-' && utf8.RuneCountInString(rest) == 7
+}
+
 // allow notes an Allow that matches, surely or perhaps.
 func (v *votes) allow(src *source, st *statement, g *grants, match truth, who standing) {
 	if match == yes && (g == nil || who.best() == yes) {
@@ -205,7 +252,8 @@ func (v *votes) allow(src *source, st *statement, g *grants, match truth, who st
 	case policy.SCP:
 		v.levels[src.level] = max(v.levels[src.level], match)
 	case policy.RCP: // AWS's own Allow of everything is always there
-	case policy.BucketPolicy, policy.ACL, policy.AccessPoint, policy.KeyPolicy, policy.KMSGrant, policy.Trust:
+	case policy.BucketPolicy, policy.ACL, policy.AccessPoint, policy.KeyPolicy, policy.KMSGrant,
+		policy.Trust, policy.ResourcePolicy:
 		g.add(match, who)
 	}
 }
@@ -243,7 +291,7 @@ func (e *Evaluator) combine(r *request, v *votes) truth {
 	}
 	// side is what one resource's owner and the principal's account decide
 	// together.
-	side := func(g grants, owner string, explicit bool) truth {
+	side := func(g grants, owner string) truth {
 		if owner != "" && owner != e.subject.Account {
 			if r.foreign && !g.there && !strings.HasPrefix(r.action, "iam:") {
 				// Nobody knows that its owner doesn't agree. IAM lets in nobody from
@@ -253,7 +301,7 @@ func (e *Evaluator) combine(r *request, v *votes) truth {
 			return min(identity, limits, g.any())
 		}
 		own := identity
-		if explicit && g.there {
+		if g.explicit {
 			own = min(own, g.account)
 		}
 		return max(g.free, min(max(own, g.role), limits))
@@ -261,15 +309,14 @@ func (e *Evaluator) combine(r *request, v *votes) truth {
 	var allow truth
 	switch {
 	case r.point && r.bucketARN == "":
-		allow = side(v.point, r.account, false)
+		allow = side(v.point, r.account)
 	case r.point:
-		allow = min(side(v.point, r.account, false), side(v.bucket, r.bucketAccount, false))
+		allow = min(side(v.point, r.account), side(v.bucket, r.bucketAccount))
 	case strings.HasPrefix(r.action, "s3:"):
-		allow = side(v.bucket, r.account, false)
+		allow = side(v.bucket, r.account)
 	default:
-		// Keys and roles must allow by their own policies; a key or role whose
-		// policy isn't in the set is taken to leave it to IAM.
-		allow = side(v.other, r.account, true)
+		// A key or role whose policy isn't in the set is taken to leave it to IAM.
+		allow = side(v.other, r.account)
 	}
 	for _, level := range v.levels {
 		allow = min(allow, level)

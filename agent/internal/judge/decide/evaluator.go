@@ -34,7 +34,8 @@ type source struct {
 // principals that it allows.
 func (s *source) ofResource() bool {
 	switch s.kind {
-	case policy.BucketPolicy, policy.ACL, policy.AccessPoint, policy.KeyPolicy, policy.KMSGrant, policy.Trust:
+	case policy.BucketPolicy, policy.ACL, policy.AccessPoint, policy.KeyPolicy, policy.KMSGrant,
+		policy.Trust, policy.ResourcePolicy:
 		return true
 	case policy.UserInline, policy.UserManaged, policy.GroupInline, policy.GroupManaged, policy.RoleInline,
 		policy.RoleManaged, policy.Boundary, policy.Session, policy.SCP, policy.RCP:

@@ -3,7 +3,6 @@ package reach
 import (
 	"encoding/binary"
 	"slices"
-	"strings"
 
 	"buzon/agent/policy"
 )
@@ -69,7 +68,7 @@ func (v *view) groups(list []asked, given string) []*group {
 	var more []byte
 	for i := range list {
 		a := &list[i]
-		k := groupKey{kinds: -1, own: -1}
+		k := groupKey{own: -1}
 		more = more[:0]
 		for j, st := range v.stmts {
 			switch {
@@ -93,8 +92,8 @@ func (v *view) groups(list []asked, given string) []*group {
 				}
 				k.keys = s
 			}
-		case strings.HasPrefix(a.lower, "s3:"):
-			k.kinds = -2
+		default:
+			k.kinds = -1 - int32(familyOf(a.lower))
 		}
 		if v.naming || v.e.root && mends(a.lower) {
 			k.own = int32(i)
@@ -181,12 +180,15 @@ func (v *view) cellOf(g *group, p *place, given map[string][]string) *cell {
 
 // here tells whether a statement speaks at a place.
 func (p *place) here(st *stmt) bool {
+	if !answers(st.kind, p.family) {
+		return false
+	}
 	switch st.kind {
 	case policy.BucketPolicy, policy.ACL:
 		return p.bucket != "" && (st.attached == "" || st.attached == p.bucket) || p.anyBucket && st.attached == ""
 	case policy.AccessPoint:
 		return st.attached != "" && p.pointARN == st.attached
-	case policy.KeyPolicy, policy.KMSGrant, policy.Trust:
+	case policy.KeyPolicy, policy.KMSGrant, policy.Trust, policy.ResourcePolicy:
 		return p.attached == st.attached
 	case policy.RCP:
 		return !p.foreign && !p.anyBucket // they bind the resources of one organization

@@ -26,7 +26,7 @@ func (e *Engine) contains(v *view, w Witness) (inside, possible bool) {
 	context, _ := normalised(w.Context)
 	if account := accountIn(w.Resource); p.foreign && p.owner == "" && account != "" {
 		context["aws:resourceaccount"] = []string{account}
-		if p.s3 {
+		if p.family == s3Family {
 			context["s3:resourceaccount"] = []string{account}
 		}
 	}

@@ -41,7 +41,8 @@ func (e *Engine) Grants() []Grant {
 func grantsRights(k policy.Kind) bool {
 	switch k {
 	case policy.UserInline, policy.UserManaged, policy.GroupInline, policy.GroupManaged, policy.RoleInline, policy.RoleManaged,
-		policy.BucketPolicy, policy.ACL, policy.AccessPoint, policy.KeyPolicy, policy.KMSGrant, policy.Trust:
+		policy.BucketPolicy, policy.ACL, policy.AccessPoint, policy.KeyPolicy, policy.KMSGrant,
+		policy.Trust, policy.ResourcePolicy:
 		return true
 	case policy.Boundary, policy.Session, policy.SCP, policy.RCP:
 	}

@@ -35,11 +35,14 @@ type sorted struct {
 
 // sort sorts the statements that are left in a cell.
 func (c *cell) sort(left []int) *sorted {
-	e := c.v.e
+	e, p := c.v.e, c.scope.place
 	l := &sorted{
 		levels: make([][]int, len(e.limits.levels)),
-		bucket: grants{kind: policy.BucketPolicy}, point: grants{kind: policy.AccessPoint},
-		other: grants{kind: policy.KeyPolicy, there: c.scope.place.attached != ""},
+		bucket: grants{kind: policy.BucketPolicy}, point: grants{kind: policy.AccessPoint}, other: grants{kind: policy.ResourcePolicy},
+	}
+	l.bucket.there, l.point.there = e.hasBucketPolicy(p.bucket), p.pointARN != ""
+	if p.attached != "" {
+		l.other = grants{kind: p.attachedKind, there: p.attachedKind != policy.KMSGrant && answers(p.attachedKind, p.family)}
 	}
 	for _, j := range left {
 		if c.boxes[j].res == nil {
@@ -64,8 +67,7 @@ func (c *cell) sort(left []int) *sorted {
 			l.bucket.add(j, st.who)
 		case policy.AccessPoint:
 			l.point.add(j, st.who)
-		case policy.KeyPolicy, policy.KMSGrant, policy.Trust:
-			l.other.kind = st.kind
+		case policy.KeyPolicy, policy.KMSGrant, policy.Trust, policy.ResourcePolicy:
 			l.other.add(j, st.who)
 		case policy.RCP: // AWS's own Allow of everything is always there
 		}
@@ -91,17 +93,18 @@ func (c *cell) arrange(left []int) {
 	}
 	// side is what one resource's owner and the principal's account decide
 	// together.
-	side := func(g grants, owner string, explicit bool) []way {
-		if p.foreign {
-			return []way{slices.Concat(own, limits)}
+	side := func(g grants, owner string) []way {
+		abroad := owner != "" && owner != e.set.Subject.Account
+		if p.foreign && !g.there && (abroad || owner == "") {
+			return []way{slices.Concat(own, limits)} // nobody knows that its owner doesn't agree
 		}
-		if owner != "" && owner != e.set.Subject.Account {
+		if abroad {
 			any := slices.Concat(g.free, g.role, g.account)
 			return []way{slices.Concat(own, way{{g.kind, any}}, limits)}
 		}
 		var ways []way
 		switch {
-		case explicit && g.there:
+		case g.there && (g.kind == policy.KeyPolicy || g.kind == policy.Trust): // they must allow by themselves
 			ways = append(ways, slices.Concat(own, way{{g.kind, g.account}}, limits), slices.Concat(way{{g.kind, g.role}}, limits))
 		case e.root:
 			ways = append(ways, limits)
@@ -113,17 +116,17 @@ func (c *cell) arrange(left []int) {
 	var ways []way
 	switch {
 	case p.point && p.bucket == "":
-		ways = side(l.point, p.owner, false)
+		ways = side(l.point, p.owner)
 	case p.point:
-		for _, a := range side(l.point, p.owner, false) {
-			for _, b := range side(l.bucket, p.bucketOwner, false) {
+		for _, a := range side(l.point, p.owner) {
+			for _, b := range side(l.bucket, p.bucketOwner) {
 				ways = append(ways, slices.Concat(a, b))
 			}
 		}
-	case p.s3:
-		ways = side(l.bucket, p.owner, false)
+	case p.family == s3Family:
+		ways = side(l.bucket, p.owner)
 	default:
-		ways = side(l.other, p.owner, true)
+		ways = side(l.other, p.owner)
 	}
 	for _, w := range ways {
 		for _, level := range l.levels {

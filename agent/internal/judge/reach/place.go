@@ -25,11 +25,59 @@ type place struct {
 	point    bool   // through an access point
 	pointARN string // the one whose policies are in the set
 
-	attached string // the key or role whose policies are in the set
+	attached     string      // the key, role or other resource whose policies are in the set
+	attachedKind policy.Kind // of those policies
 
-	foreign bool // another account's, whose policies aren't in the set
+	foreign bool // by its ARN another account's
 
-	s3 bool // for actions of S3
+	family family // of the actions
+}
+
+// family is the services whose calls on a resource a policy that hangs on it
+// answers for.
+type family int32
+
+const (
+	anyFamily family = iota
+	s3Family
+	stsFamily
+	kmsFamily
+	iamFamily
+)
+
+// familyOf is the family of an action, by its name in lower case.
+func familyOf(action string) family {
+	service, _, _ := strings.Cut(action, ":")
+	switch service {
+	case "s3":
+		return s3Family
+	case "sts":
+		return stsFamily
+	case "kms":
+		return kmsFamily
+	case "iam":
+		return iamFamily
+	}
+	return anyFamily
+}
+
+// answers tells whether policies of a kind have a say in a family's calls. To
+// take a role is STS's call, and the one that its trust policy answers; to
+// change, pass or delete it is IAM's, a right of identities alone (IAM User Guide,
+// "Roles terms and concepts", "Grant a user permissions to pass a role to an AWS
+// service"; KMS Developer Guide, "Key policies in AWS KMS").
+func answers(k policy.Kind, f family) bool {
+	switch k {
+	case policy.BucketPolicy, policy.ACL, policy.AccessPoint:
+		return f == s3Family
+	case policy.Trust:
+		return f == stsFamily
+	case policy.KeyPolicy, policy.KMSGrant:
+		return f == kmsFamily
+	case policy.UserInline, policy.UserManaged, policy.GroupInline, policy.GroupManaged, policy.RoleInline,
+		policy.RoleManaged, policy.Boundary, policy.Session, policy.SCP, policy.RCP, policy.ResourcePolicy:
+	}
+	return true
 }
 
 // lang is the resources of the place.
@@ -43,9 +91,8 @@ func (p *place) lang() *lang {
 // placeKey names the places of an action: the same for all with the same kinds of
 // resources.
 type placeKey struct {
-	kinds int32 // -1: not in the catalogue
-	s3    bool
-	iam   bool
+	kinds  int32 // -1: not in the catalogue
+	family family
 }
 
 // world is the places of all actions, the same for every set with the same
@@ -76,7 +123,16 @@ func (e *Engine) surroundings() string {
 	for _, a := range arns {
 		parts = append(parts, a, bucket[a])
 	}
-	parts = append(append(parts, "others"), e.knownOthers()...)
+	parts = append(parts, "others")
+	for _, o := range e.knownOthers() {
+		parts = append(parts, o.arn, string(o.kind))
+	}
+	parts = append(parts, "policies")
+	for _, b := range e.knownBuckets() {
+		if e.hasBucketPolicy(b) {
+			parts = append(parts, b)
+		}
+	}
 	for _, o := range e.others {
 		parts = append(append(parts, "account", o.account, o.owner), o.but...)
 	}
@@ -86,7 +142,7 @@ func (e *Engine) surroundings() string {
 // placesOf lists the places of an action; entry is nil for one that the catalogue
 // doesn't know.
 func (e *Engine) placesOf(a *asked) []*place {
-	key := placeKey{kinds: -1, s3: strings.HasPrefix(a.lower, "s3:"), iam: strings.HasPrefix(a.lower, "iam:")}
+	key := placeKey{kinds: -1, family: familyOf(a.lower)}
 	entry := a.entry()
 	if entry != nil {
 		key.kinds = actionIndex().kinds[a.number]
@@ -107,11 +163,11 @@ func (e *Engine) placesOf(a *asked) []*place {
 	}
 	list := make([]*place, 0, len(found))
 	for _, p := range found {
-		if p.shape != nil && p.shape.empty() || p.foreign && key.iam { // IAM lets in nobody from outside
+		if p.shape != nil && p.shape.empty() || p.foreign && key.family == iamFamily { // IAM lets in nobody from outside
 			continue
 		}
 		same := *p
-		same.s3 = key.s3
+		same.family = key.family
 		list = append(list, &same)
 	}
 	slices.SortStableFunc(list, func(a, b *place) int { return a.rank - b.rank })
@@ -158,16 +214,67 @@ func (e *Engine) knownPoints() (arns []string, bucket map[string]string) {
 	return arns, bucket
 }
 
-// knownOthers are the keys and roles whose policies are in the set.
-func (e *Engine) knownOthers() []string {
-	var list []string
+// known is a resource whose policies are in the set, and what kind they are of.
+type known struct {
+	arn  string
+	kind policy.Kind
+}
+
+// knownOthers are the keys, roles and resources of other services whose policies
+// are in the set.
+func (e *Engine) knownOthers() []known {
+	var list []known
 	for _, src := range e.set.Sources {
-		if src.Document != nil && !e.leftOut(src.Kind) && (src.Kind == policy.KeyPolicy || src.Kind == policy.KMSGrant || src.Kind == policy.Trust) &&
-			!slices.Contains(list, src.Attached) {
-			list = append(list, src.Attached)
+		if src.Document == nil || e.leftOut(src.Kind) || src.Attached == "" {
+			continue
+		}
+		switch src.Kind {
+		case policy.KeyPolicy, policy.KMSGrant, policy.Trust, policy.ResourcePolicy:
+			i := slices.IndexFunc(list, func(k known) bool { return k.arn == src.Attached })
+			switch {
+			case i < 0:
+				list = append(list, known{src.Attached, src.Kind})
+			case list[i].kind == policy.KMSGrant: // its policy counts for more
+				list[i].kind = src.Kind
+			}
+		case policy.UserInline, policy.UserManaged, policy.GroupInline, policy.GroupManaged, policy.RoleInline,
+			policy.RoleManaged, policy.Boundary, policy.Session, policy.SCP, policy.RCP, policy.BucketPolicy, policy.ACL, policy.AccessPoint:
 		}
 	}
 	return list
+}
+
+// shape is the ARNs that the policies of a known resource are about: its own,
+// and those of its parts and versions. The ARN of a secret ends in six characters
+// that its name lacks (Secrets Manager User Guide, "Secrets Manager ARN").
+func (k known) shape(s *Space) *lang {
+	own := s.glob(chars(k.arn), false)
+	if k.kind != policy.ResourcePolicy {
+		return own
+	}
+	l := s.or(own, s.or(s.glob(append(chars(k.arn+"/"), token{kind: run}), false), s.glob(append(chars(k.arn+":"), token{kind: run}), false)))
+	if strings.Contains(k.arn, ":secretsmanager:") {
+		tail := chars(k.arn + "-")
+		for range 6 {
+			tail = append(tail, token{kind: one})
+		}
+		l = s.or(l, s.glob(tail, false))
+	}
+	return l
+}
+
+// foreign tells of an ARN whether it names another account than the principal's.
+func (e *Engine) foreign(arn string) bool {
+	account := accountIn(arn)
+	return account != "" && e.set.Subject.Account != "" && account != e.set.Subject.Account
+}
+
+// hasBucketPolicy tells whether the policy of a bucket is in the set.
+func (e *Engine) hasBucketPolicy(bucket string) bool {
+	return bucket != "" && slices.ContainsFunc(e.set.Sources, func(src policy.Source) bool {
+		return src.Kind == policy.BucketPolicy && src.Document != nil && !e.leftOut(src.Kind) &&
+			(src.Attached == bucket || src.Attached == "" && bucket == e.bucket)
+	})
 }
 
 // ownerOf is the account of a bucket: known of the one in question only.
@@ -254,7 +361,7 @@ func (e *Engine) pointPlaces(segs []string) []*place {
 		known = append(known, shape)
 		p := &place{
 			shape: shape, hints: []string{a + hint}, rank: 2, owner: accountIn(a), point: true, pointARN: a,
-			bucket: bucket[a], bucketOwner: e.ownerOf(bucket[a]),
+			bucket: bucket[a], bucketOwner: e.ownerOf(bucket[a]), foreign: e.foreign(a),
 		}
 		if p.bucket == e.bucket && p.bucket != "" {
 			p.rank = 1
@@ -300,14 +407,17 @@ func (e *Engine) otherPlaces(segs []string) []*place {
 	}
 	var list []*place
 	var known []*lang
-	for _, arn := range e.knownOthers() {
-		parts := policy.Segments(arn)
-		if len(parts) != 6 || !strings.Contains(segs[4], "${") && parts[4] != segs[4] || !shape(parts[4]).has(arn) {
+	for _, k := range e.knownOthers() {
+		parts := policy.Segments(k.arn)
+		if len(parts) != 6 || !strings.Contains(segs[4], "${") && parts[4] != segs[4] {
 			continue
 		}
-		one := s.glob(chars(arn), false)
+		one := s.and(k.shape(s), shape(parts[4]))
+		if one.empty() {
+			continue
+		}
 		known = append(known, one)
-		list = append(list, &place{shape: one, hints: []string{arn}, rank: 3, owner: accountIn(arn), attached: arn})
+		list = append(list, e.attachedPlace(k, one))
 	}
 	except := s.union(known)
 	add := func(rank int, owner string, accounts ...string) {
@@ -351,12 +461,22 @@ func (e *Engine) otherPlaces(segs []string) []*place {
 	return list
 }
 
+// attachedPlace is a resource with policies of its own.
+func (e *Engine) attachedPlace(k known, shape *lang) *place {
+	return &place{
+		shape: shape, hints: []string{k.arn}, rank: 3, owner: accountIn(k.arn), attached: k.arn, attachedKind: k.kind,
+		foreign: e.foreign(k.arn),
+	}
+}
+
 // everywhere are the places of an action that the catalogue doesn't know: every
 // resource that there can be.
 func (e *Engine) everywhere() []*place {
 	s := e.space
 	below := func(arn string) *lang {
-		return s.or(s.glob(chars(arn), false), s.glob(append(chars(arn+"/"), some...), false))
+		// Also with nothing after the slash: that is no object's name, but of an action
+		// that nobody knows it isn't said that it needs one.
+		return s.or(s.glob(chars(arn), false), s.glob(append(chars(arn+"/"), token{kind: run}), false))
 	}
 	tokensOf := func(service, region string, account []token) *lang {
 		list := chars("arn:" + e.partition + ":")
@@ -390,7 +510,7 @@ func (e *Engine) everywhere() []*place {
 	for _, a := range arns {
 		p := &place{
 			shape: below(a), hints: []string{a + "/object/x", a}, rank: 2, owner: accountIn(a), point: true, pointARN: a,
-			bucket: bucket[a], bucketOwner: e.ownerOf(bucket[a]),
+			bucket: bucket[a], bucketOwner: e.ownerOf(bucket[a]), foreign: e.foreign(a),
 		}
 		if p.bucketOwner == "" {
 			p.bucketOwner = p.owner
@@ -398,17 +518,17 @@ func (e *Engine) everywhere() []*place {
 		seen = append(seen, p.shape)
 		list = append(list, p)
 	}
-	for _, arn := range e.knownOthers() {
-		one := s.glob(chars(arn), false)
+	for _, k := range e.knownOthers() {
+		one := k.shape(s)
 		seen = append(seen, one)
-		list = append(list, &place{shape: one, hints: []string{arn}, rank: 3, owner: accountIn(arn), attached: arn})
+		list = append(list, e.attachedPlace(k, one))
 	}
 	except := s.union(append(seen, bucketKind))
 	if account != "" {
 		head := append(chars("arn:"+e.partition+":s3:"), token{kind: run, but: ":"})
 		pointsOf := func(account []token) *lang {
 			list := append(append(slices.Clone(head), token{kind: char, r: ':'}), account...)
-			return s.glob(append(append(list, chars(":accesspoint/")...), some...), false)
+			return s.glob(append(append(list, chars(":accesspoint/")...), token{kind: run}), false)
 		}
 		for _, o := range e.others {
 			points := s.minus(o.in(s, pointsOf), except)

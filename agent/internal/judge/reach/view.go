@@ -150,7 +150,8 @@ func (v *view) add(src *policy.Source, st *policy.Statement, ref policy.Referenc
 // principals.
 func ofResource(k policy.Kind) bool {
 	switch k {
-	case policy.BucketPolicy, policy.ACL, policy.AccessPoint, policy.KeyPolicy, policy.KMSGrant, policy.Trust:
+	case policy.BucketPolicy, policy.ACL, policy.AccessPoint, policy.KeyPolicy, policy.KMSGrant,
+		policy.Trust, policy.ResourcePolicy:
 		return true
 	case policy.UserInline, policy.UserManaged, policy.GroupInline, policy.GroupManaged, policy.RoleInline,
 		policy.RoleManaged, policy.Boundary, policy.Session, policy.SCP, policy.RCP:

@@ -156,7 +156,7 @@ func (c *cell) filled(key string) []string {
 	if v, ok := c.v.e.defaultOf(key); ok {
 		return []string{v}
 	}
-	if (key == "aws:resourceaccount" || key == "s3:resourceaccount" && c.scope.place.s3) && c.scope.place.owner != "" {
+	if (key == "aws:resourceaccount" || key == "s3:resourceaccount" && c.scope.place.family == s3Family) && c.scope.place.owner != "" {
 		return []string{c.scope.place.owner}
 	}
 	return nil
