@@ -166,6 +166,40 @@ func TestWhatOneRoomKeepsToItself(t *testing.T) {
 	}
 }
 
+// outside is what the rooms beside the agent may import of ours.
+var outside = map[string][]string{
+	"infra":         {"infra/mailbox"},
+	"infra/mailbox": {"policy"},
+}
+
+// mostCDK is how many packages of the CDK the app may compile: each costs a
+// second or more of whoever synthesizes for the first time.
+const mostCDK = 60
+
+func TestTheAppStandsOnTheConstructAndTheConstructOnThePolicy(t *testing.T) {
+	for _, p := range list(t, "./infra/...") {
+		name, _ := room(p.ImportPath)
+		allowed, known := outside[name]
+		if !known {
+			t.Errorf("%s is not a room of the house", p.ImportPath)
+		}
+		for _, imported := range p.Imports {
+			if r, ours := room(imported); ours && !slices.Contains(allowed, r) {
+				t.Errorf("%s imports %s", name, r)
+			}
+		}
+		cdk := 0
+		for _, dep := range p.Deps {
+			if strings.HasPrefix(dep, "github.com/aws/aws-cdk-go/") {
+				cdk++
+			}
+		}
+		if cdk == 0 || cdk > mostCDK {
+			t.Errorf("%s compiles %d packages of the CDK, and %d are allowed", name, cdk, mostCDK)
+		}
+	}
+}
+
 // TestEachRoomSaysOnceWhatItIs holds every folder with Go code, of the agent
 // and of the rest, to one package comment of 3 to 15 lines, its example not
 // counted (a program's may be shorter).

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"buzon/infra/mailbox"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/jsii-runtime-go"
@@ -91,15 +93,15 @@ func TestAFullStackIsValid(t *testing.T) {
 	if os.Getenv("BUZON_TEST") != "long" {
 		t.Skip("SKIPPED without -long: a full stack takes a minute")
 	}
-	for _, kind := range []Identity{IdentityUser, IdentityRole, IdentityRolesAnywhere} {
+	for _, kind := range []mailbox.Identity{mailbox.IdentityUser, mailbox.IdentityRole, mailbox.IdentityRolesAnywhere} {
 		context := object{"identity": string(kind), "cloudTrail": true, "eventBridge": true, "encryption": "kms", "auditors": review}
-		if kind == IdentityRolesAnywhere {
+		if kind == mailbox.IdentityRolesAnywhere {
 			context["trustAnchor"] = anchor
 		}
-		s := Settings{Identity: kind}
+		s := Settings{Props: mailbox.Props{Identity: kind}}
 		var names []any
 		for _, name := range fleet(s.PerStack()) {
-			names = append(names, name.(string)+strings.Repeat("x", longestName-len(name.(string))))
+			names = append(names, name.(string)+strings.Repeat("x", 64-len(name.(string))))
 		}
 		context["uploaders"] = names
 		variants["full"] = context
@@ -136,15 +138,15 @@ func TestWhoLeavesIsNamed(t *testing.T) {
 		}
 	}
 	for _, test := range []struct {
-		identity Identity
+		identity mailbox.Identity
 		now      []string
 		want     []string
 	}{
-		{IdentityUser, []string{"vm-01", "vm-02", "db-01", "db-02"}, nil},
-		{IdentityUser, []string{"vm-02", "new", "db-01"}, []string{"db-02", "vm-01"}},
-		{IdentityRole, []string{"vm-01", "vm-02"}, []string{"db-01", "db-02", "vm-01", "vm-02"}}, // the users go, the roles come
+		{mailbox.IdentityUser, []string{"vm-01", "vm-02", "db-01", "db-02"}, nil},
+		{mailbox.IdentityUser, []string{"vm-02", "new", "db-01"}, []string{"db-02", "vm-01"}},
+		{mailbox.IdentityRole, []string{"vm-01", "vm-02"}, []string{"db-01", "db-02", "vm-01", "vm-02"}}, // the users go, the roles come
 	} {
-		s := Settings{StackName: "Buzon", Path: "/buzon/", Identity: test.identity, Uploaders: test.now}
+		s := Settings{Uploaders: test.now, Props: mailbox.Props{Path: "/buzon/", Identity: test.identity}}
 		got, err := s.leaving(dir)
 		if err != nil {
 			t.Fatal(err)

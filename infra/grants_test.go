@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"buzon/infra/mailbox"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/cxapi"
 	"github.com/aws/jsii-runtime-go"
@@ -91,7 +93,7 @@ func TestUploaders(t *testing.T) {
 		seen := map[string]bool{}
 		for _, template := range documents {
 			kind, nameOf := "AWS::IAM::User", "UserName"
-			if s.settings.Identity != IdentityUser {
+			if s.settings.Identity != mailbox.IdentityUser {
 				kind, nameOf = "AWS::IAM::Role", "RoleName"
 			}
 			for id, r := range resources(template, kind) {
@@ -115,7 +117,7 @@ func TestUploaders(t *testing.T) {
 						t.Errorf("%s: %s has %s", variant, id, key)
 					}
 				}
-				if s.settings.Attach == AttachGroup {
+				if s.settings.Attach == mailbox.AttachGroup {
 					if own, _ := p["Policies"].([]any); len(own) > 0 || len(p["Groups"].([]any)) != 1 {
 						t.Errorf("%s: %s has the policies %v and the groups %v", variant, id, own, p["Groups"])
 					}
@@ -185,7 +187,7 @@ func TestTheAuditorsRoleIsForWhomTheSettingsName(t *testing.T) {
 	var trusted []string
 	for _, r := range resources(synth(t, "all").documents[0], "AWS::IAM::Role") {
 		p := r["Properties"].(object)
-		if p["Path"] == auditorPath {
+		if p["Path"] == "/buzon-audit/" {
 			for _, s := range statements(p["AssumeRolePolicyDocument"]) {
 				trusted = append(trusted, texts(s["Principal"].(object)["AWS"])...)
 			}
@@ -209,23 +211,23 @@ func TestAwsSolutionsIsClean(t *testing.T) {
 				t.Errorf("%s, stack %d: %s", variant, i+1, finding)
 			}
 			for _, text := range notes(said.FindInfo(all, anything)) {
-				for _, w := range allWaivers(s.settings.UploadPrefix) {
-					if strings.Contains(text, w.rule) && strings.Contains(text, w.reason) {
-						used[w.reason] = true
+				for _, w := range mailbox.Waivers(s.settings.UploadPrefix) {
+					if strings.Contains(text, w.Rule) && strings.Contains(text, w.Reason) {
+						used[w.Reason] = true
 					}
 				}
 			}
 		}
 	}
-	for _, w := range allWaivers("uploads/") {
-		if !used[w.reason] {
-			t.Errorf("nothing needs the waiver of %s: %s", w.rule, w.reason)
+	for _, w := range mailbox.Waivers("uploads/") {
+		if !used[w.Reason] {
+			t.Errorf("nothing needs the waiver of %s: %s", w.Rule, w.Reason)
 		}
-		if day, err := time.Parse(time.DateOnly, w.since); err != nil || day.After(time.Now()) {
-			t.Errorf("the waiver of %s is of %q", w.rule, w.since)
+		if day, err := time.Parse(time.DateOnly, w.Since); err != nil || day.After(time.Now()) {
+			t.Errorf("the waiver of %s is of %q", w.Rule, w.Since)
 		}
-		if len(w.reason) < 80 {
-			t.Errorf("the waiver of %s is hardly argued: %s", w.rule, w.reason)
+		if len(w.Reason) < 80 {
+			t.Errorf("the waiver of %s is hardly argued: %s", w.Rule, w.Reason)
 		}
 	}
 }
@@ -239,10 +241,6 @@ func notes(lists ...*[]*cxapi.SynthesisMessage) []string { //nolint:staticcheck 
 		}
 	}
 	return all
-}
-
-func allWaivers(prefix string) []waiver {
-	return []waiver{waiveAccessLogs, waiveLogsOfLogs, waiveAuditorReads, waivePrefixes(prefix)}
 }
 
 // A fleet over two stacks: the bucket and its guard in the first, no resource

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"buzon/infra/mailbox"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 )
@@ -48,7 +50,7 @@ func (s *Settings) leaving(dir string) ([]string, error) {
 		}
 		for _, r := range template.Resources {
 			name, _ := r.Properties.UserName.(string)
-			if r.Type == "AWS::IAM::User" && r.Properties.Path == s.Path && (s.Identity != IdentityUser || !slices.Contains(s.Uploaders, name)) {
+			if r.Type == "AWS::IAM::User" && r.Properties.Path == s.Path && (s.Identity != mailbox.IdentityUser || !slices.Contains(s.Uploaders, name)) {
 				gone = append(gone, name)
 			}
 		}

@@ -17,6 +17,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"buzon/infra/mailbox"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 )
@@ -64,7 +66,7 @@ const questionFile = "audit-policy.args"
 func writeQuestion(dir string, stacks []awscdk.Stack, s *Settings) error {
 	// Not what an agent of this very host is set to.
 	args := []string{"--config", os.DevNull, "--path", s.Path}
-	if s.Encryption == EncryptionKMS {
+	if s.Encryption == mailbox.EncryptionKMS {
 		// The one statement by which the contract widens with a key; what else it
 		// says of them, the tests of this package pin.
 		args = append(args, "--allow", "kms:Decrypt", "--allow", "kms:GenerateDataKey")

@@ -10,75 +10,20 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"buzon/infra/mailbox"
 )
 
-// Identity is what each uploader is in IAM.
-type Identity string
-
-// The kinds of identities.
-const (
-	IdentityUser          Identity = "user"           // an IAM user with an access key
-	IdentityRole          Identity = "role"           // a role for an EC2 instance, with its instance profile
-	IdentityRolesAnywhere Identity = "roles-anywhere" // a role for a machine with a certificate
-)
-
-// Attach says where the uploaders' policy hangs.
-type Attach string
-
-// The places of the uploaders' policy.
-const (
-	AttachUser  Attach = "user"  // on each user
-	AttachGroup Attach = "group" // once, on one group of all users
-)
-
-// Encryption is how the bucket encrypts what it stores.
-type Encryption string
-
-// The kinds of encryption at rest.
-const (
-	EncryptionS3  Encryption = "s3"  // keys that S3 keeps
-	EncryptionKMS Encryption = "kms" // a key of this stack
-)
-
-// LockMode is the mode of the bucket's default retention.
-type LockMode string
-
-// The modes of Object Lock; LockNone leaves it off.
-const (
-	LockNone       LockMode = "none"
-	LockGovernance LockMode = "governance"
-	LockCompliance LockMode = "compliance"
-)
-
-// Settings is everything that can be chosen about the stack. ParseSettings
-// makes one that is checked; the zero Settings is not usable.
+// Settings is everything that can be chosen about the stack: the mailbox's props,
+// and what the app adds. ParseSettings makes one that is checked and filled in;
+// the zero Settings is not usable.
 type Settings struct {
-	StackName       string
-	BucketName      string // "" lets CloudFormation make one
-	AccountRegional bool   // BucketName is the front of a name that only this account can hold
-	UploadPrefix    string // ends in "/"
-	Path            string // the IAM path of uploaders, "/…/"
-	Uploaders       []string
-	Identity        Identity
-	TrustAnchor     string // roles-anywhere: ARN of a trust anchor
-	Attach          Attach
-	Encryption      Encryption
-	Versioning      bool
-	AppendOnly      bool
-	ObjectLock      LockMode
-	ObjectLockDays  int
-	ExpireDays      int // of current versions; 0 keeps them
-	NoncurrentDays  int // of noncurrent versions; 0 keeps them
-	CloudTrail      bool
-	EventBridge     bool
-	Readers         []string // ARNs or patterns of the only principals that may read or delete; none: the account decides
-	GuardRevision   int      // a number in the guard: another one makes CloudFormation write it again
-	FederatedUsers  bool     // lets sessions of GetFederationToken reach the bucket
-	Auditors        []string // ARNs that may assume the auditor's role; none: no role
-	Tags            map[string]string
-	Retain          bool // bucket and guard outlive the stack
-	Protect         bool // CloudFormation's termination protection
-	Shards          int  // stacks that share the uploaders; 0: all in the one stack
+	mailbox.Props
+	StackName string
+	Uploaders []string
+	Tags      map[string]string
+	Protect   bool // CloudFormation's termination protection
+	Shards    int  // stacks that share the uploaders; 0: all in the one stack
 }
 
 // A key is one setting as it is written in cdk.json or after -c.
@@ -87,64 +32,42 @@ type key struct {
 	read func(*Settings, value) error
 }
 
-// keys is the one table of settings; docs/en/deploying.md lists the same.
+// keys is the one table of settings; docs/en/deploying.md lists the same. What a
+// value may be the mailbox checks, but for what only the app knows.
 var keys = []key{
 	{"stackName", func(s *Settings, v value) error {
 		return v.match(&s.StackName, `[A-Za-z][A-Za-z0-9-]{0,99}`, "letters, digits and hyphens, a letter first")
 	}},
 	{"bucketName", func(s *Settings, v value) error { return v.text(&s.BucketName) }},
 	{"bucketNamespace", func(s *Settings, v value) error {
-		kind := "global"
-		if err := oneOf(v, &kind, "global", "account-regional"); err != nil {
-			return err
-		}
-		s.AccountRegional = kind == "account-regional"
-		return nil
+		return v.either(&s.AccountRegional, "account-regional", "global")
 	}},
-	{"uploadPrefix", func(s *Settings, v value) error {
-		return v.match(&s.UploadPrefix, `([A-Za-z0-9_.=@+-]+/)+`, `ASCII letters, digits and _.=@+- in segments that each end with "/", such as "uploads/"`)
-	}},
-	{"path", func(s *Settings, v value) error {
-		return v.match(&s.Path, `/([A-Za-z0-9_.=@+-]+/)+`, `an IAM path with a slash at both ends, such as "/buzon/"; "/" would make every user of the account an uploader`)
-	}},
+	{"uploadPrefix", func(s *Settings, v value) error { return some(v, &s.UploadPrefix) }},
+	{"path", func(s *Settings, v value) error { return some(v, &s.Path) }},
 	{"uploaders", func(s *Settings, v value) error { return v.list(&s.Uploaders) }},
-	{"identity", func(s *Settings, v value) error {
-		return oneOf(v, &s.Identity, IdentityUser, IdentityRole, IdentityRolesAnywhere)
-	}},
-	{"trustAnchor", func(s *Settings, v value) error {
-		return v.match(&s.TrustAnchor, `arn:[a-z-]+:rolesanywhere:[a-z0-9-]+:[0-9]{12}:trust-anchor/[A-Za-z0-9-]+`, "the ARN of an IAM Roles Anywhere trust anchor")
-	}},
-	{"attach", func(s *Settings, v value) error { return oneOf(v, &s.Attach, AttachUser, AttachGroup) }},
-	{"encryption", func(s *Settings, v value) error { return oneOf(v, &s.Encryption, EncryptionS3, EncryptionKMS) }},
-	{"versioning", func(s *Settings, v value) error { return v.bool(&s.Versioning) }},
-	{"appendOnly", func(s *Settings, v value) error { return v.bool(&s.AppendOnly) }},
-	{"objectLock", func(s *Settings, v value) error {
-		return oneOf(v, &s.ObjectLock, LockNone, LockGovernance, LockCompliance)
-	}},
+	{"identity", func(s *Settings, v value) error { return some(v, &s.Identity) }},
+	{"trustAnchor", func(s *Settings, v value) error { return some(v, &s.TrustAnchor) }},
+	{"attach", func(s *Settings, v value) error { return some(v, &s.Attach) }},
+	{"encryption", func(s *Settings, v value) error { return some(v, &s.Encryption) }},
+	{"versioning", func(s *Settings, v value) error { return v.choice(&s.Versioning) }},
+	{"appendOnly", func(s *Settings, v value) error { return v.choice(&s.AppendOnly) }},
+	{"objectLock", func(s *Settings, v value) error { return some(v, &s.ObjectLock) }},
 	{"objectLockDays", func(s *Settings, v value) error { return v.int(&s.ObjectLockDays, 1, 36500) }},
 	{"expireDays", func(s *Settings, v value) error { return v.int(&s.ExpireDays, 0, 36500) }},
 	{"noncurrentDays", func(s *Settings, v value) error { return v.int(&s.NoncurrentDays, 0, 36500) }},
 	{"cloudTrail", func(s *Settings, v value) error { return v.bool(&s.CloudTrail) }},
 	{"eventBridge", func(s *Settings, v value) error { return v.bool(&s.EventBridge) }},
 	{"readers", func(s *Settings, v value) error { return v.list(&s.Readers) }},
-	{"federatedUsers", func(s *Settings, v value) error {
-		kind := "deny"
-		if err := oneOf(v, &kind, "deny", "allow"); err != nil {
-			return err
-		}
-		s.FederatedUsers = kind == "allow"
-		return nil
-	}},
+	{"federatedUsers", func(s *Settings, v value) error { return v.either(&s.FederatedUsers, "allow", "deny") }},
 	{"guardRevision", func(s *Settings, v value) error { return v.int(&s.GuardRevision, 0, 1_000_000) }},
 	{"auditors", func(s *Settings, v value) error { return v.list(&s.Auditors) }},
 	{"tags", func(s *Settings, v value) error { return v.pairs(&s.Tags) }},
 	{"removalPolicy", func(s *Settings, v value) error {
-		kind := "retain"
-		if err := oneOf(v, &kind, "retain", "destroy"); err != nil {
-			return err
-		}
-		s.Retain = kind == "retain"
-		return nil
+		destroy := false
+		err := v.either(&destroy, "destroy", "retain")
+		retain := !destroy
+		s.Retain = &retain
+		return err
 	}},
 	{"terminationProtection", func(s *Settings, v value) error { return v.bool(&s.Protect) }},
 	{"shards", func(s *Settings, v value) error { return v.int(&s.Shards, 0, 64) }},
@@ -159,29 +82,28 @@ var cdkOwn = []string{"cli-telemetry", "acknowledged-issue-numbers"}
 // or "@") are left alone; any other key that is not a setting is an error. The
 // error joins everything found, each with the key's name.
 func ParseSettings(context map[string]any) (Settings, error) {
-	s := Settings{
-		StackName: "Buzon", UploadPrefix: "uploads/", Path: "/buzon/",
-		Identity: IdentityUser, Attach: AttachUser, Encryption: EncryptionS3,
-		Versioning: true, AppendOnly: true, ObjectLock: LockNone, Retain: true, Protect: true,
-	}
+	s := Settings{StackName: "Buzon", Protect: true}
 	known := map[string]key{}
 	for _, k := range keys {
 		known[k.name] = k
 	}
 	var errs []error
+	unread := false
 	for _, name := range slices.Sorted(maps.Keys(context)) {
 		k, ok := known[name]
 		switch {
 		case ok:
 			if err := k.read(&s, value{context[name]}); err != nil {
+				unread = true
 				errs = append(errs, fault(name, "%w", err))
 			}
 		case !strings.ContainsAny(name, ":@") && !slices.Contains(cdkOwn, name):
 			errs = append(errs, fault(name, "there is no such setting%s", meant(name)))
 		}
 	}
-	if len(errs) == 0 {
-		errs = s.check()
+	s.Props = s.Props.WithDefaults()
+	if !unread { // else it would complain of what wasn't read
+		errs = append(errs, s.check()...)
 	}
 	return s, errors.Join(errs...)
 }
@@ -332,17 +254,33 @@ func (v value) String() string {
 	return cmp.Or(string(b), fmt.Sprint(err))
 }
 
-func oneOf[T ~string](v value, to *T, allowed ...T) error {
+// choice reads a switch that has a default of its own.
+func (v value) choice(to **bool) error {
+	*to = new(bool)
+	return v.bool(*to)
+}
+
+// either reads a switch that is written as one of two words.
+func (v value) either(to *bool, yes, no string) error {
 	var s string
 	if err := v.text(&s); err != nil {
 		return err
 	}
-	if !slices.Contains(allowed, T(s)) {
-		names := make([]string, len(allowed))
-		for i, a := range allowed {
-			names[i] = string(a)
-		}
-		return fmt.Errorf("%q must be one of %s", s, strings.Join(names, ", "))
+	if s != yes && s != no {
+		return fmt.Errorf("%q must be one of %s, %s", s, no, yes)
+	}
+	*to = s == yes
+	return nil
+}
+
+// some reads a text that isn't empty: empty would be the default, unsaid.
+func some[T ~string](v value, to *T) error {
+	s := ""
+	if err := v.text(&s); err != nil {
+		return err
+	}
+	if s == "" {
+		return errors.New("is empty: leave it out to get the default")
 	}
 	*to = T(s)
 	return nil

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"buzon/infra/mailbox"
+
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -18,10 +20,14 @@ func TestDefaultsAreTheSafeOnes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	yes := true
 	want := Settings{
-		StackName: "Buzon", UploadPrefix: "uploads/", Path: "/buzon/", Uploaders: []string{"vm-01"},
-		Identity: IdentityUser, Attach: AttachUser, Encryption: EncryptionS3, ObjectLock: LockNone,
-		Versioning: true, AppendOnly: true, Retain: true, Protect: true,
+		StackName: "Buzon", Uploaders: []string{"vm-01"}, Protect: true,
+		Props: mailbox.Props{
+			UploadPrefix: "uploads/", Path: "/buzon/",
+			Identity: mailbox.IdentityUser, Attach: mailbox.AttachUser, Encryption: mailbox.EncryptionS3, ObjectLock: mailbox.LockNone,
+			Versioning: &yes, AppendOnly: &yes, Retain: &yes,
+		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -87,7 +93,7 @@ func TestEachBadSettingIsOneClearError(t *testing.T) {
 		{object{"bucketNamespace": "account-regional"}, "bucketNamespace", "needs bucketName"},
 		{object{"bucketNamespace": "account-regional", "bucketName": strings.Repeat("b", 37)}, "bucketName", "2 to 36"},
 
-		{object{"uploadPrefix": ""}, "uploadPrefix", "uploads/"},
+		{object{"uploadPrefix": ""}, "uploadPrefix", "is empty"},
 		{object{"uploadPrefix": "uploads"}, "uploadPrefix", `end with "/"`},
 		{object{"uploadPrefix": "/uploads/"}, "uploadPrefix", "segments"},
 		{object{"uploadPrefix": "up*/"}, "uploadPrefix", "segments"},

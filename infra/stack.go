@@ -5,6 +5,8 @@ import (
 	"hash/fnv"
 	"strings"
 
+	"buzon/infra/mailbox"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
 )
@@ -18,38 +20,26 @@ import (
 func NewStacks(app awscdk.App, s Settings) []awscdk.Stack {
 	main := awscdk.NewStack(app, jsii.String(s.StackName), stackProps(&s,
 		"Buzon: a bucket whose slot only takes, its guard, and its uploaders"))
-	bucket := newBucket(main, &s)
-	guard(main, bucket, &s)
-	newAuditor(main, bucket, &s)
-	if s.CloudTrail {
-		newTrail(main, bucket, &s)
-	}
-	if s.EventBridge {
-		newArrivals(main, bucket, &s)
-	}
-	outputs(main, *bucket.BucketName(), &s)
+	box := mailbox.New(main, jsii.String("Default"), &s.Props)
+	mailbox.AddOutputs(main, *box.Bucket().BucketName(), &s.Props)
 	stacks := []awscdk.Stack{main}
-
 	if s.Shards == 0 {
-		to := mailbox{BucketARN: *bucket.BucketArn()}
-		if key := bucket.EncryptionKey(); key != nil {
-			to.KeyARN = *key.KeyArn()
-			to.Via = fmt.Sprintf("s3.%s.%s", *main.Region(), *main.UrlSuffix())
+		for _, name := range s.Uploaders {
+			box.AddUploader(name)
 		}
-		users := newUploaders(main, to, s.Uploaders, &s)
-		waiveIn(main, waivePrefixes(s.UploadPrefix))
-		// The guard stands before there is anybody to be guarded from.
-		users.Node().AddDependency(bucket.Policy())
+		s.WaivePrefixes(main)
 		return stacks
 	}
 	for i, names := range s.split() {
 		shard := awscdk.NewStack(app, jsii.String(fmt.Sprintf("%s-%d", s.StackName, i+1)), stackProps(&s,
 			fmt.Sprintf("Buzon: uploaders %d of %d; their bucket is in the stack %s", i+1, s.Shards, s.StackName)))
 		shard.AddStackDependency(main, nil)
-		name := s.bucketIn(shard)
-		newUploaders(shard, mailbox{BucketARN: fmt.Sprintf("arn:%s:s3:::%s", *shard.Partition(), name)}, names, &s)
-		waiveIn(shard, waivePrefixes(s.UploadPrefix))
-		outputs(shard, name, &s)
+		uploaders := mailbox.NewUploaders(shard, jsii.String("Uploaders"), &s.Props)
+		for _, name := range names {
+			uploaders.Add(name)
+		}
+		s.WaivePrefixes(shard)
+		mailbox.AddOutputs(shard, s.BucketNameIn(shard), &s.Props)
 		stacks = append(stacks, shard)
 	}
 	return stacks
@@ -81,29 +71,4 @@ func (s *Settings) split() [][]string {
 		shards[i] = append(shards[i], name)
 	}
 	return shards
-}
-
-// bucketIn is the bucket's name as a stack can write it that doesn't hold the
-// bucket.
-func (s *Settings) bucketIn(stack awscdk.Stack) string {
-	if s.AccountRegional {
-		return fmt.Sprintf("%s-%s-%s-an", s.BucketName, *stack.Account(), *stack.Region())
-	}
-	return s.BucketName
-}
-
-// outputs are what scripts/agent-config and `agent audit-policy --template`
-// read. Their number doesn't grow with the uploaders.
-func outputs(stack awscdk.Stack, bucket string, s *Settings) {
-	for _, o := range []struct{ name, value, description string }{
-		{"BucketName", bucket, "The bucket that uploaders write to"},
-		{"Region", *stack.Region(), "The bucket's Region"},
-		{"Account", *stack.Account(), "The account that owns the bucket"},
-		{"PrefixPattern", s.UploadPrefix + "{name}/", "The prefix of each uploader; {name} is its name"},
-		{"UploaderPath", s.Path, "The IAM path of the uploaders"},
-	} {
-		awscdk.NewCfnOutput(stack, jsii.String(o.name), &awscdk.CfnOutputProps{
-			Value: jsii.String(o.value), Description: jsii.String(o.description),
-		})
-	}
 }

@@ -1,9 +1,10 @@
-package main
+package mailbox
 
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
 
@@ -11,35 +12,32 @@ import (
 // policy is there when it returns: with the statement that nobody speaks to it
 // without TLS 1.2, and retained together with the bucket, for a bucket that
 // outlives its guard would be a trap.
-func newBucket(stack awscdk.Stack, s *Settings) awss3.Bucket {
-	removal := awscdk.RemovalPolicy_RETAIN
-	if !s.Retain {
-		removal = awscdk.RemovalPolicy_DESTROY
-	}
+func newBucket(scope constructs.Construct, p *Props) awss3.Bucket {
+	removal := p.removal()
 	props := &awss3.BucketProps{
 		BlockPublicAccess:      awss3.BlockPublicAccess_BLOCK_ALL(),
 		ObjectOwnership:        awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED,
 		EnforceSSL:             jsii.Bool(true),
 		MinimumTLSVersion:      jsii.Number(1.2),
 		BlockedEncryptionTypes: &[]awss3.BlockedEncryptionType{awss3.BlockedEncryptionType_SSE_C()},
-		Versioned:              jsii.Bool(s.Versioning),
-		LifecycleRules:         lifecycle(s),
+		Versioned:              jsii.Bool(*p.Versioning),
+		LifecycleRules:         lifecycle(p),
 		RemovalPolicy:          removal,
 	}
 	switch {
-	case s.AccountRegional:
+	case p.AccountRegional:
 		props.BucketNamespace = awss3.BucketNamespace_ACCOUNT_REGIONAL
-		props.BucketNamePrefix = jsii.String(s.BucketName)
-	case s.BucketName != "":
-		props.BucketName = jsii.String(s.BucketName)
+		props.BucketNamePrefix = jsii.String(p.BucketName)
+	case p.BucketName != "":
+		props.BucketName = jsii.String(p.BucketName)
 	}
-	switch s.Encryption {
+	switch p.Encryption {
 	case EncryptionS3:
 		props.Encryption = awss3.BucketEncryption_S3_MANAGED
 	case EncryptionKMS:
 		props.Encryption = awss3.BucketEncryption_KMS
-		props.EncryptionKey = awskms.NewKey(stack, jsii.String("Key"), &awskms.KeyProps{
-			Description:       jsii.String("Buzon: encrypts the bucket " + s.StackName),
+		props.EncryptionKey = awskms.NewKey(scope, jsii.String("Key"), &awskms.KeyProps{
+			Description:       jsii.String("Buzon: encrypts the bucket " + *awscdk.Stack_Of(scope).StackName()),
 			EnableKeyRotation: jsii.Bool(true),
 			RemovalPolicy:     removal,
 		})
@@ -48,18 +46,18 @@ func newBucket(stack awscdk.Stack, s *Settings) awss3.Bucket {
 		// the cost of SSE-KMS with Amazon S3 Bucket Keys").
 		props.BucketKeyEnabled = jsii.Bool(false)
 	}
-	switch s.ObjectLock {
+	switch p.ObjectLock {
 	case LockNone:
 	case LockGovernance:
-		props.ObjectLockDefaultRetention = awss3.ObjectLockRetention_Governance(days(s.ObjectLockDays))
+		props.ObjectLockDefaultRetention = awss3.ObjectLockRetention_Governance(days(p.ObjectLockDays))
 	case LockCompliance:
-		props.ObjectLockDefaultRetention = awss3.ObjectLockRetention_Compliance(days(s.ObjectLockDays))
+		props.ObjectLockDefaultRetention = awss3.ObjectLockRetention_Compliance(days(p.ObjectLockDays))
 	}
-	bucket := awss3.NewBucket(stack, jsii.String("Bucket"), props)
+	bucket := awss3.NewBucket(scope, jsii.String("Bucket"), props)
 	bucket.Policy().ApplyRemovalPolicy(removal)
 	resource := bucket.Node().DefaultChild().(awss3.CfnBucket)
 	waiveFor(resource, waiveAccessLogs)
-	if s.EventBridge {
+	if p.EventBridge {
 		// The property of BucketProps would bring a Lambda function with a role that
 		// may change the notifications of every bucket.
 		resource.SetNotificationConfiguration(&awss3.CfnBucket_NotificationConfigurationProperty{
@@ -69,23 +67,31 @@ func newBucket(stack awscdk.Stack, s *Settings) awss3.Bucket {
 	return bucket
 }
 
+// removal is what becomes of bucket, guard and key without the stack.
+func (p *Props) removal() awscdk.RemovalPolicy {
+	if *p.Retain {
+		return awscdk.RemovalPolicy_RETAIN
+	}
+	return awscdk.RemovalPolicy_DESTROY
+}
+
 // lifecycle always clears away the parts of uploads that were never completed:
 // an uploader may not list them, so nobody else would.
-func lifecycle(s *Settings) *[]*awss3.LifecycleRule {
+func lifecycle(p *Props) *[]*awss3.LifecycleRule {
 	rules := []*awss3.LifecycleRule{{
 		Id:                                  jsii.String("AbortIncompleteUploads"),
 		AbortIncompleteMultipartUploadAfter: days(1),
 	}}
-	if s.ExpireDays > 0 {
+	if p.ExpireDays > 0 {
 		rules = append(rules, &awss3.LifecycleRule{
-			Id: jsii.String("ExpireObjects"), Expiration: days(s.ExpireDays),
+			Id: jsii.String("ExpireObjects"), Expiration: days(p.ExpireDays),
 		})
 	}
-	if s.NoncurrentDays > 0 {
+	if p.NoncurrentDays > 0 {
 		rule := &awss3.LifecycleRule{
-			Id: jsii.String("ExpireNoncurrentVersions"), NoncurrentVersionExpiration: days(s.NoncurrentDays),
+			Id: jsii.String("ExpireNoncurrentVersions"), NoncurrentVersionExpiration: days(p.NoncurrentDays),
 		}
-		if s.ExpireDays == 0 {
+		if p.ExpireDays == 0 {
 			rule.ExpiredObjectDeleteMarker = jsii.Bool(true) // S3 takes it only where no expiration in days is set
 		}
 		rules = append(rules, rule)

@@ -1,11 +1,11 @@
-package main
+package mailbox
 
 import (
 	"fmt"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 )
 
@@ -44,7 +44,7 @@ var (
 
 // newAuditor makes the policy with which a reviewer runs `agent audit-policy`
 // live, and a role that holds it where the settings name who may assume it.
-func newAuditor(stack awscdk.Stack, bucket awss3.Bucket, s *Settings) {
+func newAuditor(scope constructs.Construct, bucket awss3.Bucket, p *Props) awsiam.ManagedPolicy {
 	allow := func(sid string, actions []string, resource string) awsiam.PolicyStatement {
 		return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Sid: jsii.String(sid), Actions: jsii.Strings(actions...), Resources: jsii.Strings(resource),
@@ -57,21 +57,22 @@ func newAuditor(stack awscdk.Stack, bucket awss3.Bucket, s *Settings) {
 	if key := bucket.EncryptionKey(); key != nil {
 		statements = append(statements, allow("ReadTheKeysRules", auditKey, *key.KeyArn()))
 	}
-	document := awsiam.NewManagedPolicy(stack, jsii.String("AuditorPolicy"), &awsiam.ManagedPolicyProps{
+	document := awsiam.NewManagedPolicy(scope, jsii.String("AuditorPolicy"), &awsiam.ManagedPolicyProps{
 		Description: jsii.String("Buzon: lets a reviewer run agent audit-policy, and no more"),
 		Path:        jsii.String(auditorPath), Statements: &statements,
 	})
 	waiveFor(document.Node().DefaultChild().(awsiam.CfnManagedPolicy), waiveAuditorReads)
-	if len(s.Auditors) == 0 {
-		return
+	if len(p.Auditors) == 0 {
+		return document
 	}
 	var who []awsiam.IPrincipal
-	for _, arn := range s.Auditors {
+	for _, arn := range p.Auditors {
 		who = append(who, awsiam.NewArnPrincipal(jsii.String(arn)))
 	}
-	awsiam.NewRole(stack, jsii.String("AuditorRole"), &awsiam.RoleProps{
-		Description: jsii.String(fmt.Sprintf("Buzon: reviews the uploaders under %s", s.Path)),
+	awsiam.NewRole(scope, jsii.String("AuditorRole"), &awsiam.RoleProps{
+		Description: jsii.String(fmt.Sprintf("Buzon: reviews the uploaders under %s", p.Path)),
 		Path:        jsii.String(auditorPath),
 		AssumedBy:   awsiam.NewCompositePrincipal(who...), ManagedPolicies: &[]awsiam.IManagedPolicy{document},
 	})
+	return document
 }

@@ -1,0 +1,216 @@
+package mailbox
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Limits that AWS sets, as the User Guides say ("Bucket naming rules"; "IAM and
+// AWS STS quotas").
+const (
+	longestName    = 64 // of a user and of a role
+	longestPath    = 512
+	longestBucket  = 63
+	longestReaders = 8_000 // of the 20 KB of a bucket policy
+)
+
+var (
+	uploaderName = regexp.MustCompile(`^[A-Za-z0-9_.=@+-]+$`)
+	bucketName   = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
+	bucketPrefix = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,34}[a-z0-9]$`)
+	uploadPrefix = regexp.MustCompile(`^([A-Za-z0-9_.=@+-]+/)+$`)
+	iamPath      = regexp.MustCompile(`^/([A-Za-z0-9_.=@+-]+/)+$`)
+	trustAnchor  = regexp.MustCompile(`^arn:[a-z-]+:rolesanywhere:[a-z0-9-]+:[0-9]{12}:trust-anchor/[A-Za-z0-9-]+$`)
+	principalARN = regexp.MustCompile(`^arn:[a-z*-]+:iam::([0-9]{12}|\*):(user|role)/[A-Za-z0-9_+=,.@/*?-]+$`)
+	exactARN     = regexp.MustCompile(`^arn:[a-z-]+:iam::[0-9]{12}:(user|role)/[A-Za-z0-9_+=,.@/-]+$`)
+)
+
+// Fault is a prop that can't be, alone or beside the others.
+type Fault struct {
+	Prop string // as cdk.json spells it, such as "bucketName"
+	Text string
+}
+
+func (f Fault) Error() string { return f.Prop + ": " + f.Text }
+
+// refuse panics with all faults.
+func refuse(faults []Fault) {
+	var errs []error
+	for _, f := range faults {
+		errs = append(errs, f)
+	}
+	if err := errors.Join(errs...); err != nil {
+		panic(fmt.Errorf("mailbox: %w", err))
+	}
+}
+
+// faults collects what is found.
+type faults []Fault
+
+func (f *faults) add(prop, format string, args ...any) {
+	*f = append(*f, Fault{prop, fmt.Sprintf(format, args...)})
+}
+
+// Faults looks at each prop and at what they say together, and gives every fault.
+func (p Props) Faults() []Fault {
+	p = p.WithDefaults()
+	var f faults
+	p.checkBucket(&f)
+	p.checkPaths(&f)
+	p.checkIdentity(&f)
+	p.checkStorage(&f)
+	p.checkReaders(&f)
+	for _, arn := range p.Auditors {
+		if !exactARN.MatchString(arn) {
+			f.add("auditors", "%q is not the ARN of a user or role", arn)
+		}
+	}
+	return f
+}
+
+func (p *Props) checkBucket(f *faults) {
+	name := p.BucketName
+	switch {
+	case name == "" && p.AccountRegional:
+		f.add("bucketNamespace", `"account-regional" needs bucketName, the front of the name`)
+	case name == "":
+	case p.AccountRegional:
+		// The name will be NAME-ACCOUNT-REGION-an.
+		if !bucketPrefix.MatchString(name) {
+			f.add("bucketName", "%q must be 2 to 36 of a-z, 0-9 and - where the account and Region are added to it", name)
+		}
+	case !bucketName.MatchString(name) || len(name) > longestBucket:
+		f.add("bucketName", "%q must be 3 to 63 of a-z, 0-9, - and ., a letter or digit at both ends", name)
+	case strings.Contains(name, "."):
+		f.add("bucketName", "%q holds a dot: TLS certificates of S3 don't match such names", name)
+	case net.ParseIP(name) != nil || strings.HasPrefix(name, "xn--") || strings.HasPrefix(name, "sthree-") ||
+		strings.HasPrefix(name, "amzn-s3-demo-") || strings.HasSuffix(name, "-s3alias") || strings.HasSuffix(name, "--ol-s3") ||
+		strings.HasSuffix(name, "--x-s3") || strings.HasSuffix(name, "--table-s3") || strings.HasSuffix(name, "-an"):
+		f.add("bucketName", "%q is a form that S3 keeps for itself", name)
+	}
+}
+
+func (p *Props) checkPaths(f *faults) {
+	if !uploadPrefix.MatchString(p.UploadPrefix) {
+		f.add("uploadPrefix", `%q must be ASCII letters, digits and _.=@+- in segments that each end with "/", such as "uploads/"`, p.UploadPrefix)
+	}
+	switch {
+	case !iamPath.MatchString(p.Path):
+		f.add("path", `%q must be an IAM path with a slash at both ends, such as "/buzon/"; "/" would make every user of the account an uploader`, p.Path)
+	case strings.HasPrefix(auditorPath, p.Path):
+		f.add("path", "%q would make the auditor under %s an uploader", p.Path, auditorPath)
+	}
+	for _, one := range []struct{ prop, text string }{{"path", p.Path}, {"uploadPrefix", p.UploadPrefix}} {
+		if slices.ContainsFunc(strings.Split(one.text, "/"), func(part string) bool { return part == "." || part == ".." }) {
+			f.add(one.prop, `%q holds a segment that is "." or ".."`, one.text)
+		}
+		if len(one.text) > longestPath {
+			f.add(one.prop, "is longer than %d characters", longestPath)
+		}
+	}
+}
+
+func (p *Props) checkIdentity(f *faults) {
+	known := oneOf(f, "identity", p.Identity, IdentityUser, IdentityRole, IdentityRolesAnywhere)
+	if oneOf(f, "attach", p.Attach, AttachUser, AttachGroup); !known {
+		return
+	}
+	if p.Attach == AttachGroup && p.Identity != IdentityUser {
+		f.add("attach", `"group" needs identity "user": roles are in no group`)
+	}
+	switch {
+	case p.Identity == IdentityRolesAnywhere && p.TrustAnchor == "":
+		f.add("trustAnchor", `is needed with identity "roles-anywhere"`)
+	case p.Identity != IdentityRolesAnywhere && p.TrustAnchor != "":
+		f.add("trustAnchor", `has a meaning only with identity "roles-anywhere"`)
+	case p.TrustAnchor != "" && !trustAnchor.MatchString(p.TrustAnchor):
+		f.add("trustAnchor", "%q must be the ARN of an IAM Roles Anywhere trust anchor", p.TrustAnchor)
+	}
+}
+
+// longestDays is the most that Object Lock and lifecycle rules take, 100 years.
+const longestDays = 36_500
+
+func (p *Props) checkStorage(f *faults) {
+	oneOf(f, "encryption", p.Encryption, EncryptionS3, EncryptionKMS)
+	lock := oneOf(f, "objectLock", p.ObjectLock, LockNone, LockGovernance, LockCompliance)
+	for _, days := range []struct {
+		prop string
+		n    int
+	}{{"objectLockDays", p.ObjectLockDays}, {"expireDays", p.ExpireDays}, {"noncurrentDays", p.NoncurrentDays}} {
+		if days.n < 0 || days.n > longestDays {
+			f.add(days.prop, "must be from 0 to %d, not %d", longestDays, days.n)
+		}
+	}
+	if lock && (p.ObjectLock == LockNone) != (p.ObjectLockDays == 0) {
+		f.add("objectLockDays", `goes with objectLock "governance" or "compliance", and these need it`)
+	}
+	if p.ObjectLock != LockNone && !*p.Versioning {
+		f.add("versioning", "must be true with objectLock: S3 locks versions")
+	}
+	if p.NoncurrentDays > 0 && !*p.Versioning {
+		f.add("noncurrentDays", "has no effect without versioning")
+	}
+	if p.ObjectLock != LockNone && p.ExpireDays > 0 && p.ExpireDays < p.ObjectLockDays {
+		f.add("expireDays", "is shorter than objectLockDays: the versions would stay locked after they expired")
+	}
+	if !*p.Retain && p.ObjectLock == LockCompliance {
+		f.add("removalPolicy", `"destroy" can't work with objectLock "compliance"`)
+	}
+}
+
+func (p *Props) checkReaders(f *faults) {
+	length := 0
+	for _, arn := range p.Readers {
+		length += len(arn)
+		switch {
+		case strings.Contains(arn, ":assumed-role/"):
+			f.add("readers", "%q would never match: AWS compares the ARN of the role, not of its session", arn)
+		case !principalARN.MatchString(arn):
+			f.add("readers", "%q is not the ARN, or a pattern of ARNs, of users or roles", arn)
+		case strings.Contains(arn, ":user"+p.Path) || strings.Contains(arn, ":role"+p.Path):
+			f.add("readers", "%q is an uploader, whom the guard lets read nothing", arn)
+		}
+	}
+	if length > longestReaders {
+		f.add("readers", "are %d characters together, and %d fit into the bucket's policy: use patterns", length, longestReaders)
+	}
+}
+
+// NameFaults looks at the names of uploaders, together.
+func (p Props) NameFaults(names []string) []Fault {
+	var f faults
+	seen := map[string]string{}
+	for _, name := range names {
+		switch before, twice := seen[strings.ToLower(name)]; {
+		case !uploaderName.MatchString(name):
+			f.add("uploaders", "%q must be letters, digits and _.=@+-: it becomes a name in IAM and a part of every key", name)
+		case name == "." || name == "..":
+			f.add("uploaders", "%q can't be a part of a key", name)
+		case len(name) > longestName:
+			f.add("uploaders", "%q is longer than %d characters", name, longestName)
+		case twice && before == name:
+			f.add("uploaders", "%q is there twice", name)
+		case twice:
+			f.add("uploaders", "%q and %q differ only in case, which IAM doesn't tell apart", before, name)
+		}
+		seen[strings.ToLower(name)] = name
+	}
+	return f
+}
+
+func oneOf[T ~string](f *faults, prop string, value T, allowed ...T) bool {
+	if slices.Contains(allowed, value) {
+		return true
+	}
+	var names []string
+	for _, a := range allowed {
+		names = append(names, string(a))
+	}
+	f.add(prop, "%q must be one of %s", value, strings.Join(names, ", "))
+	return false
+}

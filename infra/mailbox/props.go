@@ -1,0 +1,89 @@
+package mailbox
+
+import "github.com/aws/jsii-runtime-go"
+
+// Identity is what each uploader is in IAM.
+type Identity string
+
+// The kinds of identities.
+const (
+	IdentityUser          Identity = "user"           // an IAM user with an access key
+	IdentityRole          Identity = "role"           // a role for an EC2 instance, with its instance profile
+	IdentityRolesAnywhere Identity = "roles-anywhere" // a role for a machine with a certificate
+)
+
+// Attach says where the uploaders' policy hangs.
+type Attach string
+
+// The places of the uploaders' policy.
+const (
+	AttachUser  Attach = "user"  // on each user
+	AttachGroup Attach = "group" // once, on one group of all users
+)
+
+// Encryption is how the bucket encrypts what it stores.
+type Encryption string
+
+// The kinds of encryption at rest.
+const (
+	EncryptionS3  Encryption = "s3"  // keys that S3 keeps
+	EncryptionKMS Encryption = "kms" // a key of the mailbox's own
+)
+
+// LockMode is the mode of the bucket's default retention.
+type LockMode string
+
+// The modes of Object Lock; LockNone leaves it off.
+const (
+	LockNone       LockMode = "none"
+	LockGovernance LockMode = "governance"
+	LockCompliance LockMode = "compliance"
+)
+
+// Props is everything that can be chosen about a mailbox. What is left out gets
+// the default that is said beside it.
+type Props struct {
+	BucketName      string // "" lets CloudFormation make one
+	AccountRegional bool   // BucketName is the front of a name that only this account can hold
+	UploadPrefix    string // ends in "/"; default "uploads/"
+	Path            string // the IAM path of uploaders, "/…/"; default "/buzon/"
+	Identity        Identity
+	TrustAnchor     string // roles-anywhere: ARN of a trust anchor
+	Attach          Attach
+	Encryption      Encryption
+	Versioning      *bool // default true
+	AppendOnly      *bool // nobody replaces an object under UploadPrefix; default true
+	ObjectLock      LockMode
+	ObjectLockDays  int
+	ExpireDays      int // of current versions; 0 keeps them
+	NoncurrentDays  int // of noncurrent versions; 0 keeps them
+	CloudTrail      bool
+	EventBridge     bool
+	Readers         []string // ARNs or patterns of the only principals that may read or delete; none: the account decides
+	GuardRevision   int      // a number in the guard: another one makes CloudFormation write it again
+	FederatedUsers  bool     // lets sessions of GetFederationToken reach the bucket
+	Auditors        []string // ARNs that may assume the auditor's role; none: no role
+	Retain          *bool    // bucket, guard and key outlive the stack; default true
+}
+
+// WithDefaults gives the props with everything that was left out filled in.
+func (p Props) WithDefaults() Props {
+	fill(&p.UploadPrefix, "uploads/")
+	fill(&p.Path, "/buzon/")
+	fill(&p.Identity, IdentityUser)
+	fill(&p.Attach, AttachUser)
+	fill(&p.Encryption, EncryptionS3)
+	fill(&p.ObjectLock, LockNone)
+	for _, b := range []**bool{&p.Versioning, &p.AppendOnly, &p.Retain} {
+		if *b == nil {
+			*b = jsii.Bool(true)
+		}
+	}
+	return p
+}
+
+func fill[T ~string](to *T, with T) {
+	if *to == "" {
+		*to = with
+	}
+}

@@ -1,0 +1,61 @@
+package mailbox
+
+import (
+	"fmt"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// newTrail records who touched which object: CloudTrail's data events of the
+// bucket, in a log bucket of their own.
+//
+// The trail is written by its type alone: the CDK's package for it needs fifty
+// others, most of the time that this app once took to compile.
+func newTrail(scope constructs.Construct, bucket awss3.Bucket, p *Props) {
+	removal := p.removal()
+	logs := awss3.NewBucket(scope, jsii.String("TrailLogs"), &awss3.BucketProps{
+		BlockPublicAccess: awss3.BlockPublicAccess_BLOCK_ALL(),
+		ObjectOwnership:   awss3.ObjectOwnership_BUCKET_OWNER_ENFORCED,
+		Encryption:        awss3.BucketEncryption_S3_MANAGED,
+		EnforceSSL:        jsii.Bool(true),
+		MinimumTLSVersion: jsii.Number(1.2),
+		Versioned:         jsii.Bool(true),
+		RemovalPolicy:     removal,
+	})
+	logs.Policy().ApplyRemovalPolicy(removal)
+	waiveFor(logs.Node().DefaultChild().(awss3.CfnBucket), waiveLogsOfLogs)
+	letTrailWrite(logs)
+
+	trail := constructs.NewConstruct(scope, jsii.String("Trail"))
+	resource := awscdk.NewCfnResource(trail, jsii.String("Resource"), &awscdk.CfnResourceProps{
+		Type: jsii.String("AWS::CloudTrail::Trail"),
+		Properties: &map[string]any{
+			"S3BucketName": *logs.BucketName(), "IsLogging": true, "EnableLogFileValidation": true,
+			"IsMultiRegionTrail": false, "IncludeGlobalServiceEvents": false,
+			"EventSelectors": []any{map[string]any{
+				"IncludeManagementEvents": false, "ReadWriteType": "All",
+				"DataResources": []any{map[string]any{"Type": "AWS::S3::Object", "Values": []any{*bucket.BucketArn() + "/"}}},
+			}},
+		},
+	})
+	resource.Node().AddDependency(logs.Policy())
+}
+
+// letTrailWrite gives CloudTrail what it asks for before it takes a bucket
+// (CloudTrail User Guide, "Amazon S3 bucket policy for CloudTrail").
+func letTrailWrite(logs awss3.Bucket) {
+	account := *awscdk.Stack_Of(logs).Account()
+	service := &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("cloudtrail.amazonaws.com"), nil)}
+	logs.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Principals: service, Actions: jsii.Strings("s3:GetBucketAcl"), Resources: jsii.Strings(*logs.BucketArn()),
+	}))
+	logs.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Principals: service, Actions: jsii.Strings("s3:PutObject"),
+		Resources:  jsii.Strings(fmt.Sprintf("%s/AWSLogs/%s/*", *logs.BucketArn(), account)),
+		Conditions: &map[string]any{"StringEquals": map[string]any{"s3:x-amz-acl": "bucket-owner-full-control"}},
+	}))
+}

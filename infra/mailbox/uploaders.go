@@ -1,0 +1,162 @@
+package mailbox
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"buzon/agent/policy"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsrolesanywhere"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// destination is what the uploaders' policies say about the place they write to.
+type destination struct {
+	BucketARN string
+	KeyARN    string // "" where S3 keeps the keys
+	Via       string // S3's name in kms:ViaService
+}
+
+// writeOnly is the one policy that an uploader gets, as CloudFormation takes it.
+// name is the uploader's, or a variable that stands for it.
+func (d destination) writeOnly(prefix, name string) map[string]any {
+	objects := d.BucketARN + "/" + prefix + name + "/*"
+	document := policy.WriteOnly(objects)
+	if d.KeyARN != "" {
+		document = policy.WriteOnlyWithKey(objects, d.KeyARN, d.Via)
+	}
+	var out map[string]any
+	if err := json.Unmarshal(document.JSON(), &out); err != nil {
+		panic(fmt.Sprintf("policy.WriteOnly printed no JSON: %v", err))
+	}
+	return out
+}
+
+// Uploaders holds identities that share a boundary, and with AttachGroup a group.
+type Uploaders struct {
+	constructs.Construct
+	props    *Props
+	to       destination
+	boundary awsiam.CfnManagedPolicy
+	group    awsiam.CfnGroup // nil: each has a policy of its own
+	names    []string
+}
+
+// Uploader is what a program, or the VM's configuration, has to know of one
+// identity. Its texts may be tokens of the CDK.
+type Uploader struct {
+	Name   string
+	ARN    string // what the agent's identity.expect names
+	Prefix string // ends in "/"
+}
+
+// NewUploaders makes a place for uploaders in another stack than the bucket's,
+// which props must name; with EncryptionKMS there is none, for the key is known
+// only where it is made. The bucket's own stack needs to be deployed first.
+func NewUploaders(scope constructs.Construct, id *string, props *Props) *Uploaders {
+	p := props.WithDefaults()
+	found := p.Faults()
+	if p.BucketName == "" || p.Encryption == EncryptionKMS {
+		found = append(found, Fault{"bucketName", "uploaders beside the bucket's stack need the bucket's name, and a bucket without a KMS key"})
+	}
+	refuse(found)
+	stack := awscdk.Stack_Of(scope)
+	return newUploaders(scope, id, destination{BucketARN: fmt.Sprintf("arn:%s:s3:::%s", *stack.Partition(), p.BucketNameIn(stack))}, &p)
+}
+
+// newUploaders makes what the uploaders share. The boundary is one document with
+// the uploader's name as a variable: it gives each the same set as its own
+// policy, and an account's number of managed policies doesn't limit the fleet.
+func newUploaders(scope constructs.Construct, id *string, to destination, p *Props) *Uploaders {
+	u := &Uploaders{Construct: constructs.NewConstruct(scope, id), props: p, to: to}
+	shared := to.writeOnly(p.UploadPrefix, p.nameVariable())
+	u.boundary = awsiam.NewCfnManagedPolicy(u.Construct, jsii.String("Boundary"), &awsiam.CfnManagedPolicyProps{
+		Description:    jsii.String("Buzon: the most that an uploader can do, whatever else is attached to it"),
+		Path:           jsii.String(p.Path),
+		PolicyDocument: shared,
+	})
+	if p.Attach == AttachGroup {
+		u.group = awsiam.NewCfnGroup(u.Construct, jsii.String("Group"), &awsiam.CfnGroupProps{
+			Path:     jsii.String(p.Path),
+			Policies: []any{inline(shared)},
+		})
+	}
+	return u
+}
+
+// Add makes the identity of one machine. It panics with a name that can't be, or
+// that is there already.
+func (u *Uploaders) Add(name string) *Uploader {
+	u.names = append(u.names, name)
+	refuse(u.props.NameFaults(u.names))
+	var own any // nil: it has the group's
+	var groups *[]any
+	if u.group == nil {
+		own = []any{inline(u.to.writeOnly(u.props.UploadPrefix, name))}
+	} else {
+		groups = &[]any{*u.group.Ref()}
+	}
+	made := &Uploader{Name: name, Prefix: u.props.UploadPrefix + name + "/"}
+	switch u.props.Identity {
+	case IdentityUser:
+		made.ARN = *awsiam.NewCfnUser(u.Construct, jsii.String(name), &awsiam.CfnUserProps{
+			UserName: jsii.String(name), Path: jsii.String(u.props.Path),
+			PermissionsBoundary: u.boundary.Ref(), Policies: own, Groups: groups,
+		}).AttrArn()
+	case IdentityRole:
+		made.ARN = u.instanceRole(name, own)
+	case IdentityRolesAnywhere:
+		made.ARN = u.certificateRole(name, own)
+	}
+	return made
+}
+
+// instanceRole is for EC2, with the instance profile of the same name.
+func (u *Uploaders) instanceRole(name string, own any) (arn string) {
+	role := u.role(name, own, trust("ec2.amazonaws.com", []string{"sts:AssumeRole"}, nil))
+	awsiam.NewCfnInstanceProfile(u.Construct, jsii.String(name+"/Profile"), &awsiam.CfnInstanceProfileProps{
+		InstanceProfileName: jsii.String(name), Path: jsii.String(u.props.Path), Roles: &[]any{*role.Ref()},
+	})
+	return *role.AttrArn()
+}
+
+// certificateRole is for a machine with a certificate. Roles Anywhere tags every
+// session with the certificate's subject, and its documentation asks for these
+// three actions (IAM Roles Anywhere User Guide, "Trust model").
+func (u *Uploaders) certificateRole(name string, own any) (arn string) {
+	role := u.role(name, own, trust("rolesanywhere.amazonaws.com",
+		[]string{"sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"},
+		map[string]any{
+			"StringEquals": map[string]any{"aws:PrincipalTag/" + certificateTag: name},
+			"ArnEquals":    map[string]any{"aws:SourceArn": u.props.TrustAnchor},
+		}))
+	awsrolesanywhere.NewCfnProfile(u.Construct, jsii.String(name+"/Profile"), &awsrolesanywhere.CfnProfileProps{
+		Name: jsii.String(name), RoleArns: &[]any{*role.AttrArn()}, Enabled: jsii.Bool(true),
+	})
+	return *role.AttrArn()
+}
+
+func (u *Uploaders) role(name string, own any, trust map[string]any) awsiam.CfnRole {
+	return awsiam.NewCfnRole(u.Construct, jsii.String(name), &awsiam.CfnRoleProps{
+		RoleName: jsii.String(name), Path: jsii.String(u.props.Path),
+		AssumeRolePolicyDocument: trust,
+		PermissionsBoundary:      u.boundary.Ref(), Policies: own,
+		Tags: &[]*awscdk.CfnTag{{Key: jsii.String(UploaderTag), Value: jsii.String(name)}},
+	})
+}
+
+func inline(document map[string]any) map[string]any {
+	return map[string]any{"policyName": "write-only", "policyDocument": document}
+}
+
+// trust lets one service, and nobody else, hand out sessions of a role.
+func trust(service string, actions []string, conditions map[string]any) map[string]any {
+	statement := map[string]any{"Effect": "Allow", "Principal": map[string]any{"Service": service}, "Action": actions}
+	if conditions != nil {
+		statement["Condition"] = conditions
+	}
+	return map[string]any{"Version": "2012-10-17", "Statement": []any{statement}}
+}
