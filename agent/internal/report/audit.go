@@ -200,6 +200,9 @@ func fix(words *locale.Printer, p *audit.Principal, f *audit.Finding) string {
 	if partition == "" {
 		partition = "aws"
 	}
+	if f.Rule == audit.RuleOpenTrust && f.Args["key"] != "" {
+		return words.Text("report.audit-fix-open-trust-claim", "key", f.Args["key"], "example", f.Args["example"])
+	}
 	return words.Text("report.audit-fix-"+f.Fix, "name", s.Show(s.Set.Subject.Name),
 		"objects", "arn:"+partition+":s3:::"+p.Bucket+"/"+p.Prefix+"*")
 }

@@ -239,3 +239,11 @@ func (c *comparison) matcher(symbols policy.Symbols, text string) func(string) b
 	re := regexp.MustCompile(b.String() + "$")
 	return re.MatchString
 }
+
+func values(texts []policy.Text) []string {
+	out := make([]string, 0, len(texts))
+	for _, t := range texts {
+		out = append(out, t.Value)
+	}
+	return out
+}

@@ -169,7 +169,9 @@ type Finding struct {
 	Missing string  `json:"missing,omitempty"`
 	Detail  string  `json:"detail,omitempty"` // of findings without a witness: a key's age, a kind of credential
 	Waived  *Waiver `json:"waived"`
-	Fix     string  `json:"fix"` // the fix's id here; whoever prints puts it into words
+	// Args are what the sentences of Detail and Fix name.
+	Args map[string]string `json:"-"`
+	Fix  string            `json:"fix"` // the fix's id here; whoever prints puts it into words
 }
 
 // Witness is one concrete request that would be allowed.

@@ -189,43 +189,6 @@ func TestATrustPolicyThatNamesThePrincipalIsAWayIn(t *testing.T) {
 	}
 }
 
-func TestARoleIsAssumedByNobodyButWhomItIsFor(t *testing.T) {
-	const arn = "arn:aws:iam::111122223333:role/buzon/vm-01"
-	for _, row := range []struct{ name, statement, detail string }{
-		{"the service", `{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}`, ""},
-		{"one user", `{"Effect": "Allow", "Principal": {"AWS": "` + vm + `"}, "Action": "sts:AssumeRole"}`, ""},
-		{"one trust anchor", `{"Effect": "Allow", "Principal": {"Service": "rolesanywhere.amazonaws.com"}, "Action": ["sts:AssumeRole", "sts:TagSession", "sts:SetSourceIdentity"], "Condition": {"ArnEquals": {"aws:SourceArn": "arn:aws:rolesanywhere:eu-west-1:111122223333:trust-anchor/t"}}}`, ""},
-		{"one subject of a provider", `{"Effect": "Allow", "Principal": {"Federated": "accounts.google.com"}, "Action": "sts:AssumeRoleWithWebIdentity", "Condition": {"StringEquals": {"accounts.google.com:aud": "x"}}}`, ""},
-		{"its account, one of them", `{"Effect": "Allow", "Principal": {"AWS": "111122223333"}, "Action": "sts:AssumeRole", "Condition": {"ArnEquals": {"aws:PrincipalArn": "` + vm + `"}}}`, ""},
-		{"everybody", `{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}`, DetailAnyAccount},
-		{"its whole account", `{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::111122223333:root"}, "Action": "sts:AssumeRole"}`, DetailOwnAccount},
-		{"another account", `{"Effect": "Allow", "Principal": {"AWS": "444455556666"}, "Action": "sts:AssumeRole"}`, DetailOther},
-		{"a provider", `{"Effect": "Allow", "Principal": {"Federated": "accounts.google.com"}, "Action": "sts:AssumeRoleWithWebIdentity"}`, DetailFederated},
-		{"a provider, by a condition that all meet", `{"Effect": "Allow", "Principal": {"Federated": "accounts.google.com"}, "Action": "sts:AssumeRoleWithWebIdentity", "Condition": {"StringLike": {"accounts.google.com:sub": "*"}}}`, DetailFederated},
-		{"every trust anchor", `{"Effect": "Allow", "Principal": {"Service": "rolesanywhere.amazonaws.com"}, "Action": "sts:AssumeRole"}`, DetailTrustAnchor},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			found := case1{principal: arn, docs: []doc{identity(contract)}}.load(t)
-			document, err := policy.Parse("trust", []byte(`{"Version": "2012-10-17", "Statement": `+row.statement+`}`), policy.ParseOptions{Grammar: policy.TrustGrammar})
-			if err != nil {
-				t.Fatal(err)
-			}
-			set := &found.Subjects[0].Set
-			set.Sources = append(set.Sources, policy.Source{Kind: policy.Trust, Name: "vm-01", Attached: arn, Document: document})
-			p := judgeFound(t, found, Options{})
-			details := map[string]bool{}
-			for _, f := range p.Findings {
-				if f.Rule == RuleOpenTrust {
-					details[f.Detail] = true
-				}
-			}
-			if row.detail == "" && rules(p) != "" || row.detail != "" && !details[row.detail] || len(p.Undecided) > 0 {
-				t.Errorf("%q %v, want %q; undecided %+v", rules(p), details, row.detail, p.Undecided)
-			}
-		})
-	}
-}
-
 func TestOverwritingIsAWarningWhereNothingKeepsTheObject(t *testing.T) {
 	appendOnly := doc{policy.BucketPolicy, document(deny("s3:PutObject", "arn:aws:s3:::b/*", `"Principal": "*", "Condition": {"Null": {"s3:if-none-match": "true"}, "Bool": {"s3:ObjectCreationOperation": "true"}}`))}
 	for _, row := range []struct {
