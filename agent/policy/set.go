@@ -54,6 +54,22 @@ type Source struct {
 	First Position
 
 	Document *Document
+
+	// Surely is what of Document holds whatever a template's open values turn out
+	// to be: Document may do more than that, never less. Nil where nothing is open.
+	Surely *Surely
+}
+
+// Surely is what of a document of which parts are open is certain.
+type Surely struct {
+	Document *Document
+	// Sample are the statements that stand for one value of what is open in their
+	// resource, the one that would break no rule; Blocking those that only may be
+	// there to forbid. Both by their index in Document.
+	Sample, Blocking []int
+	// Open names what is open in the statements of the source's Document, by their
+	// index there; -1 is what is left out of it.
+	Open map[int]string
 }
 
 // Type is the type of a principal, as in the condition key aws:PrincipalType.

@@ -63,6 +63,8 @@ func newAuditPolicy(a *app) *cobra.Command {
 	f.StringArrayVar(&s.Roles, "role", nil, a.words.Text("audit.flag-role"))
 	f.BoolVar(&s.All, "all", false, a.words.Text("audit.flag-all"))
 	f.StringArrayVar(&s.Templates, "template", nil, a.words.Text("audit.flag-template"))
+	f.StringArrayVar(&s.Parameters, "parameter", nil, a.words.Text("audit.flag-parameter"))
+	f.StringArrayVar(&s.ParameterFiles, "parameters", nil, a.words.Text("audit.flag-parameters"))
 	f.StringArrayVar(&s.Exports, "authorization-details", nil, a.words.Text("audit.flag-authorization-details"))
 	for _, l := range looseFlags {
 		o.loose[l.kind] = f.StringArray(l.flag, nil, a.words.Text("audit.flag-"+l.flag))

@@ -1,28 +1,36 @@
 package sources
 
 import (
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 
 	"buzon/agent/policy"
 )
 
-// account is what one source of many principals holds, before it is cut into a
-// set for each of them. Templates, exports and live reads all fill one in.
+// account is what one source tells of one account: a template under one outcome
+// of what it leaves open, an export, or the live APIs. join puts them together.
 type account struct {
+	file       string // "" for what is live
+	id         string // twelve digits, or the symbol of a template's account
 	principals []*principal
 	groups     map[string]*holder        // by name
 	managed    map[string]*policy.Source // by ARN; Kind is set where it is used
-	trusts     []policy.Source           // of the account's roles
-	resources  []policy.Source           // of bucket, access points, key
-	gaps       []Gap                     // that concern every principal
-	topics     []Assumption              // that concern every principal
+	given      []gift                    // to holders that are named, in this source or another
+	members    []membership
+	trusts     []policy.Source // of the account's roles
+	resources  []policy.Source // of bucket, access points, keys, anything
+	gaps       []Gap           // that concern every principal
+	topics     []Assumption    // what this source doesn't tell; another may
+	beyond     []Assumption    // what this source shows to be there and doesn't tell
 	bucket     string
 	owner      string // the bucket's account, "" where it is the principal's
 	owns       bool   // the bucket is made here
 	key        string // ARN of the key that encrypts the bucket, if it is made here
 	prefix     string // may hold {name}
 	versioning Versioning
-	symbols    policy.Symbols
+	live       bool
 }
 
 // holder is whatever policies hang on: a user, a role or a group.
@@ -41,98 +49,34 @@ type principal struct {
 	named    bool         // by the selection: judged whatever its path
 	declared Declared     // of a template
 	unnamed  bool         // by the template: CloudFormation makes its name
+	written  string       // the name as a template writes it, with what is open in it
 	topics   []Assumption // besides the account's
+	home     *account     // the source that told of it first
 }
 
-func newAccount() *account {
-	return &account{
-		groups:  map[string]*holder{},
-		managed: map[string]*policy.Source{},
-	}
+// gift is a policy for holders that are named: an inline one, or the ARN of a
+// managed one.
+type gift struct {
+	inline               *policy.Source
+	managed              string
+	users, roles, groups []string
+	from                 Declared
+}
+
+// membership puts users into a group.
+type membership struct {
+	group string
+	users []string
+	from  Declared
+}
+
+func newAccount(file string) *account {
+	return &account{file: file, groups: map[string]*holder{}, managed: map[string]*policy.Source{}}
 }
 
 // readManaged is the permission that gives a managed policy's document, AWS's
 // own included.
 const readManaged = "iam:GetPolicyVersion"
-
-// subject cuts the account down to what bears on one principal.
-func (a *account) subject(p *principal) Subject {
-	s := Subject{
-		Set: policy.Set{
-			Subject: p.subject, Bucket: a.bucket, BucketAccount: a.owner, Symbols: a.symbols,
-		},
-		Prefix: a.prefix, Versioning: a.versioning, Credentials: p.keys,
-		Assumptions: append(append([]Assumption(nil), p.topics...), a.topics...),
-	}
-	inline, managed := policy.UserInline, policy.UserManaged
-	if p.subject.Type == policy.Role {
-		inline, managed = policy.RoleInline, policy.RoleManaged
-	}
-	a.add(&s, &p.holder, inline, managed)
-	for _, name := range p.groups {
-		g, ok := a.groups[name]
-		if !ok {
-			s.Gaps = append(s.Gaps, Gap{Reason: GapUnknownGroup, What: s.Show(name), Permission: "iam:ListGroupPolicies", Source: -1})
-			continue
-		}
-		a.add(&s, g, policy.GroupInline, policy.GroupManaged)
-	}
-	if p.boundary != "" {
-		a.attach(&s, p.boundary, policy.Boundary)
-	}
-	s.Set.Subject.Pinned = pinned(&p.subject, a.trusts)
-	// A role's trust policy bears on whoever may assume it, and on the role itself.
-	s.Set.Sources = append(s.Set.Sources, a.trusts...)
-	s.Set.Sources = append(s.Set.Sources, a.resources...)
-	s.Gaps = append(s.Gaps, a.gaps...)
-	return s
-}
-
-func (a *account) add(s *Subject, h *holder, inline, managed policy.Kind) {
-	for _, src := range h.inline {
-		src.Kind = inline
-		s.Set.Sources = append(s.Set.Sources, src)
-	}
-	for _, arn := range h.attached {
-		a.attach(s, arn, managed)
-	}
-	s.Gaps = append(s.Gaps, h.gaps...)
-}
-
-func (a *account) attach(s *Subject, arn string, kind policy.Kind) {
-	src, ok := a.managed[arn]
-	if !ok {
-		// A boundary that isn't known only narrows, but without it nothing can be
-		// said either: what it would stop may be all that stands in the way.
-		s.Gaps = append(s.Gaps, Gap{Reason: GapUnknownPolicy, What: arn, Permission: readManaged, Source: -1})
-		return
-	}
-	if src == nil {
-		return // a gap of its own says why
-	}
-	copied := *src
-	copied.Kind = kind
-	s.Set.Sources = append(s.Set.Sources, copied)
-}
-
-// cut makes a subject for each principal that is picked. Places of gaps are in
-// the file, "" for what is live.
-func (l *loader) cut(a *account, file string, named func(*principal) bool) []Subject {
-	var out []Subject
-	for _, p := range a.principals {
-		if !named(p) && !l.picks(p.subject.Path) {
-			continue
-		}
-		s := a.subject(p)
-		for i := range s.Gaps {
-			if s.Gaps[i].Pos.Line > 0 {
-				s.Gaps[i].File = file
-			}
-		}
-		out = append(out, s)
-	}
-	return out
-}
 
 // means reports whether an ARN that was given is the subject's. An account that
 // only deployment will know is any.
@@ -148,6 +92,10 @@ func means(arn string, s *policy.Subject) bool {
 // parsed is an ARN of IAM taken apart.
 type parsed struct {
 	partition, service, region, account, resource string
+}
+
+func (p parsed) String() string {
+	return strings.Join([]string{"arn", p.partition, p.service, p.region, p.account, p.resource}, ":")
 }
 
 func parseARN(arn string) (parsed, bool) {
@@ -189,3 +137,15 @@ func subjectOf(arn string) (policy.Subject, bool) {
 	s.Path, s.Name = "/"+rest[:at+1], rest[at+1:]
 	return s, s.Name != ""
 }
+
+// placeOf is file:line:column, or line:column alone.
+func placeOf(file string, at policy.Position) string {
+	out := strconv.Itoa(at.Line) + ":" + strconv.Itoa(at.Column)
+	if file != "" {
+		out = file + ":" + out
+	}
+	return out
+}
+
+// sortedKeys lists the keys of a map in their order.
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -28,116 +28,113 @@ type Declared struct {
 	Pos  policy.Position
 }
 
-// outcome is what one template says under one outcome of its conditions.
-type outcome struct {
-	file string
-	when []string
-	*account
-}
-
 // compare gives each subject what the templates say about it; one that none of
 // them knows gets an empty list. Whom they declare and a whole account lacks
 // becomes a subject of its own. Templates are read as they would be deployed
 // for the bucket in question.
 func (l *loader) compare(subjects []Subject) ([]Subject, error) {
-	deployments := [][]outcome{nil}
-	for _, file := range l.sel.Compare {
-		outcomes, err := l.outcomes(file)
-		if err != nil {
-			return nil, err
+	deployments, err := l.deployments(l.sel.Compare)
+	if err != nil {
+		return nil, err
+	}
+	var all []*joined
+	for _, d := range deployments {
+		j := join(d.parts, l.names.symbols)
+		if len(j.conflicts) > 0 {
+			return nil, sorted(j.conflicts)
 		}
-		var next [][]outcome
-		for _, d := range deployments {
-			for _, o := range outcomes {
-				next = append(next, append(slices.Clone(d), o))
-			}
-		}
-		if len(next) > 4*maxBranches {
-			for i := range subjects {
-				subjects[i].Gaps = append(subjects[i].Gaps, Gap{Reason: GapUnresolved, What: file, Source: -1})
-			}
-			return subjects, nil
-		}
-		deployments = next
+		all = append(all, j)
 	}
 	for i := range subjects {
 		s := &subjects[i]
 		s.Expected = []Expected{}
-		for _, d := range deployments {
-			if e := expect(s, d); e != nil {
+		for _, j := range all {
+			if e := expect(s, j); e != nil {
 				s.Expected = append(s.Expected, e)
+			}
+			for _, g := range j.gaps {
+				if g.Reason == GapOutcomes && !slices.Contains(s.Gaps, g) {
+					s.Gaps = append(s.Gaps, g)
+				}
 			}
 		}
 	}
-	return append(subjects, l.absent(subjects, deployments)...), nil
+	return append(subjects, l.absent(subjects, all)...), nil
 }
 
 // expect is what a deployment says about a subject; nil where it doesn't know it.
-func expect(s *Subject, deployment []outcome) Expected {
-	var out Expected
-	known := false
-	bucket := "arn:" + s.Set.Subject.Partition + ":s3:::" + s.Set.Bucket
-	for _, o := range deployment {
-		part := ExpectedPart{Symbols: o.symbols, OwnsBucket: o.owns && o.bucket == s.Set.Bucket}
-		for _, p := range o.principals {
-			if !known && p.declares(&s.Set.Subject) {
-				known = true
-				own := o.subject(p)
-				part.Sources = slices.DeleteFunc(own.Set.Sources, func(src policy.Source) bool {
-					// The resources' follow; other roles' trust policies are not its own.
-					return src.Kind == policy.Trust && src.Attached != p.subject.ARN ||
-						src.Kind == policy.BucketPolicy || src.Kind == policy.AccessPoint || src.Kind == policy.KeyPolicy
-				})
-			}
-		}
-		for _, src := range o.resources {
-			if src.Kind == policy.BucketPolicy && src.Attached == bucket ||
-				src.Kind == policy.AccessPoint && src.Bucket == bucket ||
-				src.Kind == policy.KeyPolicy && part.OwnsBucket && src.Attached == o.key {
-				part.Sources = append(part.Sources, src)
-			}
-		}
-		out = append(out, part)
-	}
-	if !known {
+func expect(s *Subject, j *joined) Expected {
+	at := slices.IndexFunc(j.principals, func(p *principal) bool { return p.declares(&s.Set.Subject) })
+	if at < 0 {
 		return nil
 	}
-	return out
+	p := j.principals[at]
+	own := j.subject(p)
+	part := ExpectedPart{Symbols: j.symbols}
+	bucket := "arn:" + s.Set.Subject.Partition + ":s3:::" + s.Set.Bucket
+	var keys []string
+	for _, a := range j.parts {
+		if a.owns && a.bucket == s.Set.Bucket {
+			part.OwnsBucket = true
+			keys = append(keys, a.key)
+		}
+	}
+	for _, src := range own.Set.Sources {
+		switch src.Kind {
+		case policy.Trust: // other roles' are not its own
+			if src.Attached != p.subject.ARN {
+				continue
+			}
+		case policy.BucketPolicy:
+			if src.Attached != bucket {
+				continue
+			}
+		case policy.AccessPoint:
+			if src.Bucket != bucket {
+				continue
+			}
+		case policy.KeyPolicy:
+			if !slices.Contains(keys, src.Attached) {
+				continue
+			}
+		default:
+		}
+		part.Sources = append(part.Sources, src)
+	}
+	return Expected{part}
 }
 
 // absent makes a subject of each principal that the templates declare under any
 // outcome of their conditions, and that is not in an account that was read whole.
-func (l *loader) absent(subjects []Subject, deployments [][]outcome) []Subject {
+func (l *loader) absent(subjects []Subject, deployments []*joined) []Subject {
 	accounts := map[string]bool{}
 	for i := range subjects {
 		accounts[subjects[i].Set.Subject.Account] = true
 	}
 	times := map[string]int{}
 	var out []Subject
-	for _, d := range deployments {
-		for _, o := range d {
-			for _, p := range o.principals {
-				lost := l.whole[p.subject.Type] && (strings.HasPrefix(p.subject.Path, l.sel.Path) || l.named(p)) &&
-					!slices.ContainsFunc(subjects, func(s Subject) bool { return p.declares(&s.Set.Subject) })
-				key := o.file + "\x00" + p.declared.Name
-				if !lost {
-					continue
-				}
-				if times[key]++; times[key] != len(deployments) {
-					continue
-				}
-				s := Subject{
-					Set:    policy.Set{Subject: p.subject, Bucket: o.bucket, Symbols: o.symbols},
-					Prefix: o.prefix, Absent: &Declared{p.declared.Name, o.file, p.declared.Pos},
-				}
-				if len(accounts) == 1 {
-					for account := range accounts {
-						s.Set.Subject.ARN = strings.Replace(s.Set.Subject.ARN, s.Set.Subject.Account, account, 1)
-						s.Set.Subject.Account = account
-					}
-				}
-				out = append(out, s)
+	for _, j := range deployments {
+		for _, p := range j.principals {
+			lost := l.whole[p.subject.Type] && (strings.HasPrefix(p.subject.Path, l.sel.Path) || l.named(p)) &&
+				!slices.ContainsFunc(subjects, func(s Subject) bool { return p.declares(&s.Set.Subject) })
+			if !lost {
+				continue
 			}
+			key := p.declared.File + "\x00" + p.declared.Name
+			if times[key]++; times[key] != len(deployments) {
+				continue
+			}
+			s := Subject{
+				Set:    policy.Set{Subject: p.subject, Bucket: p.home.bucket, Symbols: j.symbols},
+				Prefix: p.home.prefix, Absent: &p.declared,
+			}
+			if len(accounts) == 1 {
+				for account := range accounts {
+					s.Set.Subject.ARN = strings.Replace(s.Set.Subject.ARN, s.Set.Subject.Account, account, 1)
+					s.Set.Subject.Account = account
+				}
+			}
+			out = append(out, s)
 		}
 	}
 	return out

@@ -24,6 +24,9 @@ const (
 	UsageNoPrefix  Usage = "no-prefix"     // neither given nor in the source
 	UsagePrefix    Usage = "bad-prefix"    // would mean something else in a policy
 	UsageNobody    Usage = "nobody"        // the sources hold no principal
+
+	UsageParameter   Usage = "bad-parameter"     // not NAME=VALUE
+	UsageNoParameter Usage = "no-such-parameter" // in no template
 )
 
 func (e *UsageError) Error() string { return "sources: " + string(e.Code) + " " + e.Got }

@@ -10,7 +10,7 @@ import (
 
 // readExport reads what `aws iam get-account-authorization-details` printed.
 // Its documents are objects, or percent-encoded texts as the API gives them.
-func (l *loader) readExport(file string) ([]Subject, error) {
+func (l *loader) readExport(file string) (*account, error) {
 	raw, err := l.read(file)
 	if err != nil {
 		return nil, err
@@ -19,7 +19,7 @@ func (l *loader) readExport(file string) ([]Subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	x := &export{file: file, out: newAccount()}
+	x := &export{file: file, out: newAccount(file)}
 	lists := 0
 	for _, key := range []string{"UserDetailList", "GroupDetailList", "RoleDetailList", "Policies"} {
 		if list := root.Get(key); list != nil && list.Kind == policy.ArrayNode {
@@ -37,7 +37,7 @@ func (l *loader) readExport(file string) ([]Subject, error) {
 		return nil, sorted(x.faults)
 	}
 	if t := root.Get("IsTruncated"); t != nil && t.Text == "true" {
-		x.out.gaps = append(x.out.gaps, Gap{Reason: GapTruncated, What: file, Source: -1, Pos: t.Pos})
+		x.out.gaps = append(x.out.gaps, Gap{Reason: GapTruncated, What: file, Source: -1, File: file, Pos: t.Pos})
 	} else {
 		l.whole[policy.User] = l.whole[policy.User] || root.Get("UserDetailList") != nil
 		l.whole[policy.Role] = l.whole[policy.Role] || root.Get("RoleDetailList") != nil
@@ -49,7 +49,10 @@ func (l *loader) readExport(file string) ([]Subject, error) {
 	if root.Get("RoleDetailList") == nil {
 		x.out.topics = append(x.out.topics, Assumption{TopicRoleTrust, NotGiven})
 	}
-	return l.cut(x.out, file, l.named), nil
+	for _, p := range x.out.principals {
+		x.out.id = p.subject.Account
+	}
+	return x.out, nil
 }
 
 // named reports whether the selection names the principal outright.
@@ -137,7 +140,7 @@ func (x *export) holder(n *policy.Node, h *holder, inline, owner string) {
 		if src, ok := x.document(p.Get("PolicyDocument"), policy.UserInline, x.text(p, "PolicyName")); ok {
 			h.inline = append(h.inline, src)
 		} else {
-			h.gaps = append(h.gaps, Gap{Reason: GapUnknownPolicy, What: owner + "/" + x.text(p, "PolicyName"), Source: -1, Pos: p.Pos})
+			h.gaps = append(h.gaps, Gap{Reason: GapUnknownPolicy, What: owner + "/" + x.text(p, "PolicyName"), Source: -1, File: x.file, Pos: p.Pos})
 		}
 	})
 	x.each(n, "AttachedManagedPolicies", func(p *policy.Node) {
@@ -175,7 +178,7 @@ func (x *export) principal(n *policy.Node, t policy.Type) {
 			src.Attached = arn
 			x.out.trusts = append(x.out.trusts, src)
 		} else {
-			p.gaps = append(p.gaps, Gap{Reason: GapUnknownPolicy, What: arn, Source: -1, Pos: n.Pos})
+			p.gaps = append(p.gaps, Gap{Reason: GapUnknownPolicy, What: arn, Source: -1, File: x.file, Pos: n.Pos})
 		}
 	}
 	if b := n.Get("PermissionsBoundary"); b != nil && b.Kind == policy.ObjectNode {

@@ -1,6 +1,7 @@
 package sources
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -8,37 +9,40 @@ import (
 )
 
 // resolver computes the values of a template as far as synthesis can know
-// them, under one assignment of its conditions. What only deployment knows
+// them, under one outcome of what it leaves open. What only deployment knows
 // becomes a symbol: a closed one for a name that CloudFormation or the account
 // gives, an open one for whatever may be any text.
 type resolver struct {
 	file       string
-	parameters map[string]bool
+	parameters map[string]*parameter
 	mappings   *policy.Node
 	conditions *policy.Node
 	resources  map[string]*resource
 	removed    map[string]bool // resources whose condition is false
 	order      []string        // logical ids, as written
+	written    bool            // by a macro, in part: what is referred to may come from there
 
 	// target is the logical id of the bucket that uploaders write to, and named
-	// its name where the caller knows it.
+	// its name where the caller knows it; maybe are buckets that may be that one.
 	target, named string
 	region        string
+	id            string // of the account, "" where it isn't known
 
-	symbols policy.Symbols
-	runes   map[string]rune
+	*names
+	choices
+	stacks *stacks
 
-	assigned map[string]bool // of comparisons that synthesis can't make
-	open     []string        // comparisons met that are not assigned
-	faults   policy.Errors
-	pending  map[string]bool // logical ids and conditions being resolved
-	steps    int             // spent; a template that refers to itself in layers can ask for very many
+	faults  policy.Errors
+	pending map[string]bool // logical ids and conditions being resolved
+	asking  bool            // the value of a condition is being found
+	steps   int             // spent; a template that refers to itself in layers can ask for very many
 }
 
 type resource struct {
 	id, kind   string
 	condition  string
 	properties *policy.Node
+	node       *policy.Node
 	pos        policy.Position
 }
 
@@ -51,26 +55,66 @@ func (r *resolver) fault(at policy.Position, code policy.Code, args ...string) {
 	r.faults = append(r.faults, fault(r.file, at, code, args...))
 }
 
-// symbol gives the character that stands for a value of that name.
-func (r *resolver) symbol(name string, open bool) string {
-	c, ok := r.runes[name]
+// symbol gives the character that stands for a value of the template; key tells
+// it from all others of it.
+func (r *resolver) symbol(key, name string, open bool) string {
+	c, ok := r.names.symbol(r.file+"\x00"+key, name, open)
 	if !ok {
-		c = policy.FirstSymbol + rune(len(r.runes)) //nolint:gosec // few
-		if c > policy.LastSymbol {
-			c, open = policy.LastSymbol, true
-		}
-		r.runes[name] = c
-		r.symbols[c] = policy.Symbol{Name: name, Open: open}
+		r.fault(policy.Position{Line: 1, Column: 1}, policy.TooLong, "limit", strconv.Itoa(int(policy.LastSymbol-policy.FirstSymbol)))
 	}
-	return string(c)
+	return c
 }
 
 func text(s string, at policy.Position) *policy.Node {
 	return &policy.Node{Kind: policy.StringNode, Pos: at, Text: s}
 }
 
-func (r *resolver) unknown(name string, at policy.Position) *policy.Node {
-	return text(r.symbol(name, true), at)
+// unknown is a value that only deployment knows. Two are one where the function
+// and all its arguments are the same.
+func (r *resolver) unknown(name string, arg *policy.Node, at policy.Position) *policy.Node {
+	args := r.render(arg, 0)
+	shown := showSymbols(r.symbols, args)
+	if len(shown) > 60 {
+		shown = strings.ToValidUTF8(shown[:60], "") + "…"
+	}
+	return text(r.symbol(name+"("+args+")", "${"+name+" "+shown+"}", true), at)
+}
+
+// somewhere is a value of which nothing tells that it is the same as another.
+func (r *resolver) somewhere(name string, at policy.Position) *policy.Node {
+	return text(r.symbol(name+" at "+placeOf("", at), "${"+name+"}", true), at)
+}
+
+// render writes the arguments of a function, each after it is resolved.
+func (r *resolver) render(n *policy.Node, depth int) string {
+	if depth == 0 {
+		n = r.resolve(n)
+	}
+	if n == nil {
+		return "AWS::NoValue"
+	}
+	var parts []string
+	switch n.Kind {
+	case policy.ArrayNode:
+		for _, item := range n.Items {
+			parts = append(parts, r.render(item, depth+1))
+		}
+		if depth == 0 {
+			return strings.Join(parts, ", ")
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	case policy.ObjectNode:
+		for _, m := range n.Members {
+			parts = append(parts, strconv.Quote(m.Key)+": "+r.render(m.Value, depth+1))
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
+	case policy.StringNode:
+		if strings.ContainsAny(n.Text, `,"[]{}`) {
+			return `"` + strings.ReplaceAll(n.Text, `"`, `\"`) + `"`
+		}
+	case policy.NumberNode, policy.BoolNode, policy.NullNode:
+	}
+	return n.Text
 }
 
 // intrinsic takes {"Fn::X": value} apart.
@@ -94,7 +138,7 @@ func (r *resolver) resolve(n *policy.Node) *policy.Node {
 		if r.steps == maxSteps+1 {
 			r.fault(n.Pos, policy.TooLong, "limit", strconv.Itoa(maxSteps))
 		}
-		return r.unknown("${…}", n.Pos)
+		return r.somewhere("…", n.Pos)
 	}
 	if name, arg, ok := intrinsic(n); ok {
 		return r.call(name, arg, n.Pos)
@@ -103,6 +147,9 @@ func (r *resolver) resolve(n *policy.Node) *policy.Node {
 	case policy.ObjectNode:
 		out := &policy.Node{Kind: policy.ObjectNode, Pos: n.Pos}
 		for _, m := range n.Members {
+			if isMacro(m.Key) {
+				return r.somewhere(m.Key, n.Pos) // it may rewrite all that stands beside it
+			}
 			if v := r.resolve(m.Value); v != nil {
 				out.Members = append(out.Members, policy.Member{Key: m.Key, Pos: m.Pos, Value: v})
 			}
@@ -116,16 +163,49 @@ func (r *resolver) resolve(n *policy.Node) *policy.Node {
 			}
 		}
 		return out
-	case policy.StringNode, policy.NumberNode, policy.BoolNode, policy.NullNode:
+	case policy.StringNode:
+		return r.dynamic(n.Text, n.Pos)
+	case policy.NumberNode, policy.BoolNode, policy.NullNode:
 		return n
 	}
 	return n
 }
 
+const dynamicReference = "{{resolve:"
+
+// dynamic puts symbols for dynamic references: CloudFormation replaces them when
+// it deploys, in any property (CloudFormation User Guide, "Get values stored in
+// other services using dynamic references").
+func (r *resolver) dynamic(s string, at policy.Position) *policy.Node {
+	if !strings.Contains(s, dynamicReference) {
+		return text(s, at)
+	}
+	var b strings.Builder
+	for {
+		before, rest, ok := strings.Cut(s, dynamicReference)
+		b.WriteString(before)
+		if !ok {
+			break
+		}
+		name, after, closed := strings.Cut(rest, "}}")
+		for closed && strings.HasPrefix(after, "}") {
+			name, after = name+"}", after[1:]
+		}
+		b.WriteString(r.symbol("resolve "+name, dynamicReference+showSymbols(r.symbols, name)+"}}", true))
+		s = after
+	}
+	return text(b.String(), at)
+}
+
+// isMacro tells the keys of what a program writes when the template is deployed.
+func isMacro(key string) bool {
+	return key == "Fn::Transform" || strings.HasPrefix(key, "Fn::ForEach")
+}
+
 func (r *resolver) call(name string, arg *policy.Node, at policy.Position) *policy.Node {
 	bad := func() *policy.Node {
 		r.fault(at, BadIntrinsic, "function", name)
-		return r.unknown("${"+name+"}", at)
+		return r.somewhere(name, at)
 	}
 	switch name {
 	case "Ref":
@@ -134,16 +214,7 @@ func (r *resolver) call(name string, arg *policy.Node, at policy.Position) *poli
 		}
 		return r.ref(arg.Text, at)
 	case "Fn::GetAtt":
-		parts := arg
-		if arg.Kind == policy.StringNode {
-			id, attribute, _ := strings.Cut(arg.Text, ".")
-			parts = &policy.Node{Items: []*policy.Node{text(id, at), text(attribute, at)}}
-		}
-		if len(parts.Items) != 2 || parts.Items[0].Kind != policy.StringNode {
-			return bad()
-		}
-		attribute := r.string(parts.Items[1])
-		return r.attribute(parts.Items[0].Text, attribute, at)
+		return r.getAtt(arg, at)
 	case "Fn::Join":
 		if len(arg.Items) != 2 {
 			return bad()
@@ -163,15 +234,7 @@ func (r *resolver) call(name string, arg *policy.Node, at policy.Position) *poli
 		if len(arg.Items) != 2 {
 			return bad()
 		}
-		list := r.resolve(arg.Items[1])
-		i, err := strconv.Atoi(r.string(arg.Items[0]))
-		if list == nil || list.Kind != policy.ArrayNode || err != nil {
-			return r.unknown("${Fn::Select}", at)
-		}
-		if i < 0 || i >= len(list.Items) {
-			return bad()
-		}
-		return list.Items[i]
+		return r.choose(arg, at)
 	case "Fn::Split":
 		if len(arg.Items) != 2 {
 			return bad()
@@ -183,12 +246,53 @@ func (r *resolver) call(name string, arg *policy.Node, at policy.Position) *poli
 		}
 		return r.find(arg, at)
 	case "Fn::ImportValue":
-		return r.unknown("${import "+r.string(arg)+"}", at)
+		name := r.string(arg)
+		if value, ok := r.stacks.exported(name); ok {
+			return text(value, at)
+		}
+		return text(r.symbol("import "+name, "${import "+showSymbols(r.symbols, name)+"}", true), at)
+	case "Fn::Length":
+		if list := r.resolve(arg); list != nil && list.Kind == policy.ArrayNode {
+			return text(strconv.Itoa(len(list.Items)), at)
+		}
+		return r.unknown(name, arg, at)
+	case "Fn::Transform":
+		return r.somewhere(name, at)
 	default:
-		// Everything else (Base64, Cidr, GetAZs, Transform …) has a value that
+		// Everything else (Base64, Cidr, GetAZs, ToJsonString …) has a value that
 		// nothing here knows.
-		return r.unknown("${"+name+"}", at)
+		return r.unknown(name, arg, at)
 	}
+}
+
+func (r *resolver) getAtt(arg *policy.Node, at policy.Position) *policy.Node {
+	var id, attribute string
+	switch {
+	case arg.Kind == policy.StringNode:
+		id, attribute, _ = strings.Cut(arg.Text, ".")
+	case len(arg.Items) == 2:
+		id, attribute = r.string(arg.Items[0]), r.string(arg.Items[1])
+	default:
+		r.fault(at, BadIntrinsic, "function", "Fn::GetAtt")
+		return r.somewhere("Fn::GetAtt", at)
+	}
+	if policy.HasSymbol(id) {
+		return r.unknown("Fn::GetAtt", arg, at)
+	}
+	return r.attribute(id, attribute, at)
+}
+
+func (r *resolver) choose(arg *policy.Node, at policy.Position) *policy.Node {
+	list := r.resolve(arg.Items[1])
+	i, err := strconv.Atoi(r.string(arg.Items[0]))
+	if list == nil || list.Kind != policy.ArrayNode || err != nil {
+		return r.unknown("Fn::Select", arg, at)
+	}
+	if i < 0 || i >= len(list.Items) {
+		r.fault(at, BadIntrinsic, "function", "Fn::Select")
+		return r.somewhere("Fn::Select", at)
+	}
+	return list.Items[i]
 }
 
 // string is the text of a value, with an open symbol where it isn't one.
@@ -204,14 +308,14 @@ func (r *resolver) string(n *policy.Node) string {
 		return ""
 	case policy.ArrayNode, policy.ObjectNode:
 	}
-	return r.symbol("${"+v.Kind.String()+"}", true)
+	return r.symbol(v.Kind.String()+" "+r.render(&policy.Node{Kind: policy.ArrayNode, Items: []*policy.Node{v}}, 1), "${"+v.Kind.String()+"}", true)
 }
 
 func (r *resolver) join(arg *policy.Node, at policy.Position) *policy.Node {
 	between := r.string(arg.Items[0])
 	list := r.resolve(arg.Items[1])
 	if list == nil || list.Kind != policy.ArrayNode {
-		return r.unknown("${Fn::Join}", at)
+		return r.unknown("Fn::Join", arg, at)
 	}
 	var parts []string
 	size := 0
@@ -223,14 +327,14 @@ func (r *resolver) join(arg *policy.Node, at policy.Position) *policy.Node {
 		}
 		parts = append(parts, s)
 	}
-	return text(strings.Join(parts, between), at)
+	return r.dynamic(strings.Join(parts, between), at)
 }
 
 func (r *resolver) split(arg *policy.Node, at policy.Position) *policy.Node {
 	between, whole := r.string(arg.Items[0]), r.string(arg.Items[1])
-	if between == "" || r.hasOpen(whole) {
+	if between == "" || r.hasOpen(whole) || policy.HasSymbol(between) {
 		// The parts of an unknown text are unknown, and so is their number.
-		return r.unknown("${Fn::Split}", at)
+		return r.unknown("Fn::Split", arg, at)
 	}
 	out := &policy.Node{Kind: policy.ArrayNode, Pos: at}
 	for _, s := range strings.Split(whole, between) {
@@ -240,22 +344,92 @@ func (r *resolver) split(arg *policy.Node, at policy.Position) *policy.Node {
 }
 
 func (r *resolver) find(arg *policy.Node, at policy.Position) *policy.Node {
-	var path [3]string
-	for i := range path {
-		path[i] = r.string(arg.Items[i])
-		if policy.HasSymbol(path[i]) {
-			return r.unknown("${Fn::FindInMap}", at)
+	var fallback *policy.Node // {"DefaultValue": …} of the language extensions
+	if len(arg.Items) > 3 {
+		fallback = arg.Items[3].Get("DefaultValue")
+	}
+	v := r.mappings
+	var path []string
+	chosen := ""
+	for _, item := range arg.Items[:3] {
+		key := r.string(item)
+		if policy.HasSymbol(key) {
+			value, known := r.is[key]
+			if !known {
+				r.askKey(key, v, fallback != nil)
+				return r.unknown("Fn::FindInMap", arg, at)
+			}
+			key = value
+		}
+		for _, value := range r.is {
+			if value == key {
+				chosen = key
+			}
+		}
+		path = append(path, key)
+		if v != nil && slices.ContainsFunc(v.Members, func(m policy.Member) bool { return isMacro(m.Key) }) {
+			return r.unknown("Fn::FindInMap", arg, at)
+		}
+		v = v.Get(key)
+	}
+	switch {
+	case v != nil:
+		return r.resolve(v)
+	case fallback != nil:
+		return r.resolve(fallback)
+	case r.written:
+		return r.unknown("Fn::FindInMap", arg, at)
+	}
+	r.fault(at, UnknownReference, "name", strings.Join(path, "."), "got", chosen)
+	return r.somewhere("Fn::FindInMap", at)
+}
+
+// askKey asks which key of a mapping a text is. Without a default CloudFormation
+// refuses any other.
+func (r *resolver) askKey(key string, mapping *policy.Node, others bool) {
+	if mapping == nil || mapping.Kind != policy.ObjectNode {
+		return
+	}
+	q := question{text: key, closed: !others, about: r.about(key)}
+	if values, ok := r.allowed(key); ok {
+		q.values, q.closed = values, true
+	} else {
+		for _, m := range mapping.Members {
+			if !slices.Contains(r.not[key], m.Key) {
+				q.values = append(q.values, m.Key)
+			}
 		}
 	}
-	v := r.mappings.Get(path[0]).Get(path[1]).Get(path[2])
-	if v == nil {
-		if len(arg.Items) > 3 { // {"DefaultValue": …} of the language extensions
-			return r.resolve(arg.Items[3].Get("DefaultValue"))
-		}
-		r.fault(at, UnknownReference, "name", strings.Join(path[:], "."))
-		return r.unknown("${Fn::FindInMap}", at)
+	if len(q.values) > 0 {
+		r.stacks.ask(q, r.asking)
 	}
-	return v
+}
+
+// allowed are the values that a parameter may have, where a text is nothing but
+// one that has a list of them.
+func (r *resolver) allowed(s string) ([]string, bool) {
+	for _, p := range r.parameters {
+		if p.symbol == s && len(p.allowed) > 0 {
+			return p.allowed, true
+		}
+	}
+	return nil, false
+}
+
+// about names what would have to be given to know a text.
+func (r *resolver) about(s string) []string {
+	var out []string
+	for _, c := range s {
+		if symbol, ok := r.symbols[c]; ok {
+			out = append(out, symbol.Name)
+		}
+	}
+	for _, name := range sortedKeys(r.parameters) {
+		if p := r.parameters[name]; strings.Contains(s, p.symbol) && !slices.Contains(out, "${"+name+"}") {
+			out = append(out, "${"+name+"}")
+		}
+	}
+	return out
 }
 
 // sub fills "${Name}", "${Name.Attribute}" and "${AWS::Name}"; "${!Name}" is
@@ -267,7 +441,7 @@ func (r *resolver) sub(arg *policy.Node, at policy.Position) *policy.Node {
 	}
 	if pattern.Kind != policy.StringNode {
 		r.fault(at, BadIntrinsic, "function", "Fn::Sub")
-		return r.unknown("${Fn::Sub}", at)
+		return r.somewhere("Fn::Sub", at)
 	}
 	var b strings.Builder
 	rest := pattern.Text
@@ -300,7 +474,7 @@ func (r *resolver) sub(arg *policy.Node, at policy.Position) *policy.Node {
 			break
 		}
 	}
-	return text(b.String(), pattern.Pos)
+	return r.dynamic(b.String(), pattern.Pos)
 }
 
 func (r *resolver) hasOpen(s string) bool {
@@ -309,34 +483,24 @@ func (r *resolver) hasOpen(s string) bool {
 
 // ref is the value of {"Ref": id}; nil for AWS::NoValue.
 func (r *resolver) ref(id string, at policy.Position) *policy.Node {
-	switch id {
-	case "AWS::NoValue":
-		return nil
-	case "AWS::Partition":
-		return text(r.partition(), at)
-	case "AWS::Region":
-		if r.region != "" {
-			return text(r.region, at)
-		}
-		return text(r.symbol("${AWS::Region}", false), at)
-	case "AWS::URLSuffix":
-		if r.partition() == "aws-cn" {
-			return text("amazonaws.com.cn", at)
-		}
-		return text("amazonaws.com", at)
-	case "AWS::AccountId":
-		return text(r.account(), at)
-	case "AWS::StackName":
-		return text(r.symbol("${AWS::StackName}", false), at)
-	case "AWS::StackId", "AWS::NotificationARNs":
-		return r.unknown("${"+id+"}", at)
+	if strings.HasPrefix(id, "AWS::") {
+		return r.pseudo(id, at)
 	}
-	if r.parameters[id] {
-		return r.unknown("${"+id+"}", at)
+	if p := r.parameters[id]; p != nil {
+		if p.value != nil {
+			return p.node(at)
+		}
+		if value, ok := r.is[p.symbol]; ok {
+			return text(value, at)
+		}
+		if len(p.allowed) > 0 {
+			r.stacks.ask(question{text: p.symbol, values: p.allowed, closed: true, about: []string{"${" + id + "}"}}, r.asking)
+		}
+		return text(p.symbol, at)
 	}
 	res, ok := r.resources[id]
 	if !ok {
-		return r.dangling(id, at)
+		return r.dangling(id, "", at)
 	}
 	switch res.kind {
 	case "AWS::IAM::User", "AWS::IAM::Role", "AWS::IAM::Group", "AWS::S3::Bucket", "AWS::S3::AccessPoint",
@@ -345,13 +509,58 @@ func (r *resolver) ref(id string, at policy.Position) *policy.Node {
 	case "AWS::IAM::ManagedPolicy":
 		return text(r.arn(res), at)
 	}
-	return r.unknown("${"+id+"}", at)
+	return text(r.symbol("resource "+id, "${"+id+"}", true), at)
+}
+
+// pseudo is the value of a pseudo parameter (CloudFormation Template Reference,
+// "Pseudo parameters reference").
+func (r *resolver) pseudo(id string, at policy.Position) *policy.Node {
+	switch id {
+	case "AWS::NoValue":
+		return nil
+	case "AWS::Partition":
+		if s := r.symbol("AWS::Partition", "${AWS::Partition}", false); r.asking && r.region == "" && r.is[r.ours("AWS::Region")] == "" {
+			if value, ok := r.is[s]; ok {
+				return text(value, at)
+			}
+			return text(s, at)
+		}
+		return text(r.partition(), at)
+	case "AWS::Region":
+		return text(r.theRegion(), at)
+	case "AWS::URLSuffix":
+		if r.partition() == "aws-cn" {
+			return text("amazonaws.com.cn", at)
+		}
+		return text("amazonaws.com", at)
+	case "AWS::AccountId":
+		return text(r.account(), at)
+	case "AWS::StackName":
+		return text(r.ours(id), at)
+	case "AWS::StackId", "AWS::NotificationARNs":
+		return text(r.symbol(id, "${"+id+"}", true), at)
+	}
+	return r.dangling(id, "", at)
+}
+
+// ours is the symbol of a name that is one for the whole stack.
+func (r *resolver) ours(id string) string { return r.symbol(id, "${"+id+"}", false) }
+
+func (r *resolver) theRegion() string {
+	if r.region != "" {
+		return r.region
+	}
+	s := r.ours("AWS::Region")
+	if value, ok := r.is[s]; ok {
+		return value
+	}
+	return s
 }
 
 func (r *resolver) attribute(id, attribute string, at policy.Position) *policy.Node {
 	res, ok := r.resources[id]
 	if !ok {
-		return r.dangling(id, at)
+		return r.dangling(id, attribute, at)
 	}
 	if arn := r.arn(res); attribute == "Arn" && arn != "" {
 		return text(arn, at)
@@ -359,58 +568,81 @@ func (r *resolver) attribute(id, attribute string, at policy.Position) *policy.N
 	if attribute == "PolicyArn" && res.kind == "AWS::IAM::ManagedPolicy" {
 		return text(r.arn(res), at)
 	}
-	return r.unknown("${"+id+"."+attribute+"}", at)
+	return text(r.symbol("attribute "+id+"."+attribute, "${"+id+"."+showSymbols(r.symbols, attribute)+"}", true), at)
 }
 
 // dangling is a reference to nothing: a fault, unless a condition took away what
-// it refers to. CloudFormation refuses to deploy that.
-func (r *resolver) dangling(id string, at policy.Position) *policy.Node {
-	if !r.removed[id] {
+// it refers to, which CloudFormation refuses to deploy, or a macro may put it in.
+func (r *resolver) dangling(id, attribute string, at policy.Position) *policy.Node {
+	if !r.removed[id] && !r.written {
 		r.fault(at, UnknownReference, "name", id)
 	}
-	return r.unknown("${"+id+"}", at)
+	return text(r.symbol("nothing "+id+"."+attribute, "${"+id+"}", true), at)
 }
 
 func (r *resolver) partition() string {
+	region := r.theRegion()
 	switch {
-	case strings.HasPrefix(r.region, "cn-"):
+	case strings.HasPrefix(region, "cn-"):
 		return "aws-cn"
-	case strings.HasPrefix(r.region, "us-gov-"):
+	case strings.HasPrefix(region, "us-gov-"):
 		return "aws-us-gov"
-	case strings.HasPrefix(r.region, "eusc-"):
+	case strings.HasPrefix(region, "eusc-"):
 		return "aws-eusc"
+	}
+	if value, ok := r.is[r.ours("AWS::Partition")]; ok && r.region == "" {
+		return value
 	}
 	return "aws"
 }
 
-func (r *resolver) account() string { return r.symbol("${AWS::AccountId}", false) }
+// account is that of the stack: the same for all that are given.
+func (r *resolver) account() string {
+	if r.id != "" {
+		return r.id
+	}
+	s, _ := r.names.symbol("AWS::AccountId", "${AWS::AccountId}", false)
+	if value, ok := r.is[s]; ok {
+		return value
+	}
+	return s
+}
+
+// nameProperty is the property that gives a resource its physical name.
+var nameProperty = map[string]string{
+	"AWS::IAM::User": "UserName", "AWS::IAM::Role": "RoleName", "AWS::IAM::Group": "GroupName",
+	"AWS::S3::Bucket": "BucketName", "AWS::S3::AccessPoint": "Name",
+	"AWS::IAM::ManagedPolicy": "ManagedPolicyName", "AWS::IAM::InstanceProfile": "InstanceProfileName",
+}
 
 // name is the physical name of a resource: as its property says, else a symbol.
 func (r *resolver) name(res *resource) string {
-	own := "${" + res.id + "}"
+	own := r.symbol("resource "+res.id, "${"+res.id+"}", false)
 	if res.id == r.target && r.named != "" {
 		return r.named
 	}
-	property := map[string]string{
-		"AWS::IAM::User": "UserName", "AWS::IAM::Role": "RoleName", "AWS::IAM::Group": "GroupName",
-		"AWS::S3::Bucket": "BucketName", "AWS::S3::AccessPoint": "Name",
-		"AWS::IAM::ManagedPolicy": "ManagedPolicyName", "AWS::IAM::InstanceProfile": "InstanceProfileName",
-	}[res.kind]
+	name := r.writtenName(res)
+	if name == "" || r.hasOpen(name) {
+		return own
+	}
+	return name
+}
+
+// writtenName is the name that the template gives a resource, with what is open
+// in it; "" where it gives none.
+func (r *resolver) writtenName(res *resource) string {
+	property := nameProperty[res.kind]
 	given := res.properties.Get(property)
 	if property == "" || given == nil {
-		return r.symbol(own, false)
+		return ""
 	}
 	if r.pending[res.id] {
 		r.fault(res.pos, Circular, "name", res.id)
-		return r.symbol(own, false)
+		return ""
 	}
 	r.pending[res.id] = true
 	defer delete(r.pending, res.id)
-	name := r.string(given)
-	if name == "" || r.hasOpen(name) {
-		return r.symbol(own, false)
-	}
-	return name
+	return r.string(given)
 }
 
 // path is the IAM path of a user, role, group or policy.
@@ -428,7 +660,7 @@ func (r *resolver) path(res *resource) string {
 	if p := r.string(given); strings.HasPrefix(p, "/") && strings.HasSuffix(p, "/") && !r.hasOpen(p) {
 		return p
 	}
-	return "/" + r.symbol("${"+res.id+".Path}", false) + "/"
+	return "/" + r.symbol("path "+res.id, "${"+res.id+".Path}", false) + "/"
 }
 
 // arn of the resources whose ARN's shape is known; "" of any other.
@@ -436,7 +668,7 @@ func (r *resolver) arn(res *resource) string {
 	iam := func(kind string) string {
 		return "arn:" + r.partition() + ":iam::" + r.account() + ":" + kind + r.path(res) + r.name(res)
 	}
-	region := r.string(r.ref("AWS::Region", res.pos))
+	region := r.theRegion()
 	switch res.kind {
 	case "AWS::IAM::User":
 		return iam("user")
@@ -461,6 +693,9 @@ func (r *resolver) arn(res *resource) string {
 // condition is the truth of a named condition under the assignment.
 func (r *resolver) condition(name string, at policy.Position) bool {
 	expr := r.conditions.Get(name)
+	if expr == nil && r.written {
+		return r.equal(r.symbol("condition "+name, "${"+name+"}", true), "true")
+	}
 	if expr == nil {
 		r.fault(at, UnknownReference, "name", name)
 		return false
@@ -499,7 +734,11 @@ func (r *resolver) truth(expr *policy.Node, name string) bool {
 			return out
 		case "Fn::Equals":
 			if len(m.Value.Items) == 2 {
-				return r.equal(r.string(m.Value.Items[0]), r.string(m.Value.Items[1]))
+				was := r.asking
+				r.asking = true
+				a, b := r.string(m.Value.Items[0]), r.string(m.Value.Items[1])
+				r.asking = was
+				return r.equal(a, b)
 			}
 		}
 	}
@@ -507,20 +746,63 @@ func (r *resolver) truth(expr *policy.Node, name string) bool {
 	return false
 }
 
-// equal compares; where synthesis can't, by the assignment.
+// equal compares; where synthesis can't, by the outcome. A text that has one value
+// has no other.
 func (r *resolver) equal(a, b string) bool {
-	if a == b {
+	a, b = r.value(a), r.value(b)
+	switch {
+	case a == b:
 		return true
+	case !mayBe(a, b):
+		return false
+	case !policy.HasSymbol(a):
+		a, b = b, a
 	}
-	if !policy.HasSymbol(a) && !policy.HasSymbol(b) {
+	for _, s := range []string{a, b} {
+		if r.askEach(s) {
+			return false
+		}
+	}
+	if policy.HasSymbol(b) {
+		pair := [2]string{min(a, b), max(a, b)}
+		truth, ok := r.same[pair]
+		if !ok {
+			r.stacks.ask(question{text: pair[0], other: pair[1], about: append(r.about(a), r.about(b)...)}, true)
+		}
+		return truth
+	}
+	if slices.Contains(r.not[a], b) {
 		return false
 	}
-	key := showSymbols(r.symbols, a) + " = " + showSymbols(r.symbols, b)
-	truth, ok := r.assigned[key]
-	if !ok {
-		r.open = append(r.open, key)
+	q := question{text: a, values: []string{b}, about: r.about(a)}
+	if a == r.ours("AWS::Partition") {
+		q.values, q.closed = []string{"aws", "aws-cn", "aws-us-gov"}, true
+		if !slices.Contains(q.values, b) {
+			q.values = append(q.values, b)
+		}
 	}
-	return truth
+	r.stacks.ask(q, true)
+	return false
+}
+
+// value is what the outcome says that a text is.
+func (r *resolver) value(s string) string {
+	if v, ok := r.is[s]; ok {
+		return v
+	}
+	return s
+}
+
+// askEach asks about the parameters in a text that have a list of values, and
+// reports whether there are any.
+func (r *resolver) askEach(s string) bool {
+	for _, c := range s {
+		if values, ok := r.allowed(string(c)); ok {
+			r.stacks.ask(question{text: string(c), values: values, closed: true, about: r.about(string(c))}, true)
+			return true
+		}
+	}
+	return false
 }
 
 // showSymbols writes a text with the names of its symbols.

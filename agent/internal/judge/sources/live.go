@@ -31,8 +31,8 @@ type live struct {
 
 const readTries = 8 // of a throttled read; the SDK backs off between them
 
-func (l *loader) readLive(ctx context.Context) ([]Subject, error) {
-	v := &live{loader: l, out: newAccount(), denied: map[string]bool{}}
+func (l *loader) readLive(ctx context.Context) (*account, error) {
+	v := &live{loader: l, out: newAccount(""), denied: map[string]bool{}}
 	v.iam = iam.NewFromConfig(l.access.AWS.Config, func(o *iam.Options) {
 		o.Retryer = retry.AddWithMaxAttempts(retry.NewStandard(), readTries)
 	})
@@ -53,11 +53,11 @@ func (l *loader) readLive(ctx context.Context) ([]Subject, error) {
 		return nil, err
 	}
 	v.out.topics = append(v.out.topics, Assumption{TopicOtherResources, NotRead})
-	subjects := l.cut(v.out, "", func(p *principal) bool { return p.named })
-	for i := range subjects {
-		subjects[i].Live = true
+	v.out.id, v.out.live = v.own, true
+	for _, p := range v.out.principals {
+		v.out.id = p.subject.Account
 	}
-	return subjects, nil
+	return v.out, nil
 }
 
 // gap records a read that failed. It returns an error only where going on is

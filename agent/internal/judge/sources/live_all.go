@@ -18,11 +18,11 @@ func (v *live) everybody(ctx context.Context) error {
 	for page := iam.NewGetAccountAuthorizationDetailsPaginator(v.iam, &iam.GetAccountAuthorizationDetailsInput{}); page.HasMorePages(); {
 		got, err := page.NextPage(ctx)
 		if err != nil {
-			somebody, symbols := stranger(v.sel.Path)
+			somebody, _ := stranger(v.sel.Path)
 			somebody.Account = v.own
 			somebody.ARN = strings.Replace(somebody.ARN, string(strangerAccount), v.own, 1)
 			p := &principal{named: true, subject: somebody}
-			v.out.principals, v.out.symbols = append(v.out.principals, p), symbols
+			v.out.principals = append(v.out.principals, p)
 			return v.gap(ctx, &p.gaps, "account "+v.own, "iam:GetAccountAuthorizationDetails", err)
 		}
 		for _, m := range got.Policies {

@@ -83,7 +83,7 @@ func checkShape(file string, root *policy.Node) policy.Errors {
 func (t *template) macros() []Gap {
 	var gaps []Gap
 	add := func(name string, at policy.Position) {
-		gaps = append(gaps, Gap{Reason: GapUnresolved, What: name, Source: -1, Pos: at})
+		gaps = append(gaps, Gap{Reason: GapUnresolved, What: name, Source: -1, File: t.file, Pos: at})
 	}
 	if v := t.root.Get("Transform"); v != nil {
 		for _, item := range append([]*policy.Node{v}, v.Items...) {
@@ -127,8 +127,8 @@ func (t *template) beyond(res *resource) {
 	default:
 		return
 	}
-	if a := (Assumption{topic, NotRead}); !slices.Contains(t.out.topics, a) {
-		t.out.topics = append(t.out.topics, a)
+	if a := (Assumption{topic, NotRead}); !slices.Contains(t.out.beyond, a) {
+		t.out.beyond = append(t.out.beyond, a)
 	}
 }
 
@@ -151,3 +151,22 @@ func (t *template) need(n *policy.Node, owner, name string) *policy.Node {
 	}
 	return v
 }
+
+// writtenByMacro reports whether a program writes a part of the template when it
+// is deployed. The language extensions only add functions (CloudFormation User
+// Guide, "AWS::LanguageExtensions transform").
+func writtenByMacro(root *policy.Node) bool {
+	if v := root.Get("Transform"); v != nil {
+		for _, item := range append([]*policy.Node{v}, v.Items...) {
+			if item.Kind == policy.ObjectNode || item.Kind == policy.StringNode && item.Text != languageExtensions {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+const languageExtensions = "AWS::LanguageExtensions"
+
+// bears tells the resources that can bear on rights.
+func (t *template) bears(res *resource) bool { return true }

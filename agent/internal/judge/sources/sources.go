@@ -42,6 +42,9 @@ type Selection struct {
 	Users      []string   // live, by name or ARN
 	Roles      []string   // live, by name or ARN
 	All        bool       // live, whoever is under Path
+
+	Parameters     []string // NAME=VALUE, of templates
+	ParameterFiles []string // as the AWS CLI's --parameters takes them
 }
 
 // Live reports whether the selection needs AWS.
@@ -82,6 +85,9 @@ type Found struct {
 	// Texts holds the files that were read, by the name they were given, to show
 	// lines of them.
 	Texts map[string][]byte
+	// Parameters are the values given for parameters of templates, as they may be
+	// shown.
+	Parameters map[string]string
 }
 
 // Subject is one principal with all that was read about it.
@@ -103,8 +109,9 @@ type Subject struct {
 	// Absent is where a template declares a principal that is not there: all else
 	// about it is then empty.
 	Absent *Declared
-	// When says under which outcome of a template's conditions these are the
-	// documents: "${Stage} = prod", "${Stage} ≠ prod".
+	// When says under which outcome of what templates leave open these are the
+	// documents: "${Stage} = prod", "${Stage} ≠ prod". Subjects of one ARN are the
+	// outcomes of one principal; a principal that is the same in all has none.
 	When []string
 }
 
@@ -160,6 +167,9 @@ const (
 	GapUnknownGroup GapReason = "group-unknown"
 	// GapUnresolved: a part of a template whose value synthesis can't know.
 	GapUnresolved GapReason = "template-unresolved"
+	// GapOutcomes: what templates leave open has more outcomes than are looked at;
+	// What names what would have to be given.
+	GapOutcomes GapReason = "too-many-outcomes"
 	// GapNotModelled: a way to rights that this judge does not follow to its end.
 	GapNotModelled GapReason = "not-modelled"
 	// GapTruncated: the export holds only a part of the account.
@@ -227,7 +237,10 @@ type Key struct {
 
 // Load reads everything that the selection names.
 func Load(ctx context.Context, sel Selection, access Access) (*Found, error) {
-	l := &loader{sel: sel, access: access, texts: map[string][]byte{}, whole: map[policy.Type]bool{}}
+	l := &loader{
+		sel: sel, access: access, texts: map[string][]byte{}, whole: map[policy.Type]bool{},
+		notJudged: map[string]bool{}, names: newNames(),
+	}
 	if l.sel.Path == "" {
 		l.sel.Path = "/buzon/"
 	}
@@ -235,11 +248,14 @@ func Load(ctx context.Context, sel Selection, access Access) (*Found, error) {
 }
 
 type loader struct {
-	sel       Selection
-	access    Access
-	texts     map[string][]byte
-	notJudged int
-	whole     map[policy.Type]bool // of which all that an account has were read
+	sel        Selection
+	access     Access
+	texts      map[string][]byte
+	notJudged  map[string]bool      // ARNs
+	whole      map[policy.Type]bool // of which all that an account has were read
+	names      *names               // of what templates leave open
+	parameters parameters           // given for templates
+	account    string               // what AWS::AccountId is, "" where it isn't known
 }
 
 func (l *loader) load(ctx context.Context) (*Found, error) {
@@ -247,59 +263,145 @@ func (l *loader) load(ctx context.Context) (*Found, error) {
 	if err != nil {
 		return nil, err
 	}
-	var subjects []Subject
-	for _, file := range l.sel.Templates {
-		more, err := l.readTemplate(file)
-		if err != nil {
-			return nil, err
-		}
-		subjects = append(subjects, more...)
-	}
-	for _, file := range l.sel.Exports {
-		more, err := l.readExport(file)
-		if err != nil {
-			return nil, err
-		}
-		subjects = append(subjects, more...)
-	}
-	if l.sel.Live() {
-		more, err := l.readLive(ctx)
-		if err != nil {
-			return nil, err
-		}
-		subjects = append(subjects, more...)
-	}
-	subjects = loose.join(l.sel, subjects)
-	own, err := loose.subjects(l.sel, subjects)
+	deployed, err := l.deployed(ctx)
 	if err != nil {
 		return nil, err
 	}
-	subjects = append(subjects, own...)
-	if len(subjects) == 0 && l.notJudged == 0 {
-		return nil, &UsageError{Code: UsageNobody}
-	}
-	aim := func(subjects []Subject) error {
-		for i := range subjects {
-			if err := l.aim(&subjects[i]); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	if err := aim(subjects); err != nil {
+	if err := l.readParameters(); err != nil {
 		return nil, err
+	}
+	l.account = l.accountOf(deployed)
+	deployments, err := l.deployments(l.sel.Templates)
+	if err != nil {
+		return nil, err
+	}
+	subjects, err := l.subjects(loose, deployed, deployments)
+	if err != nil {
+		return nil, err
+	}
+	if len(subjects) == 0 && len(l.notJudged) == 0 {
+		return nil, &UsageError{Code: UsageNobody}
 	}
 	if held := len(subjects); len(l.sel.Compare) > 0 {
 		subjects, err = l.compare(subjects)
 		if err != nil {
 			return nil, err
 		}
-		if err := aim(subjects[held:]); err != nil {
-			return nil, err
+		for i := range subjects[held:] {
+			if err := l.aim(&subjects[held+i]); err != nil {
+				return nil, err
+			}
 		}
 	}
+	if err := l.parameters.unused(); err != nil {
+		return nil, err
+	}
 	slices.SortStableFunc(subjects, func(a, b Subject) int { return strings.Compare(a.Set.Subject.ARN, b.Set.Subject.ARN) })
-	return &Found{Subjects: subjects, NotJudged: l.notJudged, Texts: l.texts}, nil
+	return &Found{Subjects: subjects, NotJudged: len(l.notJudged), Texts: l.texts, Parameters: l.parameters.shown()}, nil
+}
+
+// deployed reads what is there already: exports and live accounts.
+func (l *loader) deployed(ctx context.Context) ([]*account, error) {
+	var out []*account
+	for _, file := range l.sel.Exports {
+		a, err := l.readExport(file)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, a)
+	}
+	if l.sel.Live() {
+		a, err := l.readLive(ctx)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, a)
+	}
+	return out, nil
+}
+
+// accountOf is the account in which the templates are taken to be deployed: the
+// one of everything else that was given, if that is one.
+func (l *loader) accountOf(deployed []*account) string {
+	found := ""
+	add := func(id string) {
+		switch {
+		case !isAccount(id), id == found:
+		case found == "":
+			found = id
+		default:
+			found = "-"
+		}
+	}
+	for _, a := range deployed {
+		for _, p := range a.principals {
+			add(p.subject.Account)
+		}
+	}
+	for _, arn := range l.sel.Principals {
+		if s, ok := subjectOf(arn); ok {
+			add(s.Account)
+		}
+	}
+	if !isAccount(found) {
+		return ""
+	}
+	return found
+}
+
+// subjects makes the subjects of each deployment. A principal whose documents are
+// the same in several is there once.
+func (l *loader) subjects(loose *loose, deployed []*account, deployments []deployment) ([]Subject, error) {
+	var out []Subject
+	seen := map[string]int{}
+	of := map[string]int{} // outcomes of a principal
+	for _, d := range deployments {
+		j := join(append(slices.Clone(deployed), d.parts...), l.names.symbols)
+		if len(j.conflicts) > 0 {
+			return nil, sorted(j.conflicts)
+		}
+		found := loose.join(l.sel, l.cut(j))
+		own, err := loose.subjects(l.sel, found)
+		if err != nil {
+			return nil, err
+		}
+		for i := range own {
+			j.around(&own[i])
+		}
+		for _, s := range append(found, own...) {
+			if err := l.aim(&s); err != nil {
+				return nil, err
+			}
+			if faults := conflicts(&s); len(faults) > 0 {
+				return nil, sorted(faults)
+			}
+			key := fingerprint(&s)
+			if _, there := seen[key]; there {
+				continue
+			}
+			seen[key] = len(out)
+			of[s.Set.Subject.ARN]++
+			s.When = d.when
+			out = append(out, s)
+		}
+	}
+	for i := range out {
+		if of[out[i].Set.Subject.ARN] == 1 {
+			out[i].When = nil // the same in all outcomes
+		}
+	}
+	return out, nil
+}
+
+// conflicts finds two different documents of one thing among what bears on a
+// principal.
+func conflicts(s *Subject) policy.Errors {
+	j := &joined{symbols: s.Set.Symbols}
+	var kept []policy.Source
+	for _, src := range s.Set.Sources {
+		kept = j.once(kept, src)
+	}
+	return j.conflicts
 }
 
 // aim fills in what the subject is held to where its source did not say, and
@@ -335,11 +437,11 @@ func (l *loader) aim(s *Subject) error {
 
 // picks reports whether a principal of that path is to be judged, and counts it
 // where it is not.
-func (l *loader) picks(path string) bool {
-	if strings.HasPrefix(path, l.sel.Path) {
+func (l *loader) picks(p *principal) bool {
+	if strings.HasPrefix(p.subject.Path, l.sel.Path) {
 		return true
 	}
-	l.notJudged++
+	l.notJudged[p.subject.ARN] = true
 	return false
 }
 

@@ -7,36 +7,14 @@ import (
 	"buzon/agent/policy"
 )
 
-// maxBranches bounds the assignments of a template's conditions that are looked
-// at one by one.
-const maxBranches = 64
-
-// readTemplate reads a CloudFormation template. A principal whose documents
-// differ between the outcomes of its conditions gives a subject for each.
-func (l *loader) readTemplate(file string) ([]Subject, error) {
-	outcomes, err := l.outcomes(file)
-	if err != nil {
-		return nil, err
-	}
-	var out []Subject
-	seen := map[string]bool{}
-	left := l.notJudged
-	for _, o := range outcomes {
-		l.notJudged = left
-		for _, s := range l.cut(o.account, file, l.named) {
-			if key := fingerprint(&s); !seen[key] {
-				seen[key] = true
-				s.When = o.when
-				out = append(out, s)
-			}
-		}
-	}
-	return out, nil
+// templateFile is a template as it was read, with its loops written out.
+type templateFile struct {
+	name string
+	root *policy.Node
 }
 
-// outcomes reads a template. Conditions that synthesis can't decide are looked
-// at both ways.
-func (l *loader) outcomes(file string) ([]outcome, error) {
+// readTemplate reads a CloudFormation template.
+func (l *loader) readTemplate(file string) (*templateFile, error) {
 	raw, err := l.read(file)
 	if err != nil {
 		return nil, err
@@ -51,120 +29,78 @@ func (l *loader) outcomes(file string) ([]outcome, error) {
 	if faults := checkShape(file, root); len(faults) > 0 {
 		return nil, sorted(faults)
 	}
-	var out []outcome
-	queue := []map[string]bool{{}}
-	for done := 0; len(queue) > 0; done++ {
-		assigned := queue[0]
-		queue = queue[1:]
-		t := l.newTemplate(file, root, assigned)
-		a := t.account()
-		if len(t.faults) > 0 {
-			return nil, sorted(t.faults)
-		}
-		if len(t.open) > 0 && done < 4*maxBranches {
-			for _, truth := range []bool{true, false} {
-				next := map[string]bool{t.open[0]: truth}
-				for k, v := range assigned {
-					next[k] = v
-				}
-				queue = append(queue, next)
-			}
-			continue
-		}
-		if done >= 4*maxBranches {
-			a.gaps = append(a.gaps, Gap{Reason: GapUnresolved, What: t.open0(), Source: -1})
-			queue = nil
-		}
-		out = append(out, outcome{file: file, when: when(assigned), account: a})
-	}
-	return out, nil
-}
-
-func (t *template) open0() string {
-	if len(t.open) > 0 {
-		return t.open[0]
-	}
-	return t.file
-}
-
-func when(assigned map[string]bool) []string {
-	var out []string
-	for k, v := range assigned {
-		if !v {
-			k = strings.Replace(k, " = ", " ≠ ", 1)
-		}
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
-}
-
-// fingerprint tells two subjects apart that differ in anything judged.
-func fingerprint(s *Subject) string {
-	var b strings.Builder
-	b.WriteString(s.Set.Subject.ARN + "\x00" + s.Set.Bucket + "\x00" + s.Prefix)
-	for _, src := range s.Set.Sources {
-		b.WriteString("\x00" + string(src.Kind) + "\x00" + src.Attached + "\x00" + src.SHA256)
-	}
-	for _, g := range s.Gaps {
-		b.WriteString("\x00" + string(g.Reason) + g.What)
-	}
-	return s.Show(b.String())
-}
-
-func sorted(faults policy.Errors) policy.Errors {
-	slices.SortStableFunc(faults, func(a, b *policy.Error) int {
-		if a.Pos.Line != b.Pos.Line {
-			return a.Pos.Line - b.Pos.Line
-		}
-		return a.Pos.Column - b.Pos.Column
-	})
-	return slices.CompactFunc(faults, func(a, b *policy.Error) bool {
-		return a.Pos == b.Pos && a.Code == b.Code && a.Args["name"] == b.Args["name"]
-	})
+	return &templateFile{file, root}, nil
 }
 
 type template struct {
 	resolver
 	sel     Selection
-	raw     []byte
 	root    *policy.Node
 	outputs *policy.Node
 	out     *account
-	users   map[string]*principal // by name
-	roles   map[string]*principal
 }
 
-func (l *loader) newTemplate(file string, root *policy.Node, assigned map[string]bool) *template {
+func (l *loader) newTemplate(src *templateFile, at choices, s *stacks) *template {
+	root := src.root
 	t := &template{
 		resolver: resolver{
-			file: file, parameters: map[string]bool{}, resources: map[string]*resource{},
-			mappings: root.Get("Mappings"), conditions: root.Get("Conditions"),
-			symbols: policy.Symbols{}, runes: map[string]rune{}, assigned: assigned, removed: map[string]bool{},
-			pending: map[string]bool{}, region: l.sel.Region,
+			file: src.name, parameters: l.declared(src.name, root), resources: map[string]*resource{},
+			mappings: root.Get("Mappings"), conditions: root.Get("Conditions"), written: writtenByMacro(root),
+			names: l.names, choices: at, stacks: s, removed: map[string]bool{},
+			pending: map[string]bool{}, region: l.sel.Region, id: l.account,
 		},
-		sel: l.sel, raw: l.texts[file], root: root, outputs: root.Get("Outputs"),
-		out: newAccount(), users: map[string]*principal{}, roles: map[string]*principal{},
+		sel: l.sel, root: root, outputs: root.Get("Outputs"), out: newAccount(src.name),
 	}
-	if p := root.Get("Parameters"); p != nil {
-		for _, m := range p.Members {
-			t.parameters[m.Key] = true
-		}
-	}
-	buckets := 0
+	t.out.id = t.resolver.account()
 	for _, m := range root.Get("Resources").Members {
 		if strings.HasPrefix(m.Key, "Fn::") {
-			continue // account() says so
+			continue // macros() says so
 		}
-		res := &resource{id: m.Key, kind: m.Value.Get("Type").Text, pos: m.Pos, properties: m.Value.Get("Properties")}
+		res := &resource{id: m.Key, pos: m.Pos, node: m.Value, properties: m.Value.Get("Properties")}
+		if kind := m.Value.Get("Type"); kind != nil {
+			res.kind = kind.Text
+		}
 		if c := m.Value.Get("Condition"); c != nil {
 			res.condition = c.Text
 		}
 		t.resources[m.Key] = res
 		t.order = append(t.order, m.Key)
-		if res.kind == "AWS::S3::Bucket" {
+	}
+	return t
+}
+
+// account resolves what of the template bears on rights.
+func (t *template) account() *account {
+	a := t.out
+	a.topics = []Assumption{
+		{TopicUserPolicies, Outside}, {TopicGroupPolicies, Outside}, {TopicRoleTrust, Outside},
+		{TopicAccessPoint, Outside}, {TopicAccessGrants, Outside}, {TopicOtherResources, Outside},
+	}
+	for _, id := range t.order {
+		res := t.resources[id]
+		if res.condition != "" && t.bears(res) && !t.condition(res.condition, res.pos) {
+			delete(t.resources, id)
+			t.removed[id] = true
+		}
+	}
+	t.findTarget()
+	a.gaps = append(a.gaps, t.macros()...)
+	t.eachResource(t.beyond)
+	t.eachResource(t.holders)
+	t.eachResource(t.attachments)
+	t.eachResource(t.onResources)
+	t.aimed()
+	return a
+}
+
+// findTarget finds the bucket that uploaders write to.
+func (t *template) findTarget() {
+	t.named = t.sel.Bucket
+	buckets := 0
+	for _, id := range t.order {
+		if res := t.resources[id]; res != nil && res.kind == "AWS::S3::Bucket" {
 			buckets++
-			t.target = m.Key
+			t.target = id
 		}
 	}
 	if buckets != 1 {
@@ -175,32 +111,6 @@ func (l *loader) newTemplate(file string, root *policy.Node, assigned map[string
 			t.target = ref.Text
 		}
 	}
-	t.named = l.sel.Bucket
-	return t
-}
-
-// account resolves what of the template bears on rights.
-func (t *template) account() *account {
-	a := t.out
-	a.symbols = t.symbols
-	a.topics = []Assumption{
-		{TopicUserPolicies, Outside}, {TopicGroupPolicies, Outside}, {TopicRoleTrust, Outside},
-		{TopicAccessPoint, Outside}, {TopicAccessGrants, Outside}, {TopicOtherResources, Outside},
-	}
-	for _, id := range t.order {
-		res := t.resources[id]
-		if res.condition != "" && !t.condition(res.condition, res.pos) {
-			delete(t.resources, id)
-			t.removed[id] = true
-		}
-	}
-	a.gaps = append(a.gaps, t.macros()...)
-	t.eachResource(t.beyond)
-	t.eachResource(t.holders)
-	t.eachResource(t.attachments)
-	t.eachResource(t.onResources)
-	t.aimed()
-	return a
 }
 
 func (t *template) eachResource(do func(*resource)) {
@@ -283,34 +193,15 @@ func (t *template) aclsMatter(res *resource) bool {
 func (t *template) holders(res *resource) {
 	a := t.out
 	switch res.kind {
-	case "AWS::IAM::User", "AWS::IAM::Role":
-		p := &principal{subject: policy.Subject{
-			Type: policy.User, ARN: t.arn(res), Partition: t.partition(), Account: t.account12(),
-			Path: t.path(res), Name: t.name(res),
-		}, declared: Declared{Name: res.id, Pos: res.pos}}
-		t.inlineAndAttached(res, &p.holder)
-		if b := res.properties.Get("PermissionsBoundary"); b != nil {
-			p.boundary = t.string(b)
+	case "AWS::IAM::User":
+		p := t.principal(res, policy.User)
+		p.groups = t.strings(res.properties.Get("Groups"))
+	case "AWS::IAM::Role":
+		p := t.principal(res, policy.Role)
+		if src, ok := t.document(t.must(res, "AssumeRolePolicyDocument"), policy.Trust, res.id); ok {
+			src.Attached = p.subject.ARN
+			a.trusts = append(a.trusts, src)
 		}
-		if tags := t.resolve(res.properties.Get("Tags")); tags != nil {
-			t.tags(&p.subject, tags)
-		} else {
-			p.subject.TagsKnown = true
-		}
-		if res.kind == "AWS::IAM::User" {
-			t.users[p.subject.Name] = p
-			p.unnamed = res.properties.Get("UserName") == nil
-			p.groups = t.strings(res.properties.Get("Groups"))
-		} else {
-			p.subject.Type = policy.Role
-			t.roles[p.subject.Name] = p
-			p.unnamed = res.properties.Get("RoleName") == nil
-			if src, ok := t.document(t.must(res, "AssumeRolePolicyDocument"), policy.Trust, res.id); ok {
-				src.Attached = p.subject.ARN
-				a.trusts = append(a.trusts, src)
-			}
-		}
-		a.principals = append(a.principals, p)
 	case "AWS::IAM::Group":
 		g := &holder{}
 		t.inlineAndAttached(res, g)
@@ -325,7 +216,29 @@ func (t *template) holders(res *resource) {
 	}
 }
 
-func (t *template) account12() string { return t.resolver.account() }
+// principal makes a user or a role.
+func (t *template) principal(res *resource, kind policy.Type) *principal {
+	p := &principal{
+		subject: policy.Subject{
+			Type: kind, ARN: t.arn(res), Partition: t.partition(), Account: t.out.id, Path: t.path(res), Name: t.name(res),
+		},
+		declared: t.declaredBy(res), written: t.writtenName(res),
+		unnamed: res.properties.Get(nameProperty[res.kind]) == nil,
+	}
+	t.inlineAndAttached(res, &p.holder)
+	if b := res.properties.Get("PermissionsBoundary"); b != nil {
+		p.boundary = t.string(b)
+	}
+	if tags := t.resolve(res.properties.Get("Tags")); tags != nil {
+		t.tags(&p.subject, tags)
+	} else {
+		p.subject.TagsKnown = true
+	}
+	t.out.principals = append(t.out.principals, p)
+	return p
+}
+
+func (t *template) declaredBy(res *resource) Declared { return Declared{res.id, t.file, res.pos} }
 
 func (t *template) tags(s *policy.Subject, tags *policy.Node) {
 	s.Tags, s.TagsKnown = map[string]string{}, true
@@ -348,7 +261,7 @@ func (t *template) inlineAndAttached(res *resource, h *holder) {
 		return
 	}
 	if list.Kind != policy.ArrayNode {
-		h.gaps = append(h.gaps, Gap{Reason: GapUnresolved, What: res.id + ".Policies", Source: -1, Pos: list.Pos})
+		h.gaps = append(h.gaps, Gap{Reason: GapUnresolved, What: res.id + ".Policies", Source: -1, File: t.file, Pos: list.Pos})
 		return
 	}
 	for _, item := range list.Items {
@@ -374,79 +287,35 @@ func (t *template) strings(n *policy.Node) []string {
 	return out
 }
 
-// attachments hangs on what other resources give to users, roles and groups.
+// attachments notes what other resources give to users, roles and groups.
 func (t *template) attachments(res *resource) {
 	p := res.properties
+	g := gift{from: t.declaredBy(res)}
 	switch res.kind {
 	case "AWS::IAM::Policy", "AWS::IAM::UserPolicy", "AWS::IAM::RolePolicy", "AWS::IAM::GroupPolicy":
 		src, ok := t.document(t.must(res, "PolicyDocument"), policy.UserInline, t.string(p.Get("PolicyName")))
 		if !ok {
 			return
 		}
-		give := func(h *holder) { h.inline = append(h.inline, src) }
-		t.give(res, give)
+		g.inline = &src
 	case "AWS::IAM::ManagedPolicy":
-		arn := t.arn(res)
-		t.give(res, func(h *holder) {
-			if !slices.Contains(h.attached, arn) {
-				h.attached = append(h.attached, arn)
-			}
-		})
+		g.managed = t.arn(res)
 	case "AWS::IAM::UserToGroupAddition":
-		group := t.string(p.Get("GroupName"))
-		for _, name := range t.strings(p.Get("Users")) {
-			if t.anybody(name, res) {
-				continue
-			}
-			if u := t.users[name]; u != nil && !slices.Contains(u.groups, group) {
-				u.groups = append(u.groups, group)
-			}
-		}
+		t.out.members = append(t.out.members, membership{t.string(p.Get("GroupName")), t.strings(p.Get("Users")), g.from})
+		return
+	default:
+		return
 	}
-}
-
-// give finds the holders that a resource names.
-func (t *template) give(res *resource, do func(*holder)) {
-	p := res.properties
 	one := func(key string) []string {
 		if v := p.Get(key); v != nil {
 			return []string{t.string(v)}
 		}
 		return nil
 	}
-	for _, name := range append(t.strings(p.Get("Users")), one("UserName")...) {
-		if u := t.users[name]; u != nil {
-			do(&u.holder)
-		} else {
-			t.anybody(name, res)
-		}
-	}
-	for _, name := range append(t.strings(p.Get("Roles")), one("RoleName")...) {
-		if r := t.roles[name]; r != nil {
-			do(&r.holder)
-		} else {
-			t.anybody(name, res)
-		}
-	}
-	for _, name := range append(t.strings(p.Get("Groups")), one("GroupName")...) {
-		if g := t.out.groups[name]; g != nil {
-			do(g)
-		} else {
-			t.anybody(name, res)
-		}
-	}
-}
-
-// anybody notes an attachment to a name that only deployment knows: it may be
-// any principal of the template.
-func (t *template) anybody(name string, res *resource) bool {
-	if !t.hasOpen(name) {
-		return false
-	}
-	t.out.gaps = append(t.out.gaps, Gap{
-		Reason: GapUnresolved, What: res.id + ": " + showSymbols(t.symbols, name), Source: -1, Pos: res.pos,
-	})
-	return true
+	g.users = append(t.strings(p.Get("Users")), one("UserName")...)
+	g.roles = append(t.strings(p.Get("Roles")), one("RoleName")...)
+	g.groups = append(t.strings(p.Get("Groups")), one("GroupName")...)
+	t.out.given = append(t.out.given, g)
 }
 
 // onResources reads the policies of buckets, access points and keys.
@@ -495,7 +364,7 @@ func (t *template) document(n *policy.Node, kind policy.Kind, name string) (poli
 	}
 	if resolved.Kind != policy.ObjectNode {
 		t.out.gaps = append(t.out.gaps, Gap{
-			Reason: GapUnresolved, What: showSymbols(t.symbols, name), Source: -1, Pos: n.Pos,
+			Reason: GapUnresolved, What: showSymbols(t.symbols, name), Source: -1, File: t.file, Pos: n.Pos,
 		})
 		return policy.Source{}, false
 	}

@@ -54,7 +54,7 @@ func TestEachIntrinsicIsResolvedOrWidened(t *testing.T) {
 		{"Split", `{"Fn::Select": [1, {"Fn::Split": ["|", "a|arn:aws:s3:::b"]}]}`, "arn:aws:s3:::b"},
 		{"Split of an ARN", `{"Fn::Join": ["", ["arn:aws:s3:::", {"Fn::Select": [5, {"Fn::Split": [":", {"Fn::GetAtt": ["Named", "Arn"]}]}]}]]}`, "arn:aws:s3:::acme-uploads"},
 		{"FindInMap", `{"Fn::Join": ["", ["arn:aws:s3:::", {"Fn::FindInMap": ["By", "eu-west-1", "bucket"]}]]}`, "arn:aws:s3:::mapped"},
-		{"FindInMap by the Region", `{"Fn::Join": ["", ["arn:aws:s3:::b/", {"Fn::FindInMap": ["By", {"Ref": "AWS::Region"}, "bucket"]}]]}`, "arn:aws:s3:::b/*"},
+		{"FindInMap by the Region", `{"Fn::Join": ["", ["arn:aws:s3:::b/", {"Fn::FindInMap": ["By", {"Ref": "AWS::Region"}, "bucket"]}]]}`, "arn:aws:s3:::b/mapped"},
 		{"FindInMap with a default", `{"Fn::FindInMap": ["By", "none", "bucket", {"DefaultValue": "arn:aws:s3:::d"}]}`, "arn:aws:s3:::d"},
 		{"a parameter", `{"Ref": "Stage"}`, "*"},
 		{"a parameter in a key", `{"Fn::Sub": "arn:aws:s3:::b/${Stage}/x"}`, "arn:aws:s3:::b/*/x"},

@@ -29,13 +29,14 @@ const (
 	Circular         policy.Code = "circular"
 	BadEncoding      policy.Code = "bad-encoding"
 	UnknownPart      policy.Code = "unknown-part"
+	TwoDocuments     policy.Code = "two-documents"
 )
 
 // Codes lists every fault that this package adds to those of policy.
 func Codes() []policy.Code {
 	return []policy.Code{
 		NotYAML, YAMLAlias, YAMLTag, NotATemplate, NotAnExport, BadIntrinsic, UnknownReference,
-		WrongShape, Circular, BadEncoding, UnknownPart,
+		WrongShape, Circular, BadEncoding, UnknownPart, TwoDocuments,
 	}
 }
 
