@@ -30,6 +30,8 @@ func TestWhatIAMAcceptsIsAccepted(t *testing.T) {
 			`{"Statement":[{"Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*"}]}`},
 		{"every type of principal", Resource, bucket(`"Principal": {"Service": "s3.amazonaws.com", "AWS": ["AIDAEXAMPLEEXAMPLE01", "111122223333", "arn:aws:sts::111122223333:assumed-role/r/s"], "CanonicalUser": "` + strings.Repeat("0f", 32) + `", "Federated": "accounts.google.com"}`),
 			`{"Statement":[{"Effect":"Allow","Principal":{"AWS":["111122223333","AIDAEXAMPLEEXAMPLE01","arn:aws:sts::111122223333:assumed-role/r/s"],"CanonicalUser":"` + strings.Repeat("0f", 32) + `","Federated":"accounts.google.com","Service":"s3.amazonaws.com"},"Action":"s3:*","Resource":"*"}]}`},
+		{"an identity of CloudFront, as S3 hands it back", BucketGrammar, `{"Version": "2008-10-17", "Statement": [{"Sid": "1", "Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity EH1HDMB1FH2TC", "AROAEXAMPLEEXAMPLE01"]}, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/*"}]}`,
+			`{"Version":"2008-10-17","Statement":[{"Sid":"1","Effect":"Allow","Principal":{"AWS":["AROAEXAMPLEEXAMPLE01","arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity EH1HDMB1FH2TC"]},"Action":"s3:GetObject","Resource":"arn:aws:s3:::b/*"}]}`},
 		{"an id and a sid with spaces in a bucket policy", Resource, `{"Id": "my policy", "Statement": {"Sid": "no reads", "Principal": "*", ` + allow + `}}`,
 			`{"Id":"my policy","Statement":[{"Sid":"no reads","Effect":"Allow","Principal":"*","Action":"s3:*","Resource":"*"}]}`},
 		{"a trust policy without resources", TrustGrammar, `{"Statement": {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}}`,

@@ -48,6 +48,7 @@ const (
 	MisplacedVariable  Code = "misplaced-variable"
 	ForbiddenAllow     Code = "forbidden-allow"
 	ForbiddenWildcard  Code = "forbidden-wildcard"
+	BucketWildcard     Code = "bucket-wildcard"
 )
 
 // Codes lists every fault that this package reports, in the order above.
@@ -58,7 +59,7 @@ func Codes() []Code {
 		WrongType, UnknownElement, MisspelledElement, ForbiddenElement, MissingElement,
 		BothElements, EmptyElement, UnknownVersion, BadEffect, BadSid, DuplicateSid, BadAction,
 		BadARN, BadPrincipal, UnknownPrincipal, UnknownOperator, MisspelledOperator, BadConditionKey, BadValue,
-		BadVariable, MisplacedVariable, ForbiddenAllow, ForbiddenWildcard,
+		BadVariable, MisplacedVariable, ForbiddenAllow, ForbiddenWildcard, BucketWildcard,
 	}
 }
 

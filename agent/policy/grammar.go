@@ -10,7 +10,7 @@ func (g Grammar) String() string {
 	switch g {
 	case Identity:
 		return "identity"
-	case Resource:
+	case Resource, BucketGrammar:
 		return "resource"
 	case TrustGrammar:
 		return "trust"
@@ -21,6 +21,13 @@ func (g Grammar) String() string {
 	}
 	return "?"
 }
+
+// ofResource tells whether documents of the grammar hang on a resource.
+func (g Grammar) ofResource() bool { return g == Resource || g == BucketGrammar }
+
+// OfResource tells whether documents of the kind hang on a resource, and name
+// both principals and resources.
+func (k Kind) OfResource() bool { return k.Grammar().ofResource() }
 
 // shape holds the whole statement against its grammar: what must be there,
 // what must not, and what its resources may be.
@@ -45,9 +52,10 @@ func (p *parser) shape(st *Statement, has map[string]Position, meant map[string]
 	case Identity, SCPGrammar:
 		forbid("Principal", "NotPrincipal")
 		need("Resource", "NotResource")
-	case Resource:
+	case Resource, BucketGrammar:
 		need("Principal", "NotPrincipal")
 		need("Resource", "NotResource")
+		p.bucket(st)
 	case TrustGrammar:
 		need("Principal", "NotPrincipal")
 		forbid("Resource", "NotResource")
@@ -59,6 +67,16 @@ func (p *parser) shape(st *Statement, has map[string]Position, meant map[string]
 	}
 	for _, r := range st.Resources {
 		p.resource(r)
+	}
+}
+
+// bucket refuses "*" in a bucket policy, as S3 does (MalformedPolicy, "Policy has
+// invalid resource"): it would seem to guard, and guards nothing.
+func (p *parser) bucket(st *Statement) {
+	for _, r := range st.Resources {
+		if r.Value == "*" && p.opts.Grammar == BucketGrammar {
+			p.fault(r.Pos, BucketWildcard, "got", r.Value)
+		}
 	}
 }
 
@@ -87,15 +105,16 @@ func (p *parser) rcp(st *Statement, has map[string]Position) {
 }
 
 var (
-	actionShape = regexp.MustCompile(`^[A-Za-z0-9-]+:[A-Za-z0-9*?_.-]+$`)
-	accountID   = regexp.MustCompile(`^[0-9]{12}$`)
-	uniqueID    = regexp.MustCompile(`^A[A-Z0-9]{15,127}$`)
-	canonicalID = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	servicePart = regexp.MustCompile(`^[a-z0-9-]+$`)
-	partitions  = regexp.MustCompile(`^[a-z*?][a-z0-9*?-]*$`)
-	namedARN    = regexp.MustCompile(`^arn:[a-z][a-z0-9-]*:(iam|sts)::([0-9]{12}):(.+)$`)
-	roleSession = regexp.MustCompile(`^assumed-role/[^/]+/[^/]+$`)
-	hostShape   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]*\.[A-Za-z0-9.-]+(/[^*?\s]*)?$`)
+	actionShape    = regexp.MustCompile(`^[A-Za-z0-9-]+:[A-Za-z0-9*?_.-]+$`)
+	accountID      = regexp.MustCompile(`^[0-9]{12}$`)
+	uniqueID       = regexp.MustCompile(`^A[A-Z0-9]{15,127}$`)
+	canonicalID    = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	servicePart    = regexp.MustCompile(`^[a-z0-9-]+$`)
+	partitions     = regexp.MustCompile(`^[a-z*?][a-z0-9*?-]*$`)
+	namedARN       = regexp.MustCompile(`^arn:[a-z][a-z0-9-]*:(iam|sts)::([0-9]{12}):(.+)$`)
+	originIdentity = regexp.MustCompile(`^arn:[a-z][a-z0-9-]*:iam::cloudfront:user/CloudFront Origin Access Identity [A-Z0-9]+$`)
+	roleSession    = regexp.MustCompile(`^assumed-role/[^/]+/[^/]+$`)
+	hostShape      = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9.-]*\.[A-Za-z0-9.-]+(/[^*?\s]*)?$`)
 )
 
 func (p *parser) action(a Text) {
@@ -208,6 +227,9 @@ func (p *parser) validPrincipal(kind PrincipalKind, s string) bool {
 	if p.opts.Symbols && HasSymbol(s) {
 		return true
 	}
+	if kind == PrincipalAWS && OriginAccessIdentity(s) {
+		return true
+	}
 	if strings.ContainsAny(s, "*? \n\r\t") {
 		return false
 	}
@@ -234,6 +256,11 @@ func (p *parser) validPrincipal(kind PrincipalKind, s string) bool {
 	}
 	return s == "*"
 }
+
+// OriginAccessIdentity tells whether a principal is one of CloudFront's own
+// identities (CloudFront Developer Guide, "Restrict access to an Amazon S3
+// origin"): nobody's user, although S3 hands it back as one.
+func OriginAccessIdentity(principal string) bool { return originIdentity.MatchString(principal) }
 
 // conditions reads a Condition. Its faults don't touch what the statement says
 // of principals, actions and resources, so outside doesn't count them.

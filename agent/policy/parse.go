@@ -13,6 +13,7 @@ const (
 	TrustGrammar
 	SCPGrammar
 	RCPGrammar
+	BucketGrammar // Resource, but for "*": S3 takes ARNs of the bucket alone
 )
 
 // Grammar tells which grammar the documents of a kind follow.
@@ -20,7 +21,9 @@ func (k Kind) Grammar() Grammar {
 	switch k {
 	case UserInline, UserManaged, GroupInline, GroupManaged, RoleInline, RoleManaged, Boundary, Session:
 		return Identity
-	case BucketPolicy, AccessPoint, KeyPolicy, KMSGrant, ACL, ResourcePolicy:
+	case BucketPolicy:
+		return BucketGrammar
+	case AccessPoint, KeyPolicy, KMSGrant, ACL, ResourcePolicy:
 		return Resource
 	case Trust:
 		return TrustGrammar
@@ -268,7 +271,7 @@ func (p *parser) sid(m Member) string {
 	}
 	for _, c := range text {
 		plain := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || p.opts.Symbols && IsSymbol(c)
-		if !plain && (p.opts.Grammar != Resource && p.opts.Grammar != TrustGrammar || c < ' ') {
+		if !plain && (!p.opts.Grammar.ofResource() && p.opts.Grammar != TrustGrammar || c < ' ') {
 			p.fault(m.Value.Pos, BadSid, "got", text)
 			break
 		}

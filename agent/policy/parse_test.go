@@ -139,6 +139,9 @@ var faults = []struct {
 	// principals
 	{"a principal in an identity policy", Identity, identity(`→"Principal": "*"`), ForbiddenElement},
 	{"no principal in a bucket policy", Resource, `{"Statement": →{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}`, MissingElement},
+	{"every resource in a bucket policy", BucketGrammar, `{"Statement": {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": ["arn:aws:s3:::b", →"*"]}}`, BucketWildcard},
+	{"every other resource in a bucket policy", BucketGrammar, `{"Statement": {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "NotResource": →"*"}}`, BucketWildcard},
+	{"an identity of CloudFront without its id", BucketGrammar, `{"Statement": {"Effect": "Allow", "Principal": {"AWS": →"arn:aws:iam::cloudfront:user/CloudFront Origin Access Identity"}, "Action": "s3:*", "Resource": "arn:aws:s3:::b"}}`, BadPrincipal},
 	{"a principal that is a bare ARN", Resource, bucket(`"Principal": →"arn:aws:iam::111122223333:user/a"`), BadPrincipal},
 	{"a principal that is a list", Resource, bucket(`"Principal": →["*"]`), WrongType},
 	{"nobody", Resource, bucket(`"Principal": →{}`), EmptyElement},

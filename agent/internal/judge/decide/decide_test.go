@@ -267,7 +267,7 @@ func TestTheAnswerNamesTheStatements(t *testing.T) {
 func TestWhatIsNotUnderstoodMakesTheAnswerUnclearOnlyWhereItMatters(t *testing.T) {
 	lenient := func(kind policy.Kind, statement string) policy.Source {
 		text := `{"Version": "2012-10-17", "Statement": [` + statement + `]}`
-		d, err := policy.Parse("x", []byte(text), policy.ParseOptions{Grammar: kind.Grammar(), Lenient: true})
+		d, err := policy.Parse("x", []byte(text), policy.ParseOptions{Grammar: judgetest.Grammar(kind), Lenient: true})
 		if err != nil {
 			t.Fatal(err)
 		}

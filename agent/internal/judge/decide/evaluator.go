@@ -18,6 +18,7 @@ type Evaluator struct {
 	fixed         map[string][]string
 	sources       []source
 
+	bounded bool   // there is a permissions boundary
 	role    string // the ARN of the role, of whose sessions one asks
 	account string // the ARN of the account
 }
@@ -96,6 +97,7 @@ func New(set *policy.Set) *Evaluator {
 		if src.Document == nil {
 			continue
 		}
+		e.bounded = e.bounded || src.Kind == policy.Boundary
 		ready := source{kind: src.Kind, attached: src.Attached, level: src.Level}
 		if src.Kind == policy.BucketPolicy && ready.attached == "" {
 			ready.attached = e.bucket
@@ -155,7 +157,7 @@ func (e *Evaluator) resourcePattern(text string, kind policy.Kind, variables boo
 	p.parts = segments(p.pieces)
 	// A page says that the policies of resources are completed too, an open
 	// evaluator that they are so only with a wildcard: a Deny doesn't count on it.
-	if short && kind.Grammar() == policy.Resource && !strings.ContainsAny(text, "*?") {
+	if short && kind.OfResource() && !strings.ContainsAny(text, "*?") {
 		p.wide = true
 	}
 	return p

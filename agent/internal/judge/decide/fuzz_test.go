@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"buzon/agent/internal/judge/decide"
+	"buzon/agent/internal/judge/judgetest"
 	"buzon/agent/policy"
 )
 
@@ -27,7 +28,7 @@ func FuzzDecide(f *testing.F) {
 			Bucket: "b",
 		}
 		for kind, text := range map[policy.Kind]string{policy.UserInline: identity, policy.BucketPolicy: bucket} {
-			doc, err := policy.Parse("f", []byte(text), policy.ParseOptions{Grammar: kind.Grammar(), Lenient: true})
+			doc, err := policy.Parse("f", []byte(text), policy.ParseOptions{Grammar: judgetest.Grammar(kind), Lenient: true})
 			if err == nil {
 				set.Sources = append(set.Sources, policy.Source{Kind: kind, Document: doc})
 			}

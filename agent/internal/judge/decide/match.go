@@ -82,6 +82,7 @@ func anyPattern(patterns []pattern, text string, r *request, wide, arn bool) tru
 
 // principal tells how a statement of a resource policy names the principal.
 func (e *Evaluator) principal(st *statement) standing {
+	s := e.subject
 	allow := st.effect != policy.Deny
 	var who standing
 	session := false
@@ -101,6 +102,10 @@ func (e *Evaluator) principal(st *statement) standing {
 	}
 	var others standing
 	switch {
+	case !allow && e.bounded && (s.Type == policy.User || s.Type == policy.Role || s.Type == policy.RoleSession):
+		// Whoever has a boundary is always denied, whatever the element names (IAM
+		// User Guide, "Permissions boundaries for IAM entities").
+		others[everyone] = yes
 	case who[everyone] != no:
 	case allow:
 		// Everybody but those named, so also a principal of whom only the
@@ -125,6 +130,8 @@ func (e *Evaluator) naming(p policy.Principal, wide bool) (naming, truth) {
 		return everyone, yes
 	case policy.PrincipalAWS:
 		switch {
+		case policy.OriginAccessIdentity(p.Value):
+			return nobody, no
 		case e.same(p.Value, s.Account, wide), e.same(p.Value, e.account, wide):
 			if s.Type == policy.Root {
 				return named, yes

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"testing"
 
+	"buzon/agent/internal/judge/judgetest"
 	"buzon/agent/policy"
 )
 
@@ -85,7 +86,7 @@ func (c *corpusSet) set(t testing.TB) *policy.Set {
 		set.BucketAccount = c.Owner
 	}
 	for _, d := range c.Documents {
-		parsed, err := policy.Parse(string(d.Kind), d.Policy, policy.ParseOptions{Grammar: d.Kind.Grammar()})
+		parsed, err := policy.Parse(string(d.Kind), d.Policy, policy.ParseOptions{Grammar: judgetest.Grammar(d.Kind)})
 		if err != nil {
 			t.Fatalf("%v in %s", err, d.Policy)
 		}

@@ -79,6 +79,15 @@ func (r *request) values(key string) []string {
 		if strings.HasPrefix(r.action, "s3:") {
 			return r.resourceOwner
 		}
+	case "s3:dataaccesspointaccount":
+		if r.point {
+			return r.resourceOwner
+		}
+	case "s3:dataaccesspointarn":
+		if r.point {
+			arn, _, _ := strings.Cut(r.Resource, "/object/")
+			return []string{arn}
+		}
 	}
 	return r.fixed[key]
 }

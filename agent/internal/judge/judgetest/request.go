@@ -24,6 +24,8 @@ var shapes = []struct{ action, on string }{
 	{"s3:GetObject", "object"}, {"s3:DeleteObject", "object"}, {"s3:PutObjectAcl", "object"},
 	{"s3:ListBucket", "bucket"}, {"s3:ListBucket", "bucket"}, {"s3:ListAllMyBuckets", "none"},
 	{"sts:AssumeRole", "role"}, {"kms:Decrypt", "key"},
+	{"iam:PassRole", "role"}, {"iam:PutRolePolicy", "role"}, {"kms:PutKeyPolicy", "key"}, {"kms:CreateKey", "none"},
+	{"sqs:SendMessage", "queue"}, {"s3:PutTomorrow", "edge"},
 }
 
 // Request makes a request that the set's documents may care about.
@@ -50,12 +52,24 @@ func Request(c Chooser, set *policy.Set) Asked {
 		r.Resource = "*"
 	case "role":
 		r.Resource = pick(c, Role, Role, "arn:aws:iam::111122223333:role/other", theirRole)
+	case "queue":
+		r.Resource = pick(c, Queue, Queue, Queue+"-2", "arn:aws:sqs:eu-west-1:444455556666:jobs")
+	case "edge": // of an action that nobody knows
+		r.Resource = pick(c, bucketID, bucketID+"/", bucketID+"/p/", bucketID+"/p/a", Point, Point+"/object/p/a", "arn:aws:s3:::other/", Role, "*")
+		if strings.HasPrefix(r.Resource, Point+"/") {
+			r.Bucket = pick(c, bucketID, "")
+		}
 	case "key":
 		r.Resource = pick(c, Key, Key, "arn:aws:kms:eu-west-1:111122223333:key/k2", theirKey)
 	}
 	for _, a := range alphabets {
 		if strings.HasPrefix(a.key, "aws:Principal") || a.key == "aws:username" || a.key == "aws:ResourceAccount" || a.key == "aws:CurrentTime" ||
+			strings.HasPrefix(a.key, "s3:DataAccessPoint") || a.key == "aws:SourceArn" && !chance(c, 5) ||
 			a.only != nil && !slices.Contains(a.only, r.Action) || !mentioned(set, a.key) && !chance(c, 5) {
+			continue
+		}
+		if a.key == "aws:TokenIssueTime" && set.Subject.Type != policy.User && r.Context["aws:tokenissuetime"] == nil {
+			r.Context["aws:tokenissuetime"] = []string{pick(c, a.values...)} // a session has one
 			continue
 		}
 		values(c, a, &r)

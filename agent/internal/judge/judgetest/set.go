@@ -36,6 +36,7 @@ const (
 	Point    = "arn:aws:s3:eu-west-1:111122223333:accesspoint/door"
 	Key      = "arn:aws:kms:eu-west-1:111122223333:key/k1"
 	Role     = "arn:aws:iam::111122223333:role/strong"
+	Queue    = "arn:aws:sqs:eu-west-1:111122223333:jobs"
 	bucketID = "arn:aws:s3:::slot"
 
 	theirPoint = "arn:aws:s3:eu-west-1:444455556666:accesspoint/gate"
@@ -90,6 +91,9 @@ func Set(c Chooser) *policy.Set {
 	if chance(c, 10) {
 		add(policy.Trust, Role, "")
 	}
+	if chance(c, 8) {
+		add(policy.ResourcePolicy, Queue, "")
+	}
 	return set
 }
 
@@ -111,7 +115,7 @@ func subject(c Chooser) policy.Subject {
 // document makes a document, prints it and reads it again, so that it has
 // places like any other.
 func document(c Chooser, s *policy.Subject, kind policy.Kind) *policy.Document {
-	g := kind.Grammar()
+	g := Grammar(kind)
 	d := &policy.Document{Version: pick(c, "2012-10-17", "2012-10-17", "2012-10-17", "2012-10-17", "2008-10-17", "")}
 	if g == policy.SCPGrammar {
 		d.Version = "2012-10-17"
@@ -130,7 +134,7 @@ func document(c Chooser, s *policy.Subject, kind policy.Kind) *policy.Document {
 }
 
 func statement(c Chooser, s *policy.Subject, kind policy.Kind, index int, variables bool) policy.Statement {
-	g := kind.Grammar()
+	g := Grammar(kind)
 	st := policy.Statement{Index: index, Effect: policy.Allow}
 	if chance(c, 20) {
 		st.Sid = fmt.Sprintf("S%d", index)
@@ -175,13 +179,16 @@ func action(c Chooser, kind policy.Kind) string {
 	case kind == policy.Trust:
 		return pick(c, "sts:AssumeRole", "sts:*", "sts:TagSession", "STS:Assume*")
 	case kind == policy.KeyPolicy:
-		return pick(c, "kms:Decrypt", "kms:*", "kms:GenerateDataKey")
+		return pick(c, "kms:Decrypt", "kms:*", "kms:GenerateDataKey", "kms:PutKeyPolicy")
+	case kind == policy.ResourcePolicy:
+		return pick(c, "sqs:SendMessage", "sqs:*", "sqs:Get*")
 	case kind != policy.RCP && chance(c, 15):
 		return "*"
 	}
 	return pick(c, "s3:PutObject", "s3:PutObject", "s3:GetObject", "s3:*", "s3:*", "s3:Get*", "s3:?etObject",
 		"S3:putobject", "s3:*Object", "s3:ListBucket", "s3:List*", "s3:ListAllMyBuckets", "s3:DeleteObject",
-		"s3:PutObjectAcl", "sts:AssumeRole", "sts:*", "kms:Decrypt", "kms:*", "iam:*User*")
+		"s3:PutObjectAcl", "sts:AssumeRole", "sts:*", "kms:Decrypt", "kms:*", "iam:*User*",
+		"iam:PassRole", "iam:*Role*", "kms:PutKeyPolicy", "sqs:*", "s3:PutTomorrow", "s3:Put*")
 }
 
 func resource(c Chooser, kind policy.Kind, variables bool) string {
@@ -194,7 +201,12 @@ func resource(c Chooser, kind policy.Kind, variables bool) string {
 	if kind == policy.KeyPolicy {
 		return pick(c, Key, "arn:aws:kms:*:111122223333:key/*")
 	}
-	switch c.IntN(12) {
+	if kind == policy.ResourcePolicy {
+		return pick(c, Queue, "*")
+	}
+	switch c.IntN(13) {
+	case 12:
+		return pick(c, Queue, "arn:aws:sqs:*:*:*", bucketID+"/", Role)
 	case 0:
 		return pick(c, Role, "arn:aws:iam::*:role/*", "arn:aws:iam::111122223333:role/s?rong", theirRole, "arn:aws:iam::4*:role/*")
 	case 1:

@@ -330,7 +330,7 @@ func (v *view) dimension(key string, preds []*pred) *dim {
 		return d
 	}
 	d := &dim{key: key, kind: typeOf(key), preds: preds}
-	d.divide(v.e.space, v.e.now)
+	d.divide(v.e.space, v.e.now, v.e.present(key))
 	v.dims[string(id)] = d
 	return d
 }

@@ -30,6 +30,13 @@ func (e *Engine) contains(v *view, w Witness) (inside, possible bool) {
 			context["s3:resourceaccount"] = []string{account}
 		}
 	}
+	if arn, _, _ := strings.Cut(w.Resource, "/object/"); p.point && p.pointARN == "" && context["s3:dataaccesspointarn"] == nil {
+		context = maps.Clone(context)
+		if context == nil {
+			context = map[string][]string{}
+		}
+		context["s3:dataaccesspointarn"] = []string{arn}
+	}
 	given := map[string][]string{}
 	for _, st := range v.stmts {
 		if st.variables {

@@ -34,7 +34,7 @@ type point struct {
 }
 
 // divide works out the atoms. now bounds the clock.
-func (d *dim) divide(s *Space, now time.Time) {
+func (d *dim) divide(s *Space, now time.Time, present bool) {
 	var byField [fields][]int
 	for i, p := range d.preds {
 		byField[p.field] = append(byField[p.field], i)
@@ -98,7 +98,7 @@ func (d *dim) divide(s *Space, now time.Time) {
 		d.mixed(parts, order, add)
 	}
 	d.full.one = d.values
-	d.full.absent = !always[d.key]
+	d.full.absent = !present
 	if d.kind == listKey || d.kind == unknownKey {
 		d.full.many = &several{all: d.values}
 	}

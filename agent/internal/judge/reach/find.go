@@ -41,6 +41,8 @@ type finding struct {
 	found []*found
 	open  []Doubt
 	given map[string][]string
+
+	present []string
 }
 
 // found is a group for which something is allowed.
@@ -59,13 +61,13 @@ const patience = 8
 func (e *Engine) find(q Question) finding {
 	v := e.wideView()
 	given, signature := normalised(q.Context)
-	f := finding{asked: v.ask(q.Actions), given: given}
+	f := finding{asked: v.ask(q.Actions), given: given, present: q.Present}
 	f.kinds = make([]Kind, len(f.asked))
-	res := e.resources(q.Resources)
+	asks := ask{res: e.resources(q.Resources), given: given, present: q.Present}
 	over := 0
 	for i, g := range v.groups(f.asked, signature) {
 		var o outcome
-		if over == patience || !e.within(func() { o = e.solve(g, res, given) }) {
+		if over == patience || !e.within(func() { o = e.solve(g, asks) }) {
 			o = outcome{kind: Unknown, doubts: []Doubt{{OverBudget, nowhere}}}
 			over = min(over+1, patience)
 		}
@@ -97,6 +99,7 @@ func (f *finding) answer(e *Engine) Answer {
 		best := f.found[0]
 		a.Kind, want = Found, Found
 		a.Witness, _ = best.cell.witness(best.action, best.leaf)
+		best.cell.hold(&a.Witness, f.present)
 		for _, j := range best.leaf.used {
 			a.Because = append(a.Because, best.cell.v.stmts[j].ref)
 		}
@@ -193,17 +196,24 @@ type outcome struct {
 	doubts []Doubt
 }
 
+// ask is what a question says of requests, besides their actions.
+type ask struct {
+	res     *lang
+	given   map[string][]string
+	present []string
+}
+
 // solve looks for an allowed request of a group, place by place.
-func (e *Engine) solve(g *group, res *lang, given map[string][]string) outcome {
+func (e *Engine) solve(g *group, q ask) outcome {
 	out := outcome{kind: Nothing}
 	for _, p := range e.placesOf(g.sample) {
-		if e.space.and(p.lang(), res).empty() {
+		if e.space.and(p.lang(), q.res).empty() {
 			continue
 		}
-		c := e.wideView().cellOf(g, p, given)
-		o := c.best(res)
+		c := e.wideView().cellOf(g, p, q.given)
+		o := c.best(q)
 		if o.kind == Found && len(c.doubts) > 0 {
-			o = e.certain(g, c, o, res, given)
+			o = e.certain(g, c, o, q)
 		}
 		switch o.kind {
 		case Found:
@@ -221,10 +231,14 @@ func (e *Engine) solve(g *group, res *lang, given map[string][]string) outcome {
 const leaves = 24
 
 // best looks for the leaf whose requests have to hold the fewest keys.
-func (c *cell) best(res *lang) outcome {
+func (c *cell) best(q ask) outcome {
 	out := outcome{kind: Nothing}
+	start := c.start(q)
+	if start.res.empty() {
+		return out
+	}
 	n := 0
-	c.search(c.start(res), func(l leaf) bool {
+	c.search(start, func(l leaf) bool {
 		n++
 		chosen, ok := c.choose(l.box)
 		if !ok {
@@ -251,20 +265,20 @@ func (c *cell) best(res *lang) outcome {
 // certain looks for a request that is allowed for certain where the wide view
 // has one that only may be: by what is exact, or by giving the keys of variables
 // a value.
-func (e *Engine) certain(g *group, wide *cell, o outcome, res *lang, given map[string][]string) outcome {
+func (e *Engine) certain(g *group, wide *cell, o outcome, q ask) outcome {
 	nv := e.narrowView()
 	ng := *g
 	ng.stmts = nv.matching(g.sample)
 	try := func(given map[string][]string) (outcome, bool) {
 		c := nv.makeCell(g.sample, ng.stmts, wide.scope.place, given)
-		got := c.best(res)
+		got := c.best(q)
 		return got, got.kind == Found
 	}
-	if got, ok := try(given); ok {
+	if got, ok := try(q.given); ok {
 		return got
 	}
 	for _, more := range e.guesses(wide, o.leaf) {
-		tried := maps.Clone(given)
+		tried := maps.Clone(q.given)
 		if tried == nil {
 			tried = map[string][]string{}
 		}

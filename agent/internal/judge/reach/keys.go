@@ -80,6 +80,41 @@ var always = map[string]bool{
 	"aws:viaawsservice": true, "aws:principalisawsservice": true, "aws:principaltype": true,
 }
 
+// ofServices are the keys that only requests of AWS's own services hold: what
+// such a service does of itself, not what it does with a principal's session
+// (docs/decisions/request-keys.md, with the pages).
+var ofServices = []string{
+	"aws:principalservicename", "aws:principalservicenameslist",
+	"aws:sourcearn", "aws:sourceaccount", "aws:sourceorgid", "aws:sourceorgpaths",
+}
+
+// ofRoles are the keys that only sessions of roles hold, which a user can't get by
+// itself: what it gets from GetSessionToken holds none of them (same page).
+var ofRoles = []string{
+	"aws:federatedprovider", "aws:sourceidentity", "aws:assumedroot", "aws:chatbotsourcearn",
+	"aws:ec2instancesourcevpc", "aws:ec2instancesourceprivateipv4",
+	"ec2:roledelivery", "ec2:sourceinstancearn", "lambda:sourcefunctionarn", "ssm:sourceinstancearn",
+	"glue:roleassumedby", "glue:credentialissuingservice",
+}
+
+// present tells whether every request of the subject holds a key: credentials of
+// a session have the time at which they were issued, a user's own keys need not
+// (same page).
+func (e *Engine) present(key string) bool {
+	if key == "aws:tokenissuetime" {
+		switch e.set.Subject.Type {
+		case policy.Role, policy.RoleSession, policy.FederatedUser:
+			return true
+		case policy.User, policy.Root:
+		}
+	}
+	return always[key]
+}
+
+// pointKeys exist only in requests through an access point (S3 User Guide,
+// "Configuring IAM policies for using access points", condition keys).
+var pointKeys = []string{"s3:dataaccesspointarn", "s3:dataaccesspointaccount", "s3:accesspointnetworkorigin"}
+
 // clock is the one dimension of aws:CurrentTime and aws:EpochTime.
 const clock = "aws:currenttime"
 
@@ -136,7 +171,14 @@ func fixedKeys(s *policy.Subject) map[string][]string {
 	keys := map[string][]string{
 		"aws:principalisawsservice": {"false"},
 		"aws:username":              nil,
-		"aws:principalservicename":  nil, "aws:principalservicenameslist": nil,
+	}
+	for _, key := range ofServices {
+		keys[key] = nil
+	}
+	if s.Type == policy.User || s.Type == policy.Root {
+		for _, key := range ofRoles {
+			keys[key] = nil
+		}
 	}
 	set := func(key, value string) {
 		if value != "" {

@@ -55,6 +55,15 @@ func (e *Engine) who(st *policy.Statement, b bound) naming {
 	if !st.NotPrincipal {
 		return best
 	}
+	if st.Effect == policy.Deny && e.limits.boundary {
+		switch e.set.Subject.Type {
+		case policy.User, policy.Role, policy.RoleSession:
+			// Whoever has a boundary is always denied, whatever the element names (IAM
+			// User Guide, "Permissions boundaries for IAM entities").
+			return everyone
+		case policy.FederatedUser, policy.Root:
+		}
+	}
 	if best == everyone {
 		return nobody
 	}
@@ -89,6 +98,8 @@ func (e *Engine) names(p policy.Principal, b bound, allow bool) naming {
 		return everyone
 	case policy.PrincipalAWS:
 		switch {
+		case policy.OriginAccessIdentity(p.Value):
+			return nobody
 		case e.same(p.Value, s.Account, b), e.same(p.Value, e.account, b):
 			if s.Type == policy.Root {
 				return named

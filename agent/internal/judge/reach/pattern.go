@@ -202,7 +202,7 @@ func (c *scope) resource(text string, kind policy.Kind, r reading) *lang {
 		return s.any
 	}
 	whole := policy.CompleteARN(text)
-	if r.segments && kind.Grammar() == policy.Resource && len(policy.Segments(text)) < 6 && !strings.ContainsAny(text, "*?") {
+	if r.segments && kind.OfResource() && len(policy.Segments(text)) < 6 && !strings.ContainsAny(text, "*?") {
 		return s.none
 	}
 	list, ok := c.tokens(whole, r)

@@ -80,6 +80,20 @@ func answers(k policy.Kind, f family) bool {
 	return true
 }
 
+// pointState is what is known of one of the keys that only requests through an
+// access point hold.
+func (p *place) pointState(key string) keyState {
+	switch {
+	case !p.point:
+		return keyState{fixed: true}
+	case key == "s3:dataaccesspointarn" && p.pointARN != "":
+		return keyState{true, []string{p.pointARN}}
+	case key == "s3:dataaccesspointaccount" && p.owner != "":
+		return keyState{true, []string{p.owner}}
+	}
+	return keyState{}
+}
+
 // lang is the resources of the place.
 func (p *place) lang() *lang {
 	if p.shape == nil {

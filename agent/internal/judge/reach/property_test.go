@@ -38,7 +38,8 @@ func pairs() int {
 // asked are the actions of judgetest's requests.
 var askedActions = []string{
 	"s3:PutObject", "s3:GetObject", "s3:DeleteObject", "s3:PutObjectAcl", "s3:ListBucket", "s3:ListAllMyBuckets",
-	"sts:AssumeRole", "kms:Decrypt",
+	"sts:AssumeRole", "kms:Decrypt", "iam:PassRole", "iam:PutRolePolicy", "kms:PutKeyPolicy", "kms:CreateKey",
+	"sqs:SendMessage", "s3:PutTomorrow",
 }
 
 // vary makes some principals of other types, or less known.

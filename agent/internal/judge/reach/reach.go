@@ -68,6 +68,8 @@ type Question struct {
 	// Context fixes keys (lower case): one value, several, or none for "absent".
 	// Keys that aren't named are free.
 	Context map[string][]string
+	// Present are keys (lower case) that a request must hold, whatever their value.
+	Present []string
 }
 
 // Resources say on what: see Everything, Except and Under.

@@ -81,10 +81,18 @@ func (s *Space) inside(a, b box) bool {
 }
 
 // start is the box of everything that a question asks of a cell.
-func (c *cell) start(res *lang) box {
-	b := box{res: c.v.e.space.and(c.scope.place.lang(), res), keys: make([]keyset, len(c.dims))}
+func (c *cell) start(q ask) box {
+	b := box{res: c.v.e.space.and(c.scope.place.lang(), q.res), keys: make([]keyset, len(c.dims))}
+	for _, key := range q.present {
+		if state := c.scope.state(key); state.fixed && len(state.values) == 0 {
+			b.res = c.v.e.space.none // no request holds it
+		}
+	}
 	for d := range c.dims {
 		b.keys[d] = c.dims[d].full
+		if slices.Contains(q.present, c.dims[d].key) {
+			b.keys[d].absent = false
+		}
 		if p := c.scope.place; p.foreign && p.owner == "" && isOwnerKey(c.dims[d].key) {
 			b.keys[d] = keyset{one: c.dims[d].full.one} // somebody owns it
 		}

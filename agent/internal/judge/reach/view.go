@@ -235,6 +235,9 @@ func (c *scope) state(key string) keyState {
 	if v, ok := c.given[key]; ok {
 		return keyState{true, v}
 	}
+	if slices.Contains(pointKeys, key) {
+		return c.place.pointState(key)
+	}
 	switch key {
 	case "s3:resourceaccount":
 		if c.action != nil && c.action.Service != "s3" {

@@ -148,6 +148,17 @@ func (c *cell) witness(a *asked, l leaf) (Witness, bool) {
 	return w, true
 }
 
+// hold gives a request a value under keys that the question wants to be there and
+// no condition is about.
+func (c *cell) hold(w *Witness, present []string) {
+	for _, key := range present {
+		if len(w.Context[key]) == 0 && len(c.filled(key)) == 0 {
+			d := c.v.dimension(key, nil)
+			w.Context[key] = []string{d.atoms[0].sample}
+		}
+	}
+}
+
 // filled is what a request holds under a key that it doesn't name.
 func (c *cell) filled(key string) []string {
 	if v, ok := c.v.e.fixed[key]; ok {
@@ -158,6 +169,9 @@ func (c *cell) filled(key string) []string {
 	}
 	if (key == "aws:resourceaccount" || key == "s3:resourceaccount" && c.scope.place.family == s3Family) && c.scope.place.owner != "" {
 		return []string{c.scope.place.owner}
+	}
+	if slices.Contains(pointKeys, key) {
+		return c.scope.place.pointState(key).values
 	}
 	return nil
 }

@@ -1,0 +1,65 @@
+package reach
+
+import (
+	"cmp"
+	"slices"
+
+	"buzon/agent/policy"
+)
+
+// Granting lists every statement that grants a request of a question by itself: of
+// whose Allow something is left after the layers that have to allow as well, and
+// after every Deny. They are in the order of the sources. whole is false where
+// the budget didn't reach for all of them.
+//
+// What may grant and what grants for certain are told apart as in Find: only the
+// latter is listed.
+func (e *Engine) Granting(q Question) (refs []policy.Reference, whole bool) {
+	whole = e.within(func() {
+		v := e.wideView()
+		given, signature := normalised(q.Context)
+		asks := ask{res: e.resources(q.Resources), given: given, present: q.Present}
+		for _, g := range v.groups(v.ask(q.Actions), signature) {
+			for _, p := range e.placesOf(g.sample) {
+				if !e.space.disjoint(p.lang(), asks.res) {
+					refs = e.granting(refs, g, p, asks)
+				}
+			}
+		}
+	})
+	slices.SortFunc(refs, func(a, b policy.Reference) int {
+		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Statement, b.Statement))
+	})
+	return refs, whole
+}
+
+// granting adds the statements that grant an action of a group at a place.
+func (e *Engine) granting(refs []policy.Reference, g *group, p *place, q ask) []policy.Reference {
+	c := e.wideView().cellOf(g, p, q.given)
+	if len(c.doubts) > 0 {
+		c = e.narrowView().makeCell(g.sample, e.narrowView().matching(g.sample), p, q.given)
+	}
+	start := c.start(q)
+	if start.res.empty() {
+		return refs
+	}
+	for _, w := range c.ways {
+		if !w.open() {
+			continue
+		}
+		for _, j := range w[0].stmts {
+			st := c.v.stmts[j]
+			if !grantsRights(st.kind) || slices.Contains(refs, st.ref) {
+				continue
+			}
+			part, ok := e.space.cut(start, c.boxes[j])
+			if ok && !c.walk(part, w[1:], nil, func(l leaf) bool {
+				_, sure := c.choose(l.box)
+				return !sure
+			}) {
+				refs = append(refs, st.ref)
+			}
+		}
+	}
+	return refs
+}
