@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"buzon/infra/mailbox"
@@ -38,6 +39,11 @@ func (s *Settings) check() []error {
 	}
 	bad := func(key, format string, args ...any) { errs = append(errs, fault(key, format, args...)) }
 	s.checkShards(bad)
+	for _, c := range s.Confirm {
+		if name, leaving := strings.CutPrefix(c, "leaving:"); !slices.Contains([]string{"bucket", "prefix", "path"}, c) && (!leaving || name == "") {
+			bad("confirm", `%q must be "bucket", "prefix", "path" or "leaving:NAME"`, c)
+		}
+	}
 	s.checkTags(bad)
 	return errs
 }

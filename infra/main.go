@@ -63,6 +63,10 @@ func run() error {
 // the arguments of `agent audit-policy`, one a line, for scripts/synth.
 const questionFile = "audit-policy.args"
 
+// confirmedFile holds what the setting "confirm" says, one a line, for
+// scripts/keys.
+const confirmedFile = "confirmed"
+
 func writeQuestion(dir string, stacks []awscdk.Stack, s *Settings) error {
 	// Not what an agent of this very host is set to.
 	args := []string{"--config", os.DevNull, "--path", s.Path}
@@ -77,6 +81,11 @@ func writeQuestion(dir string, stacks []awscdk.Stack, s *Settings) error {
 	text := strings.Join(args, "\n") + "\n"
 	if err := os.WriteFile(filepath.Join(dir, questionFile), []byte(text), 0o644); err != nil {
 		return fmt.Errorf("write what the auditor is asked: %w", err)
+	}
+	// What scripts/keys asks before a deploy that would lose something.
+	text = strings.Join(append(s.Confirm, ""), "\n")
+	if err := os.WriteFile(filepath.Join(dir, confirmedFile), []byte(text), 0o644); err != nil {
+		return fmt.Errorf("write what is confirmed: %w", err)
 	}
 	return nil
 }

@@ -22,8 +22,9 @@ type Settings struct {
 	StackName string
 	Uploaders []string
 	Tags      map[string]string
-	Protect   bool // CloudFormation's termination protection
-	Shards    int  // stacks that share the uploaders; 0: all in the one stack
+	Confirm   []string // what a deploy may lose: "bucket", "prefix", "path", "leaving:NAME"
+	Protect   bool     // CloudFormation's termination protection
+	Shards    int      // stacks that share the uploaders; 0: all in the one stack
 }
 
 // A key is one setting as it is written in cdk.json or after -c.
@@ -70,6 +71,7 @@ var keys = []key{
 		return err
 	}},
 	{"terminationProtection", func(s *Settings, v value) error { return v.bool(&s.Protect) }},
+	{"confirm", func(s *Settings, v value) error { return v.list(&s.Confirm) }},
 	{"shards", func(s *Settings, v value) error { return v.int(&s.Shards, 0, 64) }},
 }
 

@@ -158,6 +158,8 @@ func TestEachBadSettingIsOneClearError(t *testing.T) {
 		{object{"tags": "buzon-uploader=vm-02"}, "tags", "guard goes by"},
 		{object{"tags": "a=" + strings.Repeat("b", 257)}, "tags", "too long"},
 		{object{"removalPolicy": "snapshot"}, "removalPolicy", "one of retain, destroy"},
+		{object{"confirm": "everything"}, "confirm", "leaving:NAME"},
+		{object{"confirm": "leaving:"}, "confirm", "leaving:NAME"},
 		{object{"terminationProtection": "maybe"}, "terminationProtection", "true or false"},
 	}
 	tried := map[string]bool{}

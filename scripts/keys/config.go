@@ -85,6 +85,9 @@ func writeNew(file, text string) error {
 
 func (k *keys) outputs(ctx context.Context, stack string) (deployed, error) {
 	out, err := cloudformation.NewFromConfig(k.aws).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &stack})
+	if absent(err) {
+		return deployed{}, k.fault("no-stack", stack, k.aws.Region)
+	}
 	if err != nil {
 		return deployed{}, k.fault("read-outputs", stack, err)
 	}

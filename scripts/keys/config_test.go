@@ -73,7 +73,7 @@ func TestAgentConfig(t *testing.T) {
 	}
 	d.fails(t, `there is no uploader "clerk" under /fleet/`, "agent-config", "clerk", "--stack", "Fleet")
 	d.fails(t, "has no output Region", "agent-config", "vm-a", "--stack", "Other")
-	d.fails(t, "read the outputs of the stack Nowhere", "agent-config", "vm-a", "--stack", "Nowhere")
+	d.fails(t, "there is no stack Nowhere in the Region", "agent-config", "vm-a", "--stack", "Nowhere")
 }
 
 // One file for each uploader; what somebody wrote into one stays.

@@ -53,7 +53,7 @@ func once(o *iam.Options) { o.RetryMaxAttempts = 1 }
 // there, or isn't under the path, is an error.
 func (k *keys) keysOf(ctx context.Context, name string) ([]types.AccessKeyMetadata, error) {
 	if name == "" {
-		return nil, k.misuse("no-name")
+		return nil, k.misuse("no-name", k.script)
 	}
 	user, err := k.iam.GetUser(ctx, &iam.GetUserInput{UserName: &name})
 	var missing *types.NoSuchEntityException
@@ -180,12 +180,15 @@ type place struct {
 // recordings.
 func (k *keys) open(output string) (*place, error) {
 	if output != "-" {
+		if err := k.apartFromGit(output); err != nil {
+			return nil, err
+		}
 		file, err := os.OpenFile(output, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if errors.Is(err, os.ErrExist) {
 			return nil, k.fault("file-exists", output)
 		}
 		if err != nil {
-			return nil, k.fault("make-file", err)
+			return nil, k.fault("make-file", output, err)
 		}
 		return &place{file, true}, nil
 	}

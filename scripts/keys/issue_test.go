@@ -66,7 +66,7 @@ func TestIssueRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.fails(t, "exists already", "issue-key", name, "-o", taken)
-	d.fails(t, "make the credentials file", "issue-key", name, "-o", filepath.Join(dir, "no", "such", "folder"))
+	d.fails(t, "can't be made", "issue-key", name, "-o", filepath.Join(dir, "no", "such", "folder"))
 	d.fails(t, "scripts/cdk deploy", "issue-key", "nobody")
 	d.fails(t, "is no uploader: its IAM path is /buzon/", "issue-key", name, "--path", "/other/")
 	if n := len(d.have(t, name)); n != 0 || read(t, taken) != "mine" {

@@ -55,21 +55,78 @@ func main() {
 		os.Exit(exitUsage)
 	default:
 		fmt.Fprintln(os.Stderr, err)
+		if id := remedy(err); id != "" {
+			k.say(id)
+		}
 		os.Exit(exitNo)
 	}
 }
 
 // keys is what every command works with.
 type keys struct {
-	aws  aws.Config
-	iam  *iam.Client
-	path string // of the uploaders
-	dry  bool
-	out  io.Writer // where "-o -" writes to
-	log  io.Writer // for people
-	lang int       // of the sentences
+	aws    aws.Config
+	iam    *iam.Client
+	path   string // of the uploaders
+	dry    bool
+	out    io.Writer // where "-o -" writes to
+	log    io.Writer // for people
+	lang   int       // of the sentences
+	script string    // the command, as it is typed after scripts/
 	// Polling starts at this pace and slows down; tests make it quick.
 	pace time.Duration
+}
+
+// command is one of the scripts.
+type command struct {
+	most int // arguments beside the flags
+	// flags declares its flags and gives what it does, once they are read.
+	flags func(*keys, *flag.FlagSet) func(ctx context.Context, names [2]string) error
+}
+
+// commands are the scripts by their names. Their usage and purpose are the
+// sentences "usage-NAME".
+var commands = map[string]command{
+	"issue-key": {1, func(k *keys, f *flag.FlagSet) func(context.Context, [2]string) error {
+		output := k.outputFlag(f)
+		return func(ctx context.Context, names [2]string) error { return k.issue(ctx, names[0], *output) }
+	}},
+	"rotate-key": {1, func(k *keys, f *flag.FlagSet) func(context.Context, [2]string) error {
+		output := k.outputFlag(f)
+		var r rotation
+		f.DurationVar(&r.timeout, "timeout", 10*time.Minute, k.text("flag-timeout"))
+		f.BoolVar(&r.confirmed, "confirmed", false, k.text("flag-confirmed"))
+		f.BoolVar(&r.deleteOld, "delete-old", false, k.text("flag-delete-old"))
+		f.BoolVar(&r.restart, "restart", false, k.text("flag-restart"))
+		return func(ctx context.Context, names [2]string) error { return k.rotate(ctx, names[0], *output, r) }
+	}},
+	"revoke-key": {2, func(k *keys, f *flag.FlagSet) func(context.Context, [2]string) error {
+		all := f.Bool("all", false, k.text("flag-all-keys"))
+		stack := k.stackFlag(f)
+		return func(ctx context.Context, names [2]string) error {
+			return k.revoke(ctx, names[0], names[1], *all, *stack)
+		}
+	}},
+	"agent-config": {1, func(k *keys, f *flag.FlagSet) func(context.Context, [2]string) error {
+		stack := k.stackFlag(f)
+		dir := f.String("all", "", k.text("flag-all-configs"))
+		return func(ctx context.Context, names [2]string) error { return k.agentConfig(ctx, *stack, names[0], *dir) }
+	}},
+	// What scripts/synth and scripts/cdk call; FOLDER is that of the synthesis.
+	"before-deploy": {1, func(k *keys, f *flag.FlagSet) func(context.Context, [2]string) error {
+		return func(ctx context.Context, names [2]string) error { return k.beforeDeploy(ctx, names[0], k.dry) }
+	}},
+	"before-destroy": {2, func(k *keys, f *flag.FlagSet) func(context.Context, [2]string) error {
+		return func(ctx context.Context, names [2]string) error { return k.beforeDestroy(ctx, names[0], names[1]) }
+	}},
+	"after-destroy": {1, func(k *keys, f *flag.FlagSet) func(context.Context, [2]string) error {
+		return func(ctx context.Context, names [2]string) error { return k.afterDestroy(ctx, names[0]) }
+	}},
+}
+
+func (k *keys) outputFlag(f *flag.FlagSet) *string { return f.String("o", "", k.text("flag-o")) }
+
+func (k *keys) stackFlag(f *flag.FlagSet) *string {
+	return f.String("stack", "Buzon", k.text("flag-stack"))
 }
 
 // run reads the arguments and does what they ask. It may be called again on the
@@ -78,67 +135,56 @@ func (k *keys) run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
 		return k.misuse("usage")
 	}
-	flags := flag.NewFlagSet("scripts/"+args[0], flag.ContinueOnError)
+	k.script = args[0]
+	c, ok := commands[k.script]
+	if !ok {
+		return k.misuse("no-command", k.script)
+	}
+	flags := flag.NewFlagSet("scripts/"+k.script, flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // the errors are said below
 	lang := flags.String("lang", languages[k.lang], k.text("flag-lang"))
 	flags.StringVar(&k.path, "path", "/buzon/", k.text("flag-path"))
 	flags.BoolVar(&k.dry, "dry-run", false, k.text("flag-dry-run"))
-	var output string
-	writesKey := func() {
-		flags.StringVar(&output, "o", "", k.text("flag-o"))
-	}
-
-	var do func(name string) error
-	most, second := 1, ""
-	switch args[0] {
-	case "issue-key":
-		writesKey()
-		do = func(name string) error { return k.issue(ctx, name, output) }
-	case "rotate-key":
-		writesKey()
-		var r rotation
-		flags.DurationVar(&r.wait, "wait", 10*time.Minute, k.text("flag-wait"))
-		flags.BoolVar(&r.confirmed, "confirmed", false, k.text("flag-confirmed"))
-		flags.BoolVar(&r.deleteOld, "delete-old", false, k.text("flag-delete-old"))
-		flags.BoolVar(&r.restart, "restart", false, k.text("flag-restart"))
-		do = func(name string) error { return k.rotate(ctx, name, output, r) }
-	case "revoke-key":
-		all := flags.Bool("all", false, k.text("flag-all-keys"))
-		most = 2
-		do = func(name string) error { return k.revoke(ctx, name, second, *all) }
-	case "agent-config":
-		stack := flags.String("stack", "Buzon", k.text("flag-stack"))
-		dir := flags.String("all", "", k.text("flag-all-configs"))
-		do = func(name string) error { return k.agentConfig(ctx, *stack, name, *dir) }
-	default:
-		return k.misuse("no-command", args[0])
-	}
-	names, err := parse(flags, args[1:])
+	do := c.flags(k, flags)
+	given, err := parse(flags, args[1:])
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		k.help(flags)
 		return err
 	case err != nil:
-		return k.misuse("bad-flag", args[0], err)
+		return k.misuse("bad-flag", k.script, k.flagFault(err))
 	case !slices.Contains(languages, *lang):
 		return k.misuse("bad-lang", *lang)
 	}
-	if len(names) > most {
-		return k.misuse("one-too-many", args[0], names[most])
+	if len(given) > c.most {
+		return k.misuse("one-too-many", k.script, given[c.most])
 	}
-	names = append(names, "", "")
-	second = names[1]
-	k.aws, err = config.LoadDefaultConfig(ctx)
+	k.aws, err = config.LoadDefaultConfig(ctx, config.WithSharedConfigProfile(os.Getenv("BUZON_CDK_PROFILE")))
 	if err != nil {
 		return k.fault("aws-settings", err)
 	}
 	k.iam = iam.NewFromConfig(k.aws)
-	return do(names[0])
+	var names [2]string
+	copy(names[:], given)
+	return do(ctx, names)
+}
+
+// flagFault says in the reader's language what package flag says in English.
+func (k *keys) flagFault(err error) string {
+	if name, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); ok {
+		return k.text("no-flag", name)
+	}
+	if name, ok := strings.CutPrefix(err.Error(), "flag needs an argument: -"); ok {
+		return k.text("flag-needs", name)
+	}
+	return "« " + err.Error() + " »"
 }
 
 // help shows the options of a command.
 func (k *keys) help(flags *flag.FlagSet) {
-	k.say("usage-of", flags.Name())
+	usage := "usage-" + k.script
+	k.say(usage)
+	k.say("options")
 	flags.VisitAll(func(f *flag.Flag) {
 		value, about := flag.UnquoteUsage(f)
 		if f.DefValue != "" && f.DefValue != "false" {

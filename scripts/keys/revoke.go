@@ -11,28 +11,53 @@ import (
 )
 
 // revoke deletes one key of an uploader, all its keys, or those of every
-// uploader. It goes on past a fault and gives them all at the end.
-func (k *keys) revoke(ctx context.Context, name, id string, all bool) error {
+// uploader, and says what ended with them. It goes on past a fault and gives
+// them all at the end.
+func (k *keys) revoke(ctx context.Context, name, id string, all bool, stack string) error {
 	switch {
 	case all && name != "":
 		return k.misuse("name-or-all")
 	case !all && name == "":
 		return k.misuse("revoke-whose")
-	case !all:
-		return k.revokeOne(ctx, name, id)
 	}
-	users, err := k.users(ctx)
-	if err != nil {
-		return err
-	}
-	if len(users) == 0 {
-		k.say("nobody", k.path)
+	users := []uploader{{name: name}}
+	if all {
+		id = ""
+		var err error
+		if users, err = k.users(ctx); err != nil {
+			return err
+		}
+		if len(users) == 0 {
+			k.say("nobody", k.path)
+			return nil
+		}
 	}
 	var errs []error
 	for _, user := range users {
-		errs = append(errs, k.revokeOne(ctx, user.name, ""))
+		errs = append(errs, k.revokeOne(ctx, user.name, id))
 	}
-	return errors.Join(errs...)
+	if err := errors.Join(errs...); err != nil || k.dry {
+		return err
+	}
+	k.sessions(ctx, stack)
+	return nil
+}
+
+// sessions says what became of sessions that somebody made from the keys before
+// (GetSessionToken): AWS can't take them back, they last up to 36 hours, and only
+// the guard stops them.
+func (k *keys) sessions(ctx context.Context, stack string) {
+	l, err := k.readLive(ctx, k.aws, stack)
+	switch {
+	case err != nil:
+		k.say("sessions-unread", stack, plain(err))
+	case l == nil:
+		k.say("sessions-no-stack", stack)
+	case l.template.refusesSessions():
+		k.say("sessions-end")
+	default:
+		k.say("sessions-live")
+	}
 }
 
 // revokeOne deletes the key with that id, or with "" all keys of the uploader.

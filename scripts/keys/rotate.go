@@ -12,7 +12,7 @@ import (
 
 // rotation is how a rotation is to go on.
 type rotation struct {
-	wait      time.Duration // for the new key's first use
+	timeout   time.Duration // of the wait for the new key's first use
 	confirmed bool          // somebody knows that it is in use
 	deleteOld bool
 	restart   bool
@@ -80,6 +80,9 @@ func (k *keys) rotate(ctx context.Context, name, output string, r rotation) erro
 	return k.delete(ctx, name, oldID)
 }
 
+// remindEach is after how many paces (30 seconds) somebody who waits is told so.
+const remindEach = 60
+
 // inUse waits until the VM has used the new key: until its last use was of S3,
 // or so long after it was made that it can't be the call to STS by which `make`
 // saw that it answers. (IAM keeps the last use alone.)
@@ -89,10 +92,16 @@ func (k *keys) inUse(ctx context.Context, name string, key types.AccessKeyMetada
 	if r.confirmed || k.dry {
 		return nil
 	}
-	k.say("waiting", id)
-	waiting, cancel := context.WithTimeout(ctx, r.wait)
+	k.say("waiting", id, r.timeout)
+	waiting, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
+	began := time.Now()
+	shown := began
 	err := k.poll(waiting, func() (bool, error) {
+		if since := time.Since(shown); since > remindEach*k.pace {
+			shown = time.Now()
+			k.say("still-waiting", id, time.Since(began).Round(time.Second), r.timeout)
+		}
 		// The wider context, so that one look is made even with no time to wait.
 		used, err := k.iam.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: &id})
 		if err != nil {
@@ -104,7 +113,9 @@ func (k *keys) inUse(ctx context.Context, name string, key types.AccessKeyMetada
 	switch {
 	case err == nil:
 		return nil
-	case ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded):
+	case ctx.Err() != nil:
+		return k.fault("interrupted", name)
+	case !errors.Is(err, context.DeadlineExceeded):
 		return k.fault("wait", id, err)
 	}
 	return k.fault("not-used", id, name)

@@ -49,7 +49,7 @@ func TestTheOldKeyStaysUntilTheNewOneIsUsed(t *testing.T) {
 	dir := t.TempDir()
 	d.must(t, "issue-key", name, "-o", filepath.Join(dir, "old"))
 	for range 2 {
-		d.fails(t, "has not been used yet", "rotate-key", name, "--wait", "0s", "-o", filepath.Join(dir, "new"))
+		d.fails(t, "has not been used yet", "rotate-key", name, "--timeout", "0s", "-o", filepath.Join(dir, "new"))
 		if got := d.states(t, name); got != "active, active" {
 			t.Fatalf("the keys are %s", got)
 		}
@@ -144,7 +144,7 @@ func TestRestartReplacesTheNewKey(t *testing.T) {
 	name := d.uploader(t, "/buzon/")
 	dir := t.TempDir()
 	d.must(t, "issue-key", name, "-o", filepath.Join(dir, "old"))
-	d.fails(t, "--restart", "rotate-key", name, "--wait", "0s", "-o", filepath.Join(dir, "lost"))
+	d.fails(t, "--restart", "rotate-key", name, "--timeout", "0s", "-o", filepath.Join(dir, "lost"))
 	first, lostKey := *d.have(t, name)[0].AccessKeyId, *d.have(t, name)[1].AccessKeyId
 	d.must(t, "rotate-key", name, "--restart", "--confirmed", "-o", filepath.Join(dir, "new"))
 	have := d.have(t, name)

@@ -43,6 +43,11 @@ func (k *keys) say(id string, args ...any) { fmt.Fprintln(k.log, k.text(id, args
 // fault is an error in the reader's language; it wraps the error for which its
 // sentence has a %w.
 func (k *keys) fault(id string, args ...any) error {
+	for i, arg := range args {
+		if err, ok := arg.(error); ok {
+			args[i] = plain(err)
+		}
+	}
 	return fmt.Errorf(sentences[id][k.lang], args...)
 }
 
@@ -51,18 +56,48 @@ func (k *keys) misuse(id string, args ...any) error { return usageError{k.text(i
 
 // sentences are everything that the program says, in English and in Spanish.
 var sentences = map[string][2]string{
-	"usage":            {"usage: keys issue-key|rotate-key|revoke-key|agent-config …", "uso: keys issue-key|rotate-key|revoke-key|agent-config …"},
-	"usage-of":         {"Options of %s:", "Opciones de %s:"},
+	"usage":   {"usage: keys issue-key|rotate-key|revoke-key|agent-config …", "uso: keys issue-key|rotate-key|revoke-key|agent-config …"},
+	"options": {"\nOptions:", "\nOpciones:"},
+	"usage-issue-key": {
+		"Usage: scripts/issue-key NAME [-o FILE|-]\n\nMakes an access key for the uploader NAME and writes it into one credentials file, or into a pipe:\n  scripts/issue-key vm-01\n  scripts/issue-key vm-01 -o - | ssh vm-01 'sudo install -m600 -o buzon /dev/stdin /etc/buzon/credentials'",
+		"Uso: scripts/issue-key NOMBRE [-o ARCHIVO|-]\n\nCrea una clave de acceso para el remitente NOMBRE y la escribe en un archivo de credenciales, o en una tubería:\n  scripts/issue-key vm-01\n  scripts/issue-key vm-01 -o - | ssh vm-01 'sudo install -m600 -o buzon /dev/stdin /etc/buzon/credentials'",
+	},
+	"usage-rotate-key": {
+		"Usage: scripts/rotate-key NAME [-o FILE|-] [--timeout TIME | --confirmed | --restart | --delete-old]\n\nReplaces the access key of the uploader NAME, step by step: makes a second key, waits until the VM uses it, deactivates the first. It may be interrupted and run again:\n  scripts/rotate-key vm-01\n  scripts/rotate-key vm-01 --delete-old",
+		"Uso: scripts/rotate-key NOMBRE [-o ARCHIVO|-] [--timeout TIEMPO | --confirmed | --restart | --delete-old]\n\nReemplaza paso a paso la clave de acceso del remitente NOMBRE: crea una segunda clave, espera a que la VM la use y desactiva la primera. Se puede interrumpir y ejecutar otra vez:\n  scripts/rotate-key vm-01\n  scripts/rotate-key vm-01 --delete-old",
+	},
+	"usage-revoke-key": {
+		"Usage: scripts/revoke-key NAME [KEY] | --all\n\nDeletes one access key of the uploader NAME, all its keys, or those of every uploader:\n  scripts/revoke-key vm-01\n  scripts/revoke-key --all --dry-run",
+		"Uso: scripts/revoke-key NOMBRE [CLAVE] | --all\n\nElimina una clave de acceso del remitente NOMBRE, todas sus claves, o las de todos los remitentes:\n  scripts/revoke-key vm-01\n  scripts/revoke-key --all --dry-run",
+	},
+	"usage-agent-config": {
+		"Usage: scripts/agent-config NAME | --all FOLDER\n\nPrints the agent's configuration for the uploader NAME, made from the stack's outputs, or writes one for each uploader:\n  scripts/agent-config vm-01 > agent.yaml\n  scripts/agent-config --all configs",
+		"Uso: scripts/agent-config NOMBRE | --all CARPETA\n\nMuestra la configuración del agente para el remitente NOMBRE, hecha a partir de las salidas de la pila, o escribe una para cada remitente:\n  scripts/agent-config vm-01 > agent.yaml\n  scripts/agent-config --all configs",
+	},
+	"usage-before-deploy": {
+		"Usage: keys before-deploy FOLDER\n\nCalled by scripts/cdk deploy: compares the templates in FOLDER with what is deployed.",
+		"Uso: keys before-deploy CARPETA\n\nLo llama scripts/cdk deploy: compara las plantillas de CARPETA con lo desplegado.",
+	},
+	"usage-before-destroy": {
+		"Usage: keys before-destroy FOLDER NOTE\n\nCalled by scripts/cdk destroy: lifts the protection of stacks whose first deploy failed.",
+		"Uso: keys before-destroy CARPETA NOTA\n\nLo llama scripts/cdk destroy: quita la protección de las pilas cuyo primer despliegue falló.",
+	},
+	"usage-after-destroy": {
+		"Usage: keys after-destroy NOTE\n\nCalled by scripts/cdk destroy: names what outlived the stacks.",
+		"Uso: keys after-destroy NOTA\n\nLo llama scripts/cdk destroy: nombra lo que queda después de las pilas.",
+	},
+	"no-flag":          {"there is no option --%s", "no existe la opción --%s"},
+	"flag-needs":       {"the option --%s needs a value", "la opción --%s necesita un valor"},
 	"default":          {"(default %s)", "(por defecto, %s)"},
-	"bad-flag":         {"scripts/%s: %v.\nSee its options:  scripts/%[1]s --help", "scripts/%s: %v.\nVéanse sus opciones:  scripts/%[1]s --help"},
+	"bad-flag":         {"scripts/%s: %s.\nSee its options:  scripts/%[1]s --help", "scripts/%s: %s.\nPara ver sus opciones:  scripts/%[1]s --help"},
 	"bad-lang":         {"--lang takes en or es, not %q", "--lang admite en o es, no %q"},
-	"no-command":       {"keys: there is no command %q", "keys: no hay ningún comando %q"},
+	"no-command":       {"keys: there is no command %q", "keys: no hay ninguna orden %q"},
 	"one-too-many":     {"scripts/%s: %q is one argument too many", "scripts/%s: %q es un argumento de más"},
 	"flag-lang":        {"`language`: en or es", "`idioma`: en o es"},
 	"flag-path":        {"IAM `path` of the uploaders", "`ruta` de IAM de los remitentes"},
 	"flag-dry-run":     {"say what would be done, and do nothing", "decir qué se haría, sin hacer nada"},
 	"flag-o":           {"credentials `file` to make, or - for a pipe (default NAME.credentials)", "`archivo` de credenciales que crear, o - para una tubería (por defecto, NOMBRE.credentials)"},
-	"flag-wait":        {"`time` to wait for the new key's first use; 0 only looks", "`tiempo` de espera del primer uso de la clave nueva; con 0 solo se mira"},
+	"flag-timeout":     {"how much `time` to wait for the new key's first use; 0 only looks", "`tiempo` de espera del primer uso de la clave nueva; con 0 solo se mira"},
 	"flag-confirmed":   {"the new key is in use on the VM: don't wait to see it", "la clave nueva ya se usa en la VM: no esperar a verlo"},
 	"flag-delete-old":  {"delete the old key, once it is inactive", "eliminar la clave antigua, una vez inactiva"},
 	"flag-restart":     {"the new key's file was lost: delete that key and make another", "se perdió el archivo de la clave nueva: eliminar esa clave y crear otra"},
@@ -79,7 +114,7 @@ var sentences = map[string][2]string{
 		"%s has a key already (%s). To replace it, scripts/rotate-key %[1]s also retires the old one.",
 		"%s ya tiene una clave (%s). Para sustituirla, scripts/rotate-key %[1]s retira además la antigua.",
 	},
-	"no-name": {"the uploader's name is missing, as in:  scripts/issue-key vm-01", "falta el nombre del remitente, como en:  scripts/issue-key vm-01"},
+	"no-name": {"the uploader's name is missing, as in:  scripts/%s vm-01", "falta el nombre del remitente, como en:  scripts/%s vm-01"},
 	"no-user": {
 		"there is no IAM user %q.\nUploaders are made by the stack: add the name to \"uploaders\" in cdk.json, then  scripts/cdk deploy",
 		"no hay ningún usuario de IAM %q.\nLos remitentes los crea la pila: añada el nombre a \"uploaders\" en cdk.json y después  scripts/cdk deploy",
@@ -112,7 +147,11 @@ var sentences = map[string][2]string{
 		"%s exists already, and a key is never written over something.\nName another file with -o",
 		"%s ya existe, y una clave nunca se escribe sobre otra cosa.\nNombre otro archivo con -o",
 	},
-	"make-file": {"make the credentials file: %w", "crear el archivo de credenciales: %w"},
+	"make-file": {"the credentials file %s can't be made: %w", "no se puede crear el archivo de credenciales %s: %w"},
+	"in-git": {
+		"%s would lie in a git work tree that doesn't ignore it: the next commit could hold the secret.\nName a file elsewhere with -o, or write to a pipe with -o -",
+		"%s quedaría en un árbol de trabajo de git que no lo ignora: la próxima confirmación podría contener el secreto.\nIndique un archivo en otro lugar con -o, o escriba en una tubería con -o -",
+	},
 	"need-pipe": {"-o - needs a pipe", "-o - necesita una tubería"},
 	"no-terminal": {
 		"-o - writes the secret to a pipe, not to a terminal, as in:\n  scripts/issue-key vm-01 -o - | ssh vm-01 'sudo install -m600 -o buzon /dev/stdin /etc/buzon/credentials'",
@@ -144,8 +183,13 @@ var sentences = map[string][2]string{
 		"La clave antigua %s está inactiva. Si la VM la echa en falta, se puede activar otra vez en IAM.\nCuando todo haya ido bien un tiempo:  scripts/rotate-key %s --delete-old",
 	},
 	"waiting": {
-		"Waiting until the VM uses %s. Install it there; this may be interrupted, and run again.",
-		"Esperando a que la VM use %s. Instálela allí; esto se puede interrumpir y ejecutar otra vez.",
+		"Waiting until the VM uses %s, for at most %s. Install it there; this may be interrupted, and run again.",
+		"Esperando a que la VM use %s, como máximo %s. Instálela allí; esto se puede interrumpir y ejecutar otra vez.",
+	},
+	"still-waiting": {"Still waiting until the VM uses %s: %s of %s.", "Aún se espera a que la VM use %s: %s de %s."},
+	"interrupted": {
+		"interrupted; the old key still works. To go on:  scripts/rotate-key %s",
+		"interrumpido; la clave antigua sigue funcionando. Para continuar:  scripts/rotate-key %s",
 	},
 	"wait": {"wait for the first use of %s: %w", "esperar el primer uso de %s: %w"},
 	"not-used": {
@@ -157,6 +201,23 @@ var sentences = map[string][2]string{
 	"would-delete":     {"Would delete %s of %s.", "Se eliminaría %s de %s."},
 	"delete":           {"delete %s of %s: %w", "eliminar %s de %s: %w"},
 	"deleted":          {"Deleted %s of %s.", "Eliminada %s de %s."},
+
+	"sessions-end": {
+		"Sessions that were made from them before (GetSessionToken) can't use the bucket any more either: the guard refuses them.",
+		"Tampoco pueden usar ya el bucket las sesiones que se crearon antes con ellas (GetSessionToken): la guardia las rechaza.",
+	},
+	"sessions-live": {
+		"Sessions that somebody made from them before (GetSessionToken) may go on writing for up to 36 hours: the deployed guard doesn't refuse them yet.\nDeploy the guard that does:  scripts/cdk deploy",
+		"Las sesiones que alguien creó antes con ellas (GetSessionToken) pueden seguir escribiendo hasta 36 horas: la guardia desplegada aún no las rechaza.\nDespliegue la que sí:  scripts/cdk deploy",
+	},
+	"sessions-no-stack": {
+		"There is no stack %s, so whether a guard refuses sessions made from them before (GetSessionToken, up to 36 hours) is not known.\nIf the stack has another name, give it with --stack",
+		"No hay ninguna pila %s, así que no se sabe si una guardia rechaza las sesiones creadas antes con ellas (GetSessionToken, hasta 36 horas).\nSi la pila tiene otro nombre, indíquelo con --stack",
+	},
+	"sessions-unread": {
+		"Whether the guard of the stack %s refuses sessions made from them before (GetSessionToken, up to 36 hours) could not be read: %v.\nTo see:  agent audit-policy --user NAME  (the rule outlives-key)",
+		"No se pudo leer si la guardia de la pila %s rechaza las sesiones creadas antes con ellas (GetSessionToken, hasta 36 horas): %v.\nPara verlo:  agent audit-policy --user NOMBRE  (la regla outlives-key)",
+	},
 
 	"name-or-all":  {"either a name or --all, not both", "o un nombre o --all, no los dos"},
 	"revoke-whose": {"which uploader's?  scripts/revoke-key NAME, or  scripts/revoke-key --all", "¿de qué remitente?  scripts/revoke-key NOMBRE, o bien  scripts/revoke-key --all"},
@@ -173,9 +234,13 @@ var sentences = map[string][2]string{
 	},
 	"would-write":  {"Would write %s.", "Se escribiría %s."},
 	"write-config": {"write the configuration of %s: %w", "escribir la configuración de %s: %w"},
-	"wrote":        {"%d uploaders: wrote %d configurations to %s.", "Remitentes: %d; configuraciones escritas: %d, en %s."},
-	"read-outputs": {"read the outputs of the stack %s: %w", "leer las salidas de la pila %s: %w"},
-	"no-output":    {"the stack %s has no output %s: is it Buzón's?", "la pila %s no tiene la salida %s: ¿es la de Buzón?"},
+	"wrote":        {"Uploaders: %d; configurations written: %d, in %s.", "Remitentes: %d; configuraciones escritas: %d, en %s."},
+	"read-outputs": {"the outputs of the stack %s can't be read: %w", "no se pueden leer las salidas de la pila %s: %w"},
+	"no-stack": {
+		"there is no stack %s in the Region %s.\nDeploy it first:  scripts/cdk deploy  (another name: --stack; another Region: AWS_REGION)",
+		"no hay ninguna pila %s en la región %s.\nDespliéguela primero:  scripts/cdk deploy  (otro nombre: --stack; otra región: AWS_REGION)",
+	},
+	"no-output": {"the stack %s has no output %s: is it Buzón's?", "la pila %s no tiene la salida %s: ¿es la de Buzón?"},
 	"no-principal": {
 		"there is no uploader %q under %s.\nAdd the name to \"uploaders\" in cdk.json, then  scripts/cdk deploy",
 		"no hay ningún remitente %q bajo %s.\nAñada el nombre a \"uploaders\" en cdk.json y después  scripts/cdk deploy",
@@ -183,5 +248,60 @@ var sentences = map[string][2]string{
 	"config-about": {
 		"# The agent's configuration for %s, made from the stack by scripts/agent-config.\n# It belongs in /etc/buzon/agent.yaml; it holds no secret.",
 		"# La configuración del agente para %s, hecha a partir de la pila por scripts/agent-config.\n# Su sitio es /etc/buzon/agent.yaml; no contiene ningún secreto.",
+	},
+
+	"remedy-again":       {"Interrupted. The same command goes on from where it stopped.", "Interrumpido. La misma orden continúa desde donde se detuvo."},
+	"remedy-credentials": {"These commands need the platform team's credentials: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.", "Estas órdenes necesitan las credenciales del equipo de plataforma: defina AWS_PROFILE, o AWS_ACCESS_KEY_ID y AWS_SECRET_ACCESS_KEY."},
+	"remedy-region":      {"Say which Region is meant:  export AWS_REGION=eu-west-1", "Indique de qué región se trata:  export AWS_REGION=eu-west-1"},
+	"remedy-denied":      {"The rights that these commands need are listed in docs/en/deploying.md, \"Keys\".", "Los permisos que necesitan estas órdenes están en docs/es/deploying.md, «Claves»."},
+	"remedy-network":     {"Nobody answered. Is the network there, and are AWS_REGION and AWS_ENDPOINT_URL right?", "No respondió nadie. ¿Hay red, y son correctos AWS_REGION y AWS_ENDPOINT_URL?"},
+	"remedy-path":        {"Make the folder first, or name another file with -o.", "Cree antes la carpeta, o indique otro archivo con -o."},
+
+	"read-synthesis": {"read what was synthesized: %w", "leer lo sintetizado: %w"},
+	"write-stacks":   {"note which stacks are destroyed: %w", "anotar qué pilas se destruyen: %w"},
+	"unread-stack": {
+		"The stack %s could not be compared with what is deployed: %v.\nIt needs cloudformation:DescribeStacks and GetTemplate, or the CDK's role for looking things up.",
+		"No se pudo comparar la pila %s con lo desplegado: %v.\nHacen falta cloudformation:DescribeStacks y GetTemplate, o el rol de consulta del CDK.",
+	},
+	"no-template": {"the template of the stack %s is not the CDK's: %w", "la plantilla de la pila %s no es del CDK: %w"},
+	"failed-first": {
+		"the first deploy of the stack %s failed, and what is left of it is protected against deletion, so it can't be deployed over.\nRemove it:  scripts/cdk destroy\nThen mend what made it fail, and deploy again.",
+		"el primer despliegue de la pila %s falló, y lo que queda de ella está protegido contra el borrado, así que no se puede desplegar encima.\nElimínela:  scripts/cdk destroy\nDespués corrija lo que la hizo fallar y despliegue otra vez.",
+	},
+	"bucket-replaced": {
+		"The bucket %s would be replaced by a new, empty one; it would stay behind, outside the stack, and the VMs would go on writing to it until they have a new agent.yaml.",
+		"El bucket %s se reemplazaría por otro nuevo y vacío; quedaría atrás, fuera de la pila, y las VM seguirían escribiendo en él hasta tener un agent.yaml nuevo.",
+	},
+	"prefix-moves": {
+		"The uploaders' prefix would move from %s to %s; each VM that runs is refused until it has a new agent.yaml. After the deploy, for each:  scripts/agent-config NAME",
+		"El prefijo de los remitentes pasaría de %s a %s; cada VM en marcha será rechazada hasta tener un agent.yaml nuevo. Después del despliegue, para cada una:  scripts/agent-config NOMBRE",
+	},
+	"path-moves": {
+		"The uploaders' IAM path would move from %s to %s; each agent that runs expects the old ARN and stops. After the deploy, for each VM:  scripts/agent-config NAME",
+		"La ruta de IAM de los remitentes pasaría de %s a %s; cada agente en marcha espera el ARN anterior y se detiene. Después del despliegue, para cada VM:  scripts/agent-config NOMBRE",
+	},
+	"moves": {
+		"%s would move to another stack; IAM has its name already when that stack wants to make it, so the deploy fails. See docs/en/deploying.md, \"Fleets\".",
+		"%s pasaría a otra pila; IAM ya tiene su nombre cuando esa pila quiera crearlo, así que el despliegue falla. Véase docs/es/deploying.md, «Flotas».",
+	},
+	"leaves-with-key": {
+		"%s would leave the stack, and has a key (%s); CloudFormation can't delete its user, and user and key would stay behind outside the stack. First:  scripts/revoke-key %[1]s",
+		"%s dejaría la pila, y tiene una clave (%s); CloudFormation no puede eliminar su usuario, y usuario y clave quedarían atrás fuera de la pila. Antes:  scripts/revoke-key %[1]s",
+	},
+	"leaves-unread": {
+		"%s would leave the stack, and whether it has a key could not be read: %v. It needs iam:ListAccessKeys. First:  scripts/revoke-key %[1]s",
+		"%s dejaría la pila, y no se pudo leer si tiene una clave: %v. Hace falta iam:ListAccessKeys. Antes:  scripts/revoke-key %[1]s",
+	},
+	"confirmed":  {"Confirmed: %s.", "Confirmado: %s."},
+	"would-stop": {"A deploy would stop here: %s", "Un despliegue se detendría aquí: %s"},
+	"not-deployed": {
+		"not deployed, for it would lose what is live.\n%s\nIf it must be so, confirm it:  scripts/cdk deploy -c confirm=%s",
+		"no se despliega, porque se perdería algo que está en uso.\n%s\nSi ha de ser así, confírmelo:  scripts/cdk deploy -c confirm=%s",
+	},
+	"lift":   {"lift the protection of the stack %s: %w", "quitar la protección de la pila %s: %w"},
+	"lifted": {"The first deploy of the stack %s failed, so there is nothing to protect: its protection against deletion is lifted.", "El primer despliegue de la pila %s falló, así que no hay nada que proteger: se quita su protección contra el borrado."},
+	"stayed": {
+		"These outlived the stack, on purpose, with whatever they hold:\n%s\nTo take them back into a stack: docs/en/deploying.md, \"Deploying again over a retained bucket\".",
+		"Esto queda después de la pila, a propósito, con todo su contenido:\n%s\nPara volver a incluirlo en una pila: docs/es/deploying.md, «Desplegar de nuevo sobre un bucket conservado».",
 	},
 }

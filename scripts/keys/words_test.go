@@ -64,6 +64,12 @@ func TestEverySentenceIsSaid(t *testing.T) {
 			t.Errorf("%s: %s… speaks English only", f, m)
 		}
 	}
+	for name := range commands {
+		said["usage-"+name] = true
+	}
+	for _, m := range regexp.MustCompile(`return "(remedy-[a-z]+)"`).FindAllStringSubmatch(read(t, "errors.go"), -1) {
+		said[m[1]] = true
+	}
 	for id := range sentences {
 		if !said[id] {
 			t.Errorf("%s is never said", id)
@@ -100,7 +106,7 @@ func TestTheLanguageIsTheReaders(t *testing.T) {
 
 func TestWrongUsageIsSaidInSpanishToo(t *testing.T) {
 	for _, row := range []struct{ args, want string }{
-		{"issue-key --nope", "scripts/issue-key: flag provided but not defined: -nope.\nVéanse sus opciones:  scripts/issue-key --help"},
+		{"issue-key --nope", "scripts/issue-key: no existe la opción --nope.\nPara ver sus opciones:  scripts/issue-key --help"},
 		{"issue-key a b", `scripts/issue-key: "b" es un argumento de más`},
 		{"revoke-key", "¿de qué remitente?  scripts/revoke-key NOMBRE, o bien  scripts/revoke-key --all"},
 		{"issue-key --lang fr a", `--lang admite en o es, no "fr"`},
@@ -112,8 +118,8 @@ func TestWrongUsageIsSaidInSpanishToo(t *testing.T) {
 	}
 	var help bytes.Buffer
 	_ = (&keys{lang: 1, log: &help}).run(t.Context(), []string{"rotate-key", "--help"})
-	if got := help.String(); !strings.HasPrefix(got, "Opciones de scripts/rotate-key:\n") ||
-		!strings.Contains(got, "  --wait tiempo\n        tiempo de espera del primer uso de la clave nueva; con 0 solo se mira (por defecto, 10m0s)\n") {
+	if got := help.String(); !strings.HasPrefix(got, "Uso: scripts/rotate-key NOMBRE ") ||
+		!strings.Contains(got, "  --timeout tiempo\n        tiempo de espera del primer uso de la clave nueva; con 0 solo se mira (por defecto, 10m0s)\n") {
 		t.Error(got)
 	}
 }
