@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -75,12 +76,15 @@ func Classes() []Class {
 
 // Fault is what is known of an error of a call to AWS.
 type Fault struct {
-	Class      Class
-	Code       string // S3's or STS's error code, or a short word for what broke below HTTP: "reset", "dns", "tls", …
-	Message    string // S3's own words, to be shown and never to be decided by
-	Status     int    // of HTTP; 0 without an answer
+	Class Class
+	// Code is S3's or STS's error code; a short word for what broke below HTTP: "reset", "dns", "tls", …; or "HTTP 413"
+	// of an answer that is not the store's.
+	Code string
+	// Message are the words of whoever answered, without secrets, to be shown and never to be decided by.
+	Message    string
+	Status     int // of HTTP; 0 without an answer
 	RequestID  string
-	RetryAfter time.Duration // what the answer asks for; 0 if nothing
+	RetryAfter time.Duration // what the answer asks for, at most MostRetryAfter; 0 if nothing
 	Region     string        // the bucket's true Region, where the answer names it
 	Date       time.Time     // the answer's clock; zero if it had none
 }
@@ -155,10 +159,12 @@ func byStatus(status int) Class {
 func Classify(err error) Fault {
 	var f Fault
 	var answered *smithyhttp.ResponseError
-	if errors.As(err, &answered) {
+	var broken *brokenAnswerError
+	if errors.As(err, &answered) && !errors.As(err, &broken) {
 		f.fromResponse(answered.HTTPResponse())
 	}
 	var credentials *CredentialsError
+	var stranger *NotTheStoreError
 	var api smithy.APIError
 	switch {
 	case err == nil:
@@ -168,7 +174,13 @@ func Classify(err error) Fault {
 		f.Class, f.Code = Machine, Lacking(err)
 	case errors.As(err, &credentials):
 		f.Class, f.Code = Credential, string(credentials.Problem)
+	case errors.As(err, &stranger):
+		f.Class, f.Status, f.Code, f.Message = NotTheStore, stranger.Status, fmt.Sprintf("HTTP %d", stranger.Status), stranger.Words
 	case errors.As(err, &api):
+		var refusal *Refusal
+		if errors.As(err, &refusal) && f.Region == "" {
+			f.Region = refusal.Region
+		}
 		f.Code, f.Message = api.ErrorCode(), api.ErrorMessage()
 		class, known := classes[f.Code]
 		switch {
@@ -181,6 +193,8 @@ func Classify(err error) Fault {
 		default:
 			f.Class = byStatus(f.Status)
 		}
+	case f.Status >= 200 && f.Status < 300: // a success that can't be read
+		f.Class, f.Code = NotTheStore, fmt.Sprintf("HTTP %d", f.Status)
 	case f.Status != 0:
 		f.Class = byStatus(f.Status)
 	default:
@@ -200,14 +214,49 @@ func (f *Fault) fromResponse(r *smithyhttp.Response) {
 	}
 	f.Region = r.Header.Get("X-Amz-Bucket-Region")
 	f.Date, _ = http.ParseTime(r.Header.Get("Date")) // zero if it can't be read
-	after := r.Header.Get("Retry-After")
-	if seconds, err := strconv.Atoi(after); err == nil && seconds > 0 {
-		f.RetryAfter = time.Duration(seconds) * time.Second
-	} else if at, err := http.ParseTime(after); err == nil {
-		if from := f.Date; !from.IsZero() && at.After(from) {
-			f.RetryAfter = at.Sub(from)
-		}
+	f.RetryAfter = retryAfter(r.Header.Get("Retry-After"), f.Date)
+}
+
+// MostRetryAfter bounds what a server may ask for: a number that is a mistake must not stop a file for a century.
+const MostRetryAfter = 5 * time.Minute
+
+// retryAfter reads seconds or a date (RFC 9110, 10.2.3); now is the clock of whoever answered. What can't be read, or is
+// past, asks for nothing.
+func retryAfter(value string, now time.Time) time.Duration {
+	value = strings.TrimSpace(value)
+	if value == "" {
+		return 0
 	}
+	if strings.Trim(value, "0123456789") == "" {
+		seconds, err := strconv.ParseInt(value, 10, 32)
+		if err != nil { // more than an int32 holds
+			return MostRetryAfter
+		}
+		return min(time.Duration(seconds)*time.Second, MostRetryAfter)
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	if now.IsZero() {
+		now = time.Now()
+	}
+	return min(max(at.Sub(now), 0), MostRetryAfter)
+}
+
+// Said is all that whoever answered said, for people: code, words, and the request's name. It has passed the redactor.
+func (f Fault) Said() string {
+	text := f.Code
+	if text == "" && f.Status != 0 {
+		text = fmt.Sprintf("HTTP %d", f.Status)
+	}
+	if f.Message != "" {
+		text += ": " + f.Message
+	}
+	if f.RequestID != "" {
+		text += " (request " + f.RequestID + ")"
+	}
+	return text
 }
 
 // belowHTTP names what broke where no answer came.

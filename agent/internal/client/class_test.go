@@ -52,7 +52,7 @@ func TestEveryFaultOfTheWireHasItsClass(t *testing.T) {
 		{s3server.SlowDown, Throttled, "SlowDown", 503},
 		{s3server.RetryLater, Throttled, "ServiceUnavailable", 503},
 		{s3server.Internal, Transient, "InternalError", 500},
-		{s3server.BadGateway, Transient, "", 502},
+		{s3server.BadGateway, NotTheStore, "HTTP 502", 502},
 		{s3server.Denied, AccessDenied, "AccessDenied", 403},
 		{s3server.Exists, Exists, "PreconditionFailed", 412},
 		{s3server.Conflict, Raced, "ConditionalRequestConflict", 409},

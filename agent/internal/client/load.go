@@ -41,8 +41,11 @@ type Settings struct {
 	// Pin makes the clients use the key that Load fetched until it ends, and no
 	// other that its source may give later.
 	Pin bool
-	// Secrets is told of every secret that is loaded; nil is allowed.
+	// Secrets is told of every secret that is loaded, and no word of a server is shown that it doesn't pass; nil is
+	// allowed.
 	Secrets *Secrets
+	// Traits are what the store at the endpoint has shown of itself; nil knows nothing, and learns.
+	Traits *Traits
 }
 
 // AWS is one set of credentials and the clients that use them.
@@ -65,7 +68,8 @@ type AWS struct {
 	// Custom is true for a store that is not AWS's own.
 	Custom bool
 
-	keyID string
+	listener *listener
+	keyID    string
 }
 
 // IAM is the client of the identity service, for the judging side.
@@ -86,6 +90,10 @@ func Load(ctx context.Context, s Settings) (*AWS, error) {
 	if s.Region != "" {
 		options = append(options, config.WithRegion(s.Region))
 	}
+	if s.Traits == nil {
+		s.Traits = &Traits{}
+	}
+	heard := &listener{secrets: s.Secrets, traits: s.Traits}
 	options = append(options,
 		config.WithHTTPClient(newHTTPClient()),
 		// Every signing path must agree about the time, so that a wrong clock
@@ -93,7 +101,7 @@ func Load(ctx context.Context, s Settings) (*AWS, error) {
 		config.WithDisableClockSkewCorrection(aws.Bool(true)),
 		// The SDK's own log would go past ours, to standard error, and unredacted.
 		config.WithLogger(logging.Nop{}),
-		config.WithAPIOptions([]func(*middleware.Stack) error{awsmiddleware.AddUserAgentKeyValue("buzon", s.version())}),
+		config.WithAPIOptions([]func(*middleware.Stack) error{awsmiddleware.AddUserAgentKeyValue("buzon", s.version()), heard.listen}),
 	)
 	cfg, err := config.LoadDefaultConfig(ctx, options...)
 	if err != nil {
@@ -112,7 +120,8 @@ func Load(ctx context.Context, s Settings) (*AWS, error) {
 	if s.Pin {
 		cfg.Credentials = credentials.StaticCredentialsProvider{Value: value}
 	}
-	a := &AWS{Config: cfg, Transport: transport, UserAgent: "buzon/" + s.version(), Source: found.Source, Traps: found.Traps, keyID: value.AccessKeyID}
+	a := &AWS{Config: cfg, Transport: transport, UserAgent: "buzon/" + s.version(), Source: found.Source, Traps: found.Traps,
+		listener: heard, keyID: value.AccessKeyID}
 	a.S3 = s3.NewFromConfig(cfg, func(o *s3.Options) {
 		// Attempts are counted on the wire and are durable before they leave, so the SDK must not add its own.
 		// Calls that only read may be given Patient.
@@ -122,6 +131,7 @@ func Load(ctx context.Context, s Settings) (*AWS, error) {
 		}
 		a.Endpoint = aws.ToString(o.BaseEndpoint)
 		a.Custom = a.Endpoint != "" && !amazon(a.Endpoint)
+		heard.custom = a.Custom
 		o.UsePathStyle = s.Addressing == AddressingPath || s.Addressing != AddressingVirtual && a.Custom
 	})
 	client := sts.NewFromConfig(cfg)

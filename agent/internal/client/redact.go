@@ -85,6 +85,17 @@ func (s *Secrets) Redact(text string) string {
 	return keyID.ReplaceAllStringFunc(text, func(id string) string { return "…" + lastFour(id) })
 }
 
+// mostLabel is the longest name of a request or a Region that is shown.
+const mostLabel = 128
+
+// label is a name that a server gave to something, as it may be shown and kept.
+func (s *Secrets) label(name string) string {
+	if name == "" {
+		return ""
+	}
+	return cut(s.Redact(name), mostLabel)
+}
+
 // NewRedactor wraps a handler so that no record passes it with a secret in
 // its message, its attributes or their groups.
 func NewRedactor(inner slog.Handler, secrets *Secrets) slog.Handler {

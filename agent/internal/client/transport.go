@@ -27,6 +27,7 @@ func newHTTPClient() *awshttp.BuildableClient {
 		t.ForceAttemptHTTP2 = false // S3 speaks HTTP/1.1, and one connection a transfer is what is wanted
 		t.TLSClientConfig.NextProtos = []string{"http/1.1"}
 		t.DisableCompression = true
+		t.MaxResponseHeaderBytes = maxHead
 		t.WriteBufferSize = buffer
 		t.TLSClientConfig.DynamicRecordSizingDisabled = true // or a small file would leave in records of a packet each
 		t.IdleConnTimeout = 0                                // Wire ends what is silent
@@ -49,7 +50,7 @@ func share(cfg *aws.Config) http.RoundTripper {
 		b = newHTTPClient()
 	}
 	t := b.GetTransport()
-	cfg.HTTPClient = &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	cfg.HTTPClient = &http.Client{Transport: bounded{t}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return t
 }
 

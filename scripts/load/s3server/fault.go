@@ -38,11 +38,14 @@ const (
 	WrongChecksum Name = "wrong-checksum" // as usual, but another CRC64NVME is echoed
 
 	Refuse Name = "refuse" // Status and Code, whatever they are
+
+	Stranger         Name = "stranger"           // nothing done, and Raw instead of the store's answer
+	DoneThenStranger Name = "done-then-stranger" // done, and Raw instead of the store's answer
 )
 
 // Names are all faults, for programs that take one by name.
 var Names = []Name{SlowDown, RetryLater, Internal, BadGateway, Denied, Exists, Conflict, Expired, UnknownKey, Digest, IdleTimeout, LostUpload,
-	ResetBefore, ResetInside, ResetAfter, LostAnswer, DoneThen500, Timeout, Hang, Slow, SkewedDate, ErrorInside, WrongChecksum}
+	ResetBefore, ResetInside, ResetAfter, LostAnswer, DoneThen500, Timeout, Hang, Slow, SkewedDate, ErrorInside, WrongChecksum, Stranger, DoneThenStranger}
 
 // Fault is what goes wrong with one call; the zero value is nothing.
 type Fault struct {
@@ -52,7 +55,9 @@ type Fault struct {
 	// Status and Code are the answer of Refuse.
 	Status int
 	Code   string
-	Early  bool // an answer with a status overtakes the body, and the connection closes
+	// Raw is the answer of Stranger and DoneThenStranger, one of Stranges; "" is a proxy's 502.
+	Raw   string
+	Early bool // an answer with a status overtakes the body, and the connection closes
 }
 
 // refusal is the answer of a fault that has a status and lets nothing be done.
@@ -87,7 +92,8 @@ func (f Fault) refusal() *answer {
 	case ErrorInside:
 		a := refuse(500, "InternalError", "We encountered an internal error. Please try again.")
 		return &answer{status: 200, body: a.xml(&Call{}, 0), header: map[string]string{"Content-Type": "application/xml"}}
-	case ResetBefore, ResetInside, ResetAfter, LostAnswer, DoneThen500, Timeout, Hang, Slow, SkewedDate, WrongChecksum:
+	case ResetBefore, ResetInside, ResetAfter, LostAnswer, DoneThen500, Timeout, Hang, Slow, SkewedDate, WrongChecksum,
+		Stranger, DoneThenStranger:
 	}
 	return nil
 }
@@ -124,9 +130,20 @@ func (s *Server) instead(w http.ResponseWriter, r *http.Request, f Fault) bool {
 	case Timeout:
 		s.wait(r.Context(), 10*time.Minute)
 		return false
+	case Stranger:
+		strangely(w, f.raw())
+		return false
 	default:
 		return true
 	}
+}
+
+// raw is the answer of a stranger.
+func (f Fault) raw() string {
+	if f.Raw == "" {
+		return nginxPage(http.StatusBadGateway, "Bad Gateway").Raw
+	}
+	return f.Raw
 }
 
 // after plays faults that take the answer of a call that was done; nil: the call is over.
@@ -137,6 +154,9 @@ func (s *Server) after(w http.ResponseWriter, r *http.Request, f Fault, a *answe
 		return nil
 	case Hang:
 		s.wait(r.Context(), 10*time.Minute)
+		return nil
+	case DoneThenStranger:
+		strangely(w, f.raw())
 		return nil
 	case DoneThen500:
 		return Fault{Name: Internal}.refusal()

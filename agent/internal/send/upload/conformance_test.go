@@ -90,8 +90,7 @@ func (p *place) job(key string, content []byte) Job {
 func (p *place) get(t *testing.T, key string) []byte {
 	t.Helper()
 	out, err := p.admin.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &p.bucket, Key: &key})
-	var none *types.NoSuchKey
-	if errors.As(err, &none) {
+	if client.Classify(err).Code == "NoSuchKey" {
 		return nil
 	}
 	if err != nil {

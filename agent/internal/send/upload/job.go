@@ -89,8 +89,8 @@ type BodySent int
 // The closed set of what may have left.
 const (
 	No    BodySent = iota // its last bytes never left
-	Whole                 // they left, and an answer came
-	Maybe                 // they were handed to the system, and no answer came
+	Whole                 // they left, and the store answered
+	Maybe                 // they were handed to the system, and nothing that is the store's came back
 )
 
 // String names it for logs.
@@ -101,7 +101,7 @@ type Error struct {
 	Fault client.Fault
 	Phase Phase
 	Sent  BodySent
-	// Answered tells that the server answered the failed request.
+	// Answered tells that the store itself answered the failed request.
 	Answered bool
 	err      error
 }

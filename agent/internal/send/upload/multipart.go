@@ -57,9 +57,7 @@ func (u *Uploader) create(ctx context.Context, r *remote, job Job, ledger Ledger
 	in.ContentType, in.Tagging, in.ExpectedBucketOwner = optional(job.ContentType), optional(job.Tags), optional(job.Owner)
 	out, err := r.s3.CreateMultipartUpload(ctx, in)
 	if err != nil {
-		e := local(PhaseCreate, err)
-		e.Answered = e.Fault.Status != 0
-		return nil, e
+		return nil, failed(PhaseCreate, err)
 	}
 	m := &Multipart{UploadID: aws.ToString(out.UploadId), PartSize: u.PartSize(job.Size)}
 	if err := ledger.Created(m.UploadID, m.PartSize); err != nil {
@@ -183,13 +181,9 @@ func (u *Uploader) complete(ctx context.Context, r *remote, job Job, m *Multipar
 	var left atomic.Bool
 	out, err := r.s3.CompleteMultipartUpload(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { left.Store(true) }}), in)
 	if err != nil {
-		e := local(PhaseComplete, err)
-		e.Answered = e.Fault.Status != 0
-		switch {
-		case left.Load() && e.Answered:
-			e.Sent = Whole
-		case left.Load():
-			e.Sent = Maybe
+		e := failed(PhaseComplete, err)
+		if left.Load() {
+			e.left()
 		}
 		return Result{}, e
 	}

@@ -17,10 +17,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	awsxml "github.com/aws/aws-sdk-go-v2/aws/protocol/xml"
-	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/encoding/httpbinding"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 	"golang.org/x/time/rate"
 
 	"buzon/agent/internal/client"
@@ -32,8 +29,6 @@ const (
 	// askFirst is the size from which the server is asked before the body leaves (Expect: 100-continue), so that
 	// a refusal costs no bytes. The SDK's own limit.
 	askFirst = 2 * mebi
-	// maxAnswer is the most of an error's XML that is read.
-	maxAnswer = 64 << 10
 
 	unsigned         = "UNSIGNED-PAYLOAD"
 	unsignedTrailing = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
@@ -174,7 +169,7 @@ func (r *remote) whole(ctx context.Context, t *target, q request, req *http.Requ
 	if err != nil {
 		return answered{}, unanswered(q.phase, err, left.Load())
 	}
-	a, err := read(resp, q.phase).confirm(left.Load(), crc)
+	a, err := r.read(resp, q.phase).confirm(left.Load(), crc)
 	if over.Load() && !again { // else net/http may still read from it
 		blocks.Put(held)
 	}
@@ -218,7 +213,7 @@ func (r *remote) stream(ctx context.Context, t *target, q request, req *http.Req
 	resp, err := r.transport.RoundTrip(req.WithContext(ctx)) //nolint:bodyclose // read closes it
 	var a answer
 	if err == nil {
-		a = read(resp, q.phase)
+		a = r.read(resp, q.phase)
 	}
 	cancel()
 	<-last.over // net/http closes the body in every case
@@ -249,22 +244,32 @@ type answer struct {
 	failure *Error
 }
 
+// operations are the phases that go past the SDK, as S3 calls them.
+var operations = map[Phase]string{PhasePut: "PutObject", PhasePart: "UploadPart"}
+
 // read takes an answer apart; its body is read to the end, so that the connection lives on.
-func read(resp *http.Response, phase Phase) answer {
-	defer func() { _ = resp.Body.Close() }() // the answer is known; a broken connection shows in the next request
+func (r *remote) read(resp *http.Response, phase Phase) answer {
 	a := answer{phase: phase, status: resp.StatusCode, echo: resp.Header.Get("X-Amz-Checksum-Crc64nvme"), answered: answered{
-		etag: resp.Header.Get("Etag"), version: resp.Header.Get("X-Amz-Version-Id"), id: resp.Header.Get("X-Amz-Request-Id")}}
-	if resp.StatusCode != http.StatusOK {
-		api := &smithy.GenericAPIError{}
-		parts, err := awsxml.GetErrorResponseComponents(io.LimitReader(resp.Body, maxAnswer), true)
-		if err == nil {
-			api.Code, api.Message = parts.Code, parts.Message
-		}
-		err = &smithyhttp.ResponseError{Response: &smithyhttp.Response{Response: resp}, Err: api}
-		a.failure = &Error{Fault: client.Classify(err), Phase: phase, Answered: true, err: err}
+		etag: resp.Header.Get("Etag"), version: resp.Header.Get("X-Amz-Version-Id"), id: r.aws.RequestID(resp.Header)}}
+	if err := r.aws.Reads(operations[phase], resp); err != nil {
+		a.failure = failed(phase, err)
 	}
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxAnswer))
 	return a
+}
+
+// failed is the error of a request that was answered with none of success, or by something that is not the store; what
+// left of it is still to be told.
+func failed(phase Phase, err error) *Error {
+	e := &Error{Fault: client.Classify(err), Phase: phase, err: err}
+	e.Answered = e.Fault.Status != 0 && e.Fault.Class != client.NotTheStore
+	return e
+}
+
+// left says how far a request got that failed so, if all of it left.
+func (e *Error) left() {
+	if e.Sent = Maybe; e.Answered {
+		e.Sent = Whole
+	}
 }
 
 // confirm holds an answer against what was sent: whether all of the body had left, and its checksum.
@@ -272,11 +277,11 @@ func (a answer) confirm(left bool, crc uint64) (answered, error) {
 	switch {
 	case a.failure != nil:
 		if left {
-			a.failure.Sent = Whole
+			a.failure.left()
 		}
 		return answered{}, a.failure
-	case !left: // a success for a body that was not there
-		return answered{}, a.useless(client.Transient, "early-answer", No, nil)
+	case !left: // a success for a body that was not there: nobody who got no body stores one
+		return answered{}, a.useless(client.NotTheStore, "early-answer", No, nil)
 	case a.echo != "" && a.echo != encode(crc):
 		return answered{}, a.useless(client.Corrupt, "other-checksum", Whole, ErrOtherChecksum)
 	}

@@ -22,6 +22,7 @@ import (
 // remote is where and as whom requests go. PutObject and UploadPart leave through net/http with the SDK's own
 // signer, endpoint rules and error decoding; docs/decisions/hot-put.md says why. The rest is service/s3.
 type remote struct {
+	aws         *client.AWS
 	s3          *s3.Client
 	credentials aws.CredentialsProvider
 	transport   http.RoundTripper
@@ -41,7 +42,7 @@ type target struct {
 
 func newRemote(a *client.AWS) *remote {
 	return &remote{
-		s3: a.S3, credentials: a.Config.Credentials, transport: a.Transport, userAgent: a.UserAgent,
+		aws: a, s3: a.S3, credentials: a.Config.Credentials, transport: a.Transport, userAgent: a.UserAgent,
 		signer: v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }),
 	}
 }

@@ -294,7 +294,7 @@ func TestSentSaysWhetherTheServerMayHaveAll(t *testing.T) {
 		{s3server.Fault{Name: s3server.Hang}, client.Transient, Maybe, false, true},
 		{s3server.Fault{Name: s3server.Digest}, client.Corrupt, Whole, true, false},
 		{s3server.Fault{Name: s3server.WrongChecksum}, client.Corrupt, Whole, true, true},
-		{s3server.Fault{Name: s3server.BadGateway}, client.Transient, Whole, true, false},
+		{s3server.Fault{Name: s3server.BadGateway}, client.NotTheStore, Maybe, false, false},
 	} {
 		t.Run(string(c.fault.Name), func(t *testing.T) {
 			s := s3server.Start(t, s3server.Options{Fault: func(*s3server.Call) s3server.Fault { return c.fault }})
