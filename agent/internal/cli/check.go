@@ -78,7 +78,8 @@ func lookInto(ctx context.Context, outboxes []config.Outbox) []report.Outbox {
 			shown.Fault = "other"
 		default:
 			shown.How = string(how)
-			if how == outbox.ByQuiet && !o.QuietSet {
+			if (how == outbox.ByQuiet || how == outbox.ByOwnLease) && (!o.QuietSet || o.Quiet == 0) {
+				shown.Quiet = config.DefaultQuiet
 				shown.Quiet *= 2 // as the outbox does where nothing can tell
 			}
 		}

@@ -195,16 +195,20 @@ func TestRunReadsItsConfigurationAgain(t *testing.T) {
 	outbox := func(name, more string) string {
 		return "outboxes:\n  - path: " + h.file(name) + "\n    quiet: 50ms\n" + more
 	}
-	h.settings(outbox("nowhere", ""))
+	h.settings(outbox("nowhere", "tries: many\n"))
 	h.until("the bad configuration is told", func() bool { return refused() == 1 })
 	h.files("out", "b.txt")
 	h.until("the old outbox still works", h.arrived("b.txt"))
-	// The same file is read again when somebody says so: now the folder is there.
+	// One whose folder isn't there yet is good, and waits for it.
+	h.settings(outbox("nowhere", ""))
+	h.until("the new configuration is in force", func() bool { return strings.Contains(r.log(), "configuration is in force") })
 	h.files("nowhere", "c.txt")
+	h.until("the new outbox works", h.arrived("c.txt"))
+	// Somebody says so: the same file is read again.
 	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	h.until("the new outbox works", h.arrived("c.txt"))
+	h.until("it is read again", func() bool { return strings.Contains(r.log(), "why=SIGHUP") })
 	// Another state folder would be another journal: that takes a restart.
 	h.write("agent.yaml", "bucket: "+inbox+"\nprefix: "+prefix+"\nregion: us-east-1\nstate: "+h.file("another")+"\n"+outbox("nowhere", ""), 0o644)
 	h.until("the other state folder is told", func() bool { return refused() == 2 && strings.Contains(r.log(), h.file("another")) })
@@ -240,7 +244,7 @@ func TestStatusAndRetryOfTheQuarantine(t *testing.T) {
 	if code, out, _ := h.run("en", "retry", "--config", h.file("agent.yaml"), filepath.Join(dir, "denied.txt")); code != 0 || !strings.Contains(out, "1 file left quarantine") {
 		t.Errorf("retry: %d\n%s", code, out)
 	}
-	if code, s := h.status(); code != 0 || s.Counts["pending"].Files != 1 {
+	if code, s := h.status(); code != 1 || s.Counts["pending"].Files != 1 { // nothing runs, and a file waits
 		t.Errorf("after retry: %d %+v", code, s)
 	}
 }

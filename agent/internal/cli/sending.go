@@ -80,9 +80,9 @@ func (s *sending) join(a *app, c *config.Config, j *journal.Journal, gated func(
 func (a *app) openFolders(folders []folder) (*sending, error) {
 	s := &sending{}
 	for _, f := range folders {
-		options := outbox.Options{Path: f.Path, Include: f.Include, Exclude: f.Exclude, Names: f.names, Once: f.once, Log: a.log}
+		options := outbox.Options{Path: f.Path, Include: f.Include, Exclude: f.Exclude, Names: f.names, Once: f.once, Wait: !f.once, Log: a.log}
 		if f.QuietSet {
-			options.Quiet = f.Quiet
+			options.Quiet = &f.Quiet
 		}
 		box, err := courier.OpenFolder(options)
 		if err != nil {

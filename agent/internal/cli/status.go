@@ -79,12 +79,22 @@ func runStatus(ctx context.Context, a *app, o statusOptions) error {
 	}
 }
 
-// statusCode is the exit code of a status.
+// statusCode is the exit code of a status: 3 while the gate is shut, 1 when somebody is needed or what
+// is due isn't being sent.
 func statusCode(s courier.Status) code {
-	if s.Quarantined() > 0 {
-		return answerNo
+	codes := []code{done}
+	if s.Stalled {
+		codes = append(codes, answerNo)
 	}
-	return done
+	for _, p := range s.Problems {
+		switch {
+		case p.Kind == courier.ProblemGate:
+			codes = append(codes, notPassed)
+		case p.Kind.Person():
+			codes = append(codes, answerNo)
+		}
+	}
+	return worst(codes...)
 }
 
 // status asks whoever runs, or reads the journal where nobody does.

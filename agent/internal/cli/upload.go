@@ -16,6 +16,7 @@ import (
 	"buzon/agent/internal/send/courier"
 	"buzon/agent/internal/send/gate"
 	"buzon/agent/internal/send/journal"
+	"buzon/agent/internal/send/outbox"
 	"buzon/agent/internal/serve"
 )
 
@@ -203,6 +204,9 @@ func uploadFolders(c *config.Config, paths []string) ([]folder, error) {
 			parent, err := filepath.EvalSymlinks(filepath.Dir(abs))
 			if err != nil {
 				return nil, fail(badInput, err)
+			}
+			if outbox.IsSystem(parent) {
+				return nil, usage("cli.path-system", "path", abs)
 			}
 			name := filepath.Base(abs)
 			i, known := files[parent]

@@ -74,7 +74,7 @@ func Check(w io.Writer, p *locale.Printer, r gate.Report, outboxes []Outbox, col
 		line(o.status(), p.Text("check.name-outbox"), o.sentence(p), "")
 	}
 	b.WriteByte('\n')
-	for _, s := range conclusion(p, r) {
+	for _, s := range conclusion(p, r, outboxes) {
 		b.WriteString(s + "\n")
 	}
 	_, err := io.WriteString(w, b.String())
@@ -86,7 +86,7 @@ func (o Outbox) status() gate.Status {
 	switch {
 	case o.Fault != "":
 		return gate.Warning
-	case o.How == "quiet":
+	case o.How == "quiet", o.How == "own-lease":
 		return gate.Unproven
 	default:
 		return gate.OK
@@ -101,7 +101,7 @@ func (o Outbox) sentence(p *locale.Printer) string {
 }
 
 // conclusion is what follows from all checks.
-func conclusion(p *locale.Printer, r gate.Report) []string {
+func conclusion(p *locale.Printer, r gate.Report, outboxes []Outbox) []string {
 	var all []string
 	if powers := powers(p, r); len(powers) > 0 {
 		all = append(all, p.Text("check.overpowered", "permissions", powers))
@@ -109,7 +109,7 @@ func conclusion(p *locale.Printer, r gate.Report) []string {
 	switch {
 	case !r.Passed:
 		all = append(all, p.Text("check.not-passed"))
-	case warned(r):
+	case warned(r) || slices.ContainsFunc(outboxes, func(o Outbox) bool { return o.status() == gate.Warning }):
 		all = append(all, p.Text("check.passed-warned"))
 	default:
 		all = append(all, p.Text("check.passed"))

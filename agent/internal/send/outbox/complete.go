@@ -3,7 +3,6 @@ package outbox
 import (
 	"context"
 	"errors"
-	"os"
 	"sync"
 	"time"
 )
@@ -17,6 +16,8 @@ const (
 	ByLease How = "lease" // the system grants a read lease only where nobody writes
 	ByProc  How = "proc"  // no process has it open for writing
 	ByQuiet How = "quiet" // nothing can tell: it rests for Quiet alone
+	// ByOwnLease is Detection's alone: the lease tells of this user's files, and nothing of others'.
+	ByOwnLease How = "own-lease"
 )
 
 // State is whether a file is complete.
@@ -38,11 +39,19 @@ const (
 // quiet time, and without a writer where the system lets us ask. A rename into
 // place, where its event was seen, stands for the quiet time.
 func (o *Outbox) Complete(f File, now time.Time) State {
-	quiet := o.quietFor(f.Size, o.opts.Quiet)
+	least := grain(f)
+	if o.opts.Once { // nobody asks again
+		if rest := since(o.restless(f, now), now); rest < least {
+			time.Sleep(least - rest)
+		}
+		least = 0
+	}
+	quiet := o.quietFor(f.Size)
 	renamed := o.closes.renamed(f)
 	if o.opts.Once || renamed {
 		quiet = 0
 	}
+	quiet = max(quiet, least)
 	if rest := since(o.restless(f, now), now); rest < quiet {
 		return State{Wait: quiet - rest, How: ByQuiet}
 	}
@@ -50,21 +59,52 @@ func (o *Outbox) Complete(f File, now time.Time) State {
 	if writer {
 		return State{Wait: max(quiet, time.Second), Writer: true, How: how}
 	}
-	if how == ByQuiet && !o.opts.Once && o.opts.Quiet == 0 { // nothing can tell: the default doubles
-		quiet = 2 * o.quietFor(f.Size, 0)
-		if rest := since(o.restless(f, now), now); rest < quiet {
-			return State{Wait: quiet - rest, How: how}
+	if how == ByQuiet && !o.opts.Once {
+		if o.opts.Quiet == nil || *o.opts.Quiet == 0 { // nothing can tell: the default doubles
+			quiet = 2 * grown(DefaultQuiet, f.Size)
+			if rest := since(o.restless(f, now), now); rest < quiet {
+				return State{Wait: quiet - rest, How: how}
+			}
 		}
+		o.byQuiet.Do(func() {
+			o.log.Warn("nothing tells who writes here, so a file is taken once it has rested; a rename into place is safe", "path", f.Rel, "rested", quiet)
+		})
 	}
 	o.closes.forget(f)
 	return State{Ready: true, How: how}
 }
 
-func (o *Outbox) quietFor(size int64, quiet time.Duration) time.Duration {
-	if quiet == 0 {
-		quiet = DefaultQuiet
+// quietFor is how long a file of that size must rest.
+func (o *Outbox) quietFor(size int64) time.Duration {
+	if o.opts.Quiet == nil {
+		return grown(DefaultQuiet, size)
 	}
+	return grown(*o.opts.Quiet, size)
+}
+
+func grown(quiet time.Duration, size int64) time.Duration {
 	return quiet * time.Duration(min(1+size/quietStep, quietMost))
+}
+
+// tick is more than the system's own clock needs to go on, by which files get their times (Linux:
+// 1 to 10 ms).
+const tick = 20 * time.Millisecond
+
+// grain is for how long after a change another one may leave the same times. A file system that
+// keeps whole seconds shows it by times without a fraction (ext4 with small inodes, some NFS); FAT
+// keeps every second one. A file is judged only after it, or a change would not be seen.
+func grain(f File) time.Duration {
+	at := f.Changed
+	if at.IsZero() {
+		at = f.ModTime
+	}
+	switch {
+	case at.Nanosecond() != 0:
+		return tick
+	case at.Unix()%2 != 0:
+		return time.Second + tick
+	}
+	return 2*time.Second + tick
 }
 
 // restless is when a file last changed. The change time can't be set by a
@@ -127,41 +167,37 @@ func (o *Outbox) lease(f File) answer {
 }
 
 // Detection tells, for `agent check`, by what a writer would be seen in this
-// outbox: by the first regular file found in it, or by rights alone where it is
-// empty.
+// outbox: by rights, and by the first regular files found in it.
 func (o *Outbox) Detection(ctx context.Context) (How, error) {
-	enough := errors.New("enough")
-	how := ByQuiet
-	seen := 0
+	const enough = 8
+	end := errors.New("enough")
+	how, seen := o.expected(), 0
 	err := o.Walk(ctx, func(f File) error {
 		seen++
-		if o.lease(f) != unknown {
-			how = ByLease
-		} else if o.writers.proc(f) != unknown {
-			how = ByProc
+		if how == ByOwnLease && o.lease(f) == unknown {
+			how = ByQuiet
 		}
-		if how != ByQuiet || seen == 8 {
-			return enough
+		if how != ByOwnLease || seen == enough {
+			return end
 		}
 		return nil
 	})
-	if err != nil && !errors.Is(err, enough) {
+	if err != nil && !errors.Is(err, end) {
 		return ByQuiet, err
-	}
-	if seen == 0 {
-		how = o.expected()
 	}
 	return how, nil
 }
 
-// expected is Detection's answer for an empty outbox.
+// expected is by what a writer is seen of any file that may come. Of a file that belongs to this
+// user the lease tells (where the system has leases), whoever owns the folder.
 func (o *Outbox) expected() How {
-	info, err := os.Stat(o.path)
-	if err == nil && mayLease(info) {
+	switch {
+	case mayLeaseAll():
 		return ByLease
-	}
-	if o.writers.proc(File{Dev: 1, Inode: 1}) != unknown {
+	case o.writers.proc(File{Dev: 1, Inode: 1}) != unknown:
 		return ByProc
+	case hasLeases:
+		return ByOwnLease
 	}
 	return ByQuiet
 }

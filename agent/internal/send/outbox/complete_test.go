@@ -3,16 +3,22 @@ package outbox
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"pgregory.net/rapid"
 )
 
 // rested is the file as it is, seen long after its last change.
+// rest is a quiet time that was said.
+func rest(d time.Duration) *time.Duration { return &d }
+
 func rested(t *testing.T, o *Outbox, rel string) (File, time.Time) {
 	t.Helper()
 	f, err := o.Stat(rel)
@@ -21,7 +27,7 @@ func rested(t *testing.T, o *Outbox, rel string) (File, time.Time) {
 }
 
 func TestAFileIsCompleteOnceItRestedForTheQuietTime(t *testing.T) {
-	o, dir := box(t, Options{Quiet: 10 * time.Second})
+	o, dir := box(t, Options{Quiet: rest(10 * time.Second)})
 	path := write(t, dir, "f", "x")
 	// The modification time is whatever a program says; the change time is not.
 	must(t, os.Chtimes(path, time.Time{}, time.Now().Add(-time.Hour)))
@@ -46,7 +52,7 @@ func TestAFileIsCompleteOnceItRestedForTheQuietTime(t *testing.T) {
 }
 
 func TestAChangeTimeInTheFutureCountsFromWhenItWasSeen(t *testing.T) {
-	o, dir := box(t, Options{Quiet: 10 * time.Second})
+	o, dir := box(t, Options{Quiet: rest(10 * time.Second)})
 	write(t, dir, "f", "x")
 	f, err := o.Stat("f")
 	must(t, err)
@@ -63,11 +69,11 @@ func TestAChangeTimeInTheFutureCountsFromWhenItWasSeen(t *testing.T) {
 }
 
 func TestLargerFilesRestLonger(t *testing.T) {
-	o, _ := box(t, Options{Quiet: 5 * time.Second})
+	o, _ := box(t, Options{Quiet: rest(5 * time.Second)})
 	rapid.Check(t, func(t *rapid.T) {
 		a := rapid.Int64Range(0, 1<<46).Draw(t, "a")
 		b := rapid.Int64Range(0, 1<<46).Draw(t, "b")
-		if a <= b && o.quietFor(a, o.opts.Quiet) > o.quietFor(b, o.opts.Quiet) {
+		if a <= b && o.quietFor(a) > o.quietFor(b) {
 			t.Errorf("%d rests longer than %d", a, b)
 		}
 	})
@@ -75,7 +81,7 @@ func TestLargerFilesRestLonger(t *testing.T) {
 		0: 5 * time.Second, 1 << 20: 5 * time.Second, 1 << 30: 10 * time.Second, 5 << 30: 30 * time.Second,
 		1 << 40: time.Minute,
 	} {
-		if got := o.quietFor(size, o.opts.Quiet); got != want {
+		if got := o.quietFor(size); got != want {
 			t.Errorf("%d bytes rest for %v, want %v", size, got, want)
 		}
 	}
@@ -145,8 +151,9 @@ func TestNamedFilesDoNotWaitForQuiet(t *testing.T) {
 
 func TestWhereNothingTellsTheDefaultQuietDoubles(t *testing.T) {
 	for _, c := range []struct {
-		quiet, want time.Duration
-	}{{0, 2 * DefaultQuiet}, {3 * time.Second, 3 * time.Second}} {
+		quiet *time.Duration
+		want  time.Duration
+	}{{nil, 2 * DefaultQuiet}, {rest(0), 2 * DefaultQuiet}, {rest(3 * time.Second), 3 * time.Second}} {
 		o, _ := box(t, Options{Quiet: c.quiet})
 		f := File{Rel: "not there", Changed: time.Unix(1e9, 0), Dev: 1 << 40, Inode: 1}
 		if _, how := o.HasWriter(f); how != ByQuiet {
@@ -175,8 +182,83 @@ func TestDetectionTellsWhatIsInForce(t *testing.T) {
 	write(t, dir, "f", "x")
 	full, err := o.Detection(t.Context())
 	must(t, err)
-	if empty != ByLease || full != ByLease {
-		t.Errorf("an outbox of our own is told by %s (empty) and %s, want %s", empty, full, ByLease)
+	want := ByLease // root has CAP_LEASE
+	if os.Geteuid() != 0 {
+		want = ByOwnLease
+	}
+	if empty != want || full != want {
+		t.Errorf("an outbox of our own is told by %s (empty) and %s, want %s", empty, full, want)
+	}
+}
+
+func TestDetectionPromisesNothingOfOthersFiles(t *testing.T) {
+	if os.Geteuid() == 0 {
+		asNobodyRun(t, "TestDetectionTellsWhatIsInForce")
+		asNobody(t)
+		return
+	}
+	o, err := Open(Options{Path: "/usr/bin"}) // root's
+	must(t, err)
+	t.Cleanup(func() { must(t, o.Close()) })
+	if how, err := o.Detection(t.Context()); err != nil || how != ByQuiet {
+		t.Errorf("of root's files %s tells (%v), want %s", how, err, ByQuiet)
+	}
+}
+
+// Whatever its times, a file is judged only when a change of it would leave other ones.
+func TestAFileIsJudgedAfterTheGrainOfItsTimes(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		changed time.Time
+		want    time.Duration
+	}{
+		{"nanoseconds", time.Unix(1e9, 123456789), tick},
+		{"whole seconds", time.Unix(1e9+1, 0), time.Second + tick},
+		{"every second one", time.Unix(1e9, 0), 2*time.Second + tick},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o, _ := box(t, Options{Quiet: rest(0)})
+			f := File{Rel: "f", Changed: c.changed, ModTime: c.changed}
+			if got := o.Complete(f, c.changed.Add(c.want-time.Millisecond)); got.Ready || got.Wait != time.Millisecond {
+				t.Errorf("just before: %+v", got)
+			}
+			synctest.Test(t, func(t *testing.T) {
+				o, _ := box(t, Options{Once: true})
+				f := File{Rel: "f", Changed: c.changed, ModTime: c.changed}
+				at := time.Now()
+				if got := o.Complete(f, c.changed); !got.Ready || time.Since(at) != c.want {
+					t.Errorf("a file that was named waited %v: %+v", time.Since(at), got)
+				}
+			})
+		})
+	}
+	o, dir := box(t, Options{Quiet: rest(0)})
+	must(t, os.Chtimes(write(t, dir, "old", "x"), time.Unix(1e9, 0), time.Unix(1e9, 0)))
+	f, err := o.Stat("old")
+	must(t, err)
+	if got := o.Complete(f, f.Changed.Add(tick)); !got.Ready && got.How != ByQuiet { // its change time is new
+		t.Errorf("a file with an old time: %+v", got)
+	}
+}
+
+func TestAFileThatNothingTellsOfIsSaidOnce(t *testing.T) {
+	var log strings.Builder
+	o, _ := box(t, Options{Quiet: rest(time.Second), Log: slog.New(slog.NewTextHandler(&log, nil))})
+	for _, name := range []string{"a", "b"} {
+		f := File{Rel: name, Changed: time.Unix(1e9, 5), Dev: 1 << 40, Inode: 1}
+		if _, how := o.HasWriter(f); how != ByQuiet {
+			if os.Geteuid() == 0 {
+				asNobody(t)
+				return
+			}
+			t.Skip("this process may look at all others")
+		}
+		if got := o.Complete(f, time.Now()); !got.Ready {
+			t.Fatalf("%+v", got)
+		}
+	}
+	if n := strings.Count(log.String(), "nothing tells who writes here"); n != 1 {
+		t.Errorf("it was said %d times:\n%s", n, log.String())
 	}
 }
 
@@ -210,6 +292,16 @@ func (w *watching) count(rel string) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.hints[rel]
+}
+
+// until waits for what the hints lead to.
+func (w *watching) until(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !done(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("no hint: %s", what)
+		}
+	}
 }
 
 func (w *watching) wait(t *testing.T, rel string) {
@@ -248,14 +340,14 @@ func TestWatchHintsAtWhatWasClosedOrRenamedIntoPlace(t *testing.T) {
 }
 
 func TestARenameIntoPlaceStandsForTheQuietTime(t *testing.T) {
-	o, dir := box(t, Options{Quiet: time.Hour})
+	o, dir := box(t, Options{Quiet: rest(time.Hour)})
 	w := watch(t, o)
 	temp := write(t, dir, "f.tmp", "x")
 	must(t, os.Rename(temp, filepath.Join(dir, "f")))
 	w.wait(t, "f")
 	f, err := o.Stat("f")
 	must(t, err)
-	if got := o.Complete(f, time.Now()); !got.Ready {
+	if got := o.Complete(f, f.Changed.Add(tick)); !got.Ready {
 		t.Errorf("after the rename: %+v", got)
 	}
 	path := write(t, dir, "g", "x") // a plain file waits

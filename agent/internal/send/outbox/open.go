@@ -15,7 +15,7 @@ const openFlags = os.O_RDONLY | syscall.O_NONBLOCK | syscall.O_NOCTTY
 // link, waits for no fifo, and opens regular files only. The errors are
 // ErrMissing, ErrUnreadable, ErrSkipped and those of the folder.
 func (o *Outbox) OpenFile(rel string) (*os.File, File, error) {
-	root, dir, err := o.folders()
+	root, dir, err := o.opened()
 	if err != nil {
 		return nil, File{}, err
 	}

@@ -38,3 +38,16 @@ func openBeneath(folder *os.File, rel string) (*os.File, File, error) {
 	f.identify(&st)
 	return os.NewFile(uintptr(fd), rel), f, nil
 }
+
+// openNoLinks opens a folder, and fails with ELOOP where a part of its path is a link (openat2(2)).
+func openNoLinks(path string) (*os.File, error) {
+	how := unix.OpenHow{Flags: unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC, Resolve: unix.RESOLVE_NO_SYMLINKS}
+	fd, err := unix.Openat2(unix.AT_FDCWD, path, &how)
+	switch {
+	case errors.Is(err, unix.ENOSYS), errors.Is(err, unix.EPERM): // an older kernel, or a container's filter
+		return openStepwiseNoLinks(path)
+	case err != nil:
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	return os.NewFile(uintptr(fd), path), nil
+}

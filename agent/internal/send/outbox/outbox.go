@@ -22,7 +22,6 @@ import (
 	"log/slog"
 	"os"
 	"path"
-	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
@@ -40,8 +39,12 @@ type Options struct {
 	// Names, where given, are the only files: paths inside Path that somebody
 	// named. They pass whatever the patterns say, and no folder is walked.
 	Names []string
-	// Quiet is how long a file must have been unchanged; 0 means DefaultQuiet.
-	Quiet time.Duration
+	// Quiet is how long a file must have been unchanged; nil means DefaultQuiet, and 0 that nobody
+	// writes it is enough, where that can be seen.
+	Quiet *time.Duration
+	// Wait is for a folder that may be missing or unreadable for now: Open gives no error for it,
+	// and every pass looks for it again.
+	Wait bool
 	// Once is for files that somebody names: they don't wait for Quiet, a file
 	// without writer is complete.
 	Once bool
@@ -74,7 +77,8 @@ const (
 	NameEncoding Reason = "name-encoding" // not UTF-8
 	NameTooLong  Reason = "name-too-long" // over 1,024 bytes
 	NameReserved Reason = "name-reserved" // .buzon/ is Buzón's own
-	Unreadable   Reason = "unreadable"    // a folder that may not be read
+	Unreadable   Reason = "unreadable"    // a folder that can't be read
+	SystemFile   Reason = "system-file"   // of /proc, /sys and their like: nothing tells how long it is
 	IsExcluded   Reason = "excluded"      // by a pattern; told of with Once alone
 )
 
@@ -84,6 +88,7 @@ type Skipped struct {
 	Rel    string
 	Reason Reason
 	File   File
+	Err    error // with Unreadable: what the system says
 }
 
 // NeverSendable reports whether the file itself is well and only its name bars
@@ -92,7 +97,7 @@ func (s Skipped) NeverSendable() bool {
 	switch s.Reason {
 	case NameEncoding, NameTooLong, NameReserved:
 		return true
-	case IsLink, IsDevice, IsFIFO, IsSocket, NotRegular, Unreadable, IsExcluded:
+	case IsLink, IsDevice, IsFIFO, IsSocket, NotRegular, Unreadable, SystemFile, IsExcluded:
 	}
 	return false
 }
@@ -101,8 +106,14 @@ func (s Skipped) NeverSendable() bool {
 var (
 	// ErrGone: the outbox's folder is missing now; nothing about its files is known.
 	ErrGone = errors.New("outbox folder is missing")
-	// ErrDenied: the outbox's folder may not be read.
-	ErrDenied = errors.New("outbox folder may not be read")
+	// ErrDenied: the outbox's folder can't be read: it may not, or its file system gives an error.
+	ErrDenied = errors.New("outbox folder can't be read")
+	// ErrReplaced: another folder took the outbox's place, and it is not used: a part of its path
+	// became a link, or it belongs to somebody else. It is an ErrGone too.
+	ErrReplaced = errors.New("another folder took the outbox's place")
+	// ErrMachine: this process or machine lacks descriptors or memory now; nothing about a file or
+	// folder follows from it.
+	ErrMachine = errors.New("the machine lacks what it takes to look")
 	// ErrNotFolder: the outbox is not a folder.
 	ErrNotFolder = errors.New("outbox is not a folder")
 	// ErrChanged: size, modification time or inode differ from what was seen.
@@ -129,132 +140,17 @@ type Outbox struct {
 	writers writers
 	closes  closes
 	watch   watcher
+	unread  unread
+	byQuiet sync.Once // the log was told that nothing tells who writes here
 
-	mu   sync.Mutex
-	root *os.Root
-	dir  *os.File // root, for what os.Root has no call for
-	dev  uint64   // of root
-	ino  uint64
-	busy map[string]bool // settling now
-}
-
-// Open looks at the folder and checks the patterns. The errors are ErrGone,
-// ErrDenied, ErrNotFolder, or a bad pattern.
-func Open(opts Options) (*Outbox, error) {
-	m, err := newMatcher(opts.Include, opts.Exclude)
-	if err != nil {
-		return nil, err
-	}
-	if !filepath.IsAbs(opts.Path) {
-		return nil, fmt.Errorf("outbox %q: not an absolute path", opts.Path)
-	}
-	o := &Outbox{path: filepath.Clean(opts.Path), opts: opts, match: m, log: opts.Log, busy: map[string]bool{}}
-	if o.log == nil {
-		o.log = slog.New(slog.DiscardHandler)
-	}
-	o.log = o.log.With("outbox", o.path)
-	o.watch.init(o)
-	return o, o.refresh()
-}
-
-// Path is the folder's path.
-func (o *Outbox) Path() string { return o.path }
-
-// Close lets go of the folder.
-func (o *Outbox) Close() error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.root == nil {
-		return nil
-	}
-	err := errors.Join(o.dir.Close(), o.root.Close())
-	o.root, o.dir = nil, nil
-	return err
-}
-
-// refresh opens the folder anew where another one now stands at its path, so
-// that a folder that vanished and returned is found again.
-func (o *Outbox) refresh() error {
-	info, err := os.Stat(o.path)
-	if err != nil {
-		return o.folderError(err)
-	}
-	if !info.IsDir() {
-		return fmt.Errorf("%w: %s", ErrNotFolder, o.path)
-	}
-	dev, ino := inode(info)
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.root != nil && o.dev == dev && o.ino == ino {
-		return nil
-	}
-	root, err := os.OpenRoot(o.path)
-	if err != nil {
-		return o.folderError(err)
-	}
-	dir, err := root.Open(".") // OpenRoot asks for no right to read
-	if err != nil {
-		return o.folderError(errors.Join(err, root.Close()))
-	}
-	if info, err = dir.Stat(); err != nil {
-		return errors.Join(err, dir.Close(), root.Close())
-	}
-	if o.root != nil {
-		o.log.Info("outbox folder was replaced; the new one is used")
-		if err := errors.Join(o.dir.Close(), o.root.Close()); err != nil {
-			return errors.Join(err, dir.Close(), root.Close())
-		}
-	}
-	o.root, o.dir = root, dir
-	o.dev, o.ino = inode(info)
-	return nil
-}
-
-// Present is nil while the folder that is open stands at the outbox's path. Else nothing follows from a file that is
-// missing: its errors are ErrGone, ErrDenied and ErrNotFolder.
-func (o *Outbox) Present() error {
-	info, err := os.Stat(o.path)
-	if err != nil {
-		return o.folderError(err)
-	}
-	dev, ino := inode(info)
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.root == nil || dev != o.dev || ino != o.ino {
-		return fmt.Errorf("%w: another one stands at %s", ErrGone, o.path)
-	}
-	return nil
-}
-
-func (o *Outbox) folderError(err error) error {
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%w: %s", ErrGone, o.path)
-	case errors.Is(err, os.ErrClosed): // replaced during the pass
-		return fmt.Errorf("%w: %s", ErrGone, o.path)
-	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%w: %s", ErrDenied, o.path)
-	case errors.Is(err, syscall.ENOTDIR):
-		return fmt.Errorf("%w: %s", ErrNotFolder, o.path)
-	}
-	return fmt.Errorf("open outbox: %w", err)
-}
-
-// folder is the open folder. Should it be replaced meanwhile, what is done with
-// it fails, and the next pass uses the new one.
-func (o *Outbox) folder() (*os.Root, error) {
-	root, _, err := o.folders()
-	return root, err
-}
-
-// folders is the open folder in both of its forms.
-func (o *Outbox) folders() (*os.Root, *os.File, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.root == nil {
-		return nil, nil, fmt.Errorf("%w: %s", ErrGone, o.path)
-	}
-	return o.root, o.dir, nil
+	mu    sync.Mutex
+	root  *os.Root
+	dir   *os.File        // root, for what os.Root has no call for
+	dev   uint64          // of root
+	ino   uint64          // of root
+	real  string          // path without links, as they stood when it was opened first
+	owner *uint32         // of the first folder that was used; nil before
+	busy  map[string]bool // settling now
 }
 
 // Stat looks at one file as Walk would. The errors are ErrMissing, ErrSkipped
@@ -329,6 +225,10 @@ func fileError(err error) error {
 		return fmt.Errorf("%w: %w", ErrUnreadable, err)
 	case errors.Is(err, syscall.ELOOP):
 		return fmt.Errorf("%w: %s", ErrSkipped, IsLink)
+	case errors.Is(err, os.ErrClosed): // another folder took the outbox's place meanwhile
+		return fmt.Errorf("%w: %w", ErrGone, err)
+	case lacking(err):
+		return fmt.Errorf("%w: %w", ErrMachine, err)
 	}
 	return err
 }

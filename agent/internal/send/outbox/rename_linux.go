@@ -2,7 +2,9 @@ package outbox
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,4 +33,24 @@ func renameNew(from *os.Root, old string, to *os.Root, new string) (err error) {
 		return &os.LinkError{Op: "rename", Old: old, New: new, Err: err}
 	}
 	return nil
+}
+
+// setTime gives an open file its modification time.
+func setTime(file *os.File, at time.Time) (err error) {
+	raw, err := file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	modified, err := unix.TimeToTimespec(at)
+	if err != nil {
+		return err
+	}
+	times := []unix.Timespec{{Nsec: unix.UTIME_OMIT}, modified}
+	failed := raw.Control(func(fd uintptr) {
+		err = unix.UtimesNanoAt(int(fd), "", times, unix.AT_EMPTY_PATH)
+		if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOENT) { // before Linux 5.8
+			err = unix.UtimesNanoAt(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", fd), times, 0)
+		}
+	})
+	return errors.Join(failed, err)
 }

@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode/utf8"
 )
 
 // asidePrefix marks a file that is being settled. It is a dotfile, so that no
@@ -85,7 +87,7 @@ func (o *Outbox) parent(rel string) (*os.Root, string, error) {
 // hold moves a file aside and makes sure that it is what it was.
 func (o *Outbox) hold(folder *os.Root, base, rel string, was File) (held string, err error) {
 	held = asidePrefix + base
-	if len(held) > 255 { // the longest name that file systems take
+	if len(held) > longestName {
 		held = base
 	}
 	info, err := folder.Lstat(base)
@@ -190,9 +192,12 @@ func (o *Outbox) putBack(folder *os.Root, rel, held, base string) {
 const mostNames = 1000
 
 // place calls put with base, and where that exists with base.1, base.2 … before
-// the extension, until one is free.
+// the extension, until one is free. A name that would be too long is cut before its number.
 func place(base string, put func(name string) error) error {
 	ext := path.Ext(base)
+	if len(ext) > longestExt {
+		ext = ""
+	}
 	stem := strings.TrimSuffix(base, ext)
 	name := base
 	for i := 1; ; i++ {
@@ -200,8 +205,25 @@ func place(base string, put func(name string) error) error {
 		if !errors.Is(err, fs.ErrExist) || i > mostNames {
 			return err
 		}
-		name = fmt.Sprintf("%s.%d%s", stem, i, ext)
+		end := fmt.Sprintf(".%d%s", i, ext)
+		name = cutAt(stem, longestName-len(end)) + end
 	}
+}
+
+const (
+	longestName = 255 // NAME_MAX of Linux's file systems, in bytes
+	longestExt  = 64
+)
+
+// cutAt is at most n bytes of a name, and no part of a letter.
+func cutAt(name string, n int) string {
+	if len(name) <= n {
+		return name
+	}
+	for n > 0 && !utf8.RuneStart(name[n]) {
+		n--
+	}
+	return name[:n]
 }
 
 // targetFolder makes and opens the folder below target in which a file goes, and
@@ -225,8 +247,11 @@ func (o *Outbox) targetFolder(target, dir string) (*os.Root, error) {
 		} else if !errors.Is(err, fs.ErrExist) {
 			return nil, errors.Join(fmt.Errorf("target: %w", err), to.Close())
 		}
-		sub, err := to.OpenRoot(name)
+		sub, err := step(to, name) // never through a link that somebody planted
 		if err := errors.Join(err, to.Close()); err != nil {
+			if sub != nil {
+				err = errors.Join(err, sub.Close())
+			}
 			return nil, fmt.Errorf("target: %w", err)
 		}
 		to = sub
@@ -235,7 +260,8 @@ func (o *Outbox) targetFolder(target, dir string) (*os.Root, error) {
 }
 
 // copyNew copies a file across file systems: a temporary file beside the target,
-// the byte count compared, synced, and only then given its name.
+// the byte count compared, synced, and only then given its name. It writes into a file that it made
+// itself, and at the end that very file has the name, whatever somebody plants in the target.
 func copyNew(from *os.Root, held string, to *os.Root, base string, was File) (err error) {
 	src, err := from.OpenFile(held, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -250,35 +276,78 @@ func copyNew(from *os.Root, held string, to *os.Root, base string, was File) (er
 	if err := unchanged(info, was); err != nil {
 		return err
 	}
-	temp := asidePrefix + "copy." + fmt.Sprintf("%x-%x", was.Dev, was.Inode)
-	dst, err := to.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, info.Mode().Perm())
+	temp, dst, err := newTemp(to, was)
 	if err != nil {
 		return err
 	}
+	written, err := copyAll(dst, src, info, was)
+	err = errors.Join(err, dst.Close())
+	if err == nil {
+		err = Same(src, was)
+	}
+	made := temp
+	if err == nil {
+		err = place(base, func(name string) error {
+			err := renameNew(to, temp, to, name)
+			if err == nil {
+				made = name
+			}
+			return err
+		})
+	}
+	if err == nil {
+		var at fs.FileInfo
+		if at, err = to.Lstat(made); err == nil && !os.SameFile(at, written) {
+			err = fmt.Errorf("another file took the place of the copy %s", made)
+		}
+	}
+	if err == nil {
+		err = syncFolder(to)
+	}
+	if err != nil && made == temp {
+		return errors.Join(err, ignoreMissing(to.Remove(temp)))
+	}
+	return err
+}
+
+// newTemp makes the file into which a copy is written. What stands at its name, left by a crash or
+// planted, is never opened.
+func newTemp(to *os.Root, was File) (string, *os.File, error) {
+	name := fmt.Sprintf("%scopy.%x-%x", asidePrefix, was.Dev, was.Inode)
+	for i := 0; ; i++ {
+		if err := to.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) && i == 0 {
+			name += "." + rand.Text() // a folder, for instance
+		}
+		file, err := to.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+		if err == nil {
+			return name, file, nil
+		}
+		if !errors.Is(err, fs.ErrExist) || i == mostNames {
+			return "", nil, err
+		}
+		name = asidePrefix + "copy." + rand.Text()
+	}
+}
+
+// copyAll copies a file with its mode and time, makes the bytes durable, and tells what was made.
+func copyAll(dst, src *os.File, info fs.FileInfo, was File) (fs.FileInfo, error) {
 	n, err := io.Copy(dst, src)
 	if err == nil && n != was.Size {
 		err = fmt.Errorf("%w: %d bytes copied of %d", ErrChanged, n, was.Size)
 	}
 	if err == nil {
+		err = dst.Chmod(info.Mode().Perm())
+	}
+	if err == nil {
+		err = setTime(dst, info.ModTime())
+	}
+	if err == nil {
 		err = dst.Sync()
 	}
-	err = errors.Join(err, dst.Close())
-	if err == nil {
-		err = to.Chtimes(temp, time.Time{}, info.ModTime())
-	}
-	if err == nil {
-		err = Same(src, was)
-	}
-	if err == nil {
-		err = place(base, func(name string) error { return renameNew(to, temp, to, name) })
-	}
-	if err == nil {
-		err = syncFolder(to)
-	}
 	if err != nil {
-		return errors.Join(err, to.Remove(temp))
+		return nil, err
 	}
-	return nil
+	return dst.Stat()
 }
 
 // syncFolder makes what was done in a folder durable.
@@ -288,6 +357,13 @@ func syncFolder(folder *os.Root) error {
 		return err
 	}
 	return errors.Join(ignoreUnsupported(dir.Sync()), dir.Close())
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // ignoreUnsupported lets file systems pass that have no fsync of folders.

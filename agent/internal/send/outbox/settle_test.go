@@ -2,11 +2,13 @@ package outbox
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 )
 
 // sent is the file as it was when it was read.
@@ -175,5 +177,95 @@ func TestRemoveRacesWithAWriterThatReplaces(t *testing.T) {
 			t.Fatalf("round %d: Remove gave %v, and the newer file is %q, %v", i, err, data, readErr)
 		}
 		must(t, os.Remove(path))
+	}
+}
+
+// roots are two folders as the copy across file systems has them, with a file in the first.
+func roots(t *testing.T) (from, to *os.Root, was File, target string) {
+	t.Helper()
+	o, dir := box(t, Options{})
+	write(t, dir, "f", "the file that was sent")
+	was = sent(t, o, "f")
+	target = t.TempDir()
+	from, err := os.OpenRoot(dir)
+	must(t, err)
+	to, err = os.OpenRoot(target)
+	must(t, err)
+	t.Cleanup(func() { must(t, errors.Join(from.Close(), to.Close())) })
+	return from, to, was, target
+}
+
+// What somebody plants in the target is neither followed nor overwritten.
+func TestACopyOverwritesNothingThatWasPlanted(t *testing.T) {
+	for name, plant := range map[string]func(t *testing.T, temp, target string){
+		"nothing":                     func(*testing.T, string, string) {},
+		"a link to a file of it":      func(t *testing.T, temp, _ string) { must(t, os.Symlink("precious", temp)) },
+		"a link to nothing":           func(t *testing.T, temp, _ string) { must(t, os.Symlink("nowhere", temp)) },
+		"a hard link to a file of it": func(t *testing.T, temp, target string) { must(t, os.Link(target+"/precious", temp)) },
+		"a file":                      func(t *testing.T, temp, _ string) { must(t, os.WriteFile(temp, []byte("left by a crash"), 0o600)) },
+		"a folder": func(t *testing.T, temp, _ string) {
+			must(t, os.MkdirAll(temp+"/x", 0o755))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			from, to, was, target := roots(t)
+			write(t, target, "precious", "untouched")
+			plant(t, fmt.Sprintf("%s/%scopy.%x-%x", target, asidePrefix, was.Dev, was.Inode), target)
+			must(t, copyNew(from, "f", to, "f", was))
+			for file, want := range map[string]string{"precious": "untouched", "f": "the file that was sent"} {
+				if got, err := os.ReadFile(target + "/" + file); err != nil || string(got) != want {
+					t.Errorf("%s holds %q (%v), want %q", file, got, err, want)
+				}
+			}
+			if _, err := os.Lstat(target + "/nowhere"); err == nil {
+				t.Error("the link was followed")
+			}
+			info, err := os.Lstat(target + "/f")
+			if err != nil || !info.Mode().IsRegular() || !info.ModTime().Equal(was.ModTime) {
+				t.Errorf("f is %v of %v (%v), want a file of %v", info.Mode(), info.ModTime(), err, was.ModTime)
+			}
+		})
+	}
+}
+
+func TestALinkPlantedAmongTheTargetsFoldersIsNotFollowed(t *testing.T) {
+	o, dir := box(t, Options{})
+	write(t, dir, "sub/f", "x")
+	was := sent(t, o, "sub/f")
+	target := t.TempDir()
+	write(t, target, "other/f.txt", "x")
+	must(t, os.Symlink("other", target+"/sub"))
+	if err := o.Move("sub/f", was, target); err == nil {
+		t.Error("the file went through the link")
+	}
+	if _, err := os.Lstat(target + "/other/f"); err == nil {
+		t.Error("it stands in the other folder")
+	}
+	if _, err := os.Lstat(filepath.Join(dir, "sub/f")); err != nil {
+		t.Errorf("it left the outbox: %v", err)
+	}
+}
+
+// A name that is taken in the target and as long as names may be is settled nevertheless.
+func TestALongNameThatIsTakenIsCut(t *testing.T) {
+	for _, name := range []string{
+		strings.Repeat("x", 255), strings.Repeat("x", 251) + ".txt", strings.Repeat("ñ", 127) + "x", "x." + strings.Repeat("e", 253),
+		strings.Repeat("x", 240),
+	} {
+		o, dir := box(t, Options{})
+		write(t, dir, name, "mine")
+		was := sent(t, o, name)
+		target := t.TempDir()
+		write(t, target, name, "theirs")
+		must(t, o.Move(name, was, target))
+		entries, err := os.ReadDir(target)
+		if err != nil || len(entries) != 2 {
+			t.Errorf("the target holds %v (%v)", entries, err)
+		}
+		for _, e := range entries {
+			if ext := filepath.Ext(name); !utf8.ValidString(e.Name()) || ext != "" && len(ext) <= longestExt && filepath.Ext(e.Name()) != ext {
+				t.Errorf("%q became %q", name, e.Name())
+			}
+		}
 	}
 }

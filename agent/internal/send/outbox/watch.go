@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"errors"
 	"path"
 	"strings"
 )
@@ -18,9 +19,11 @@ func (o *Outbox) look(rel string, renamed bool, hint func(string)) {
 		return
 	}
 	f, err := o.Stat(rel)
-	if err != nil {
+	switch {
+	case err == nil:
+		o.closes.put(f, event{closed: !renamed, renamed: renamed})
+	case !errors.Is(err, ErrSkipped) || f.Rel == "": // f is filled in where its name alone bars it
 		return // gone, or none of ours: the next pass knows
 	}
-	o.closes.put(f, event{closed: !renamed, renamed: renamed})
 	hint(rel)
 }

@@ -10,13 +10,14 @@ import (
 	"path"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
 // watched are the events asked for. fsnotify doesn't pass on a close after
 // writing, nor tell a rename into place from a creation; inotify does both.
-const watched = unix.IN_CLOSE_WRITE | unix.IN_MOVED_TO | unix.IN_MOVED_FROM | unix.IN_CREATE | unix.IN_DELETE_SELF |
+const watched = unix.IN_CLOSE_WRITE | unix.IN_MOVED_TO | unix.IN_MOVED_FROM | unix.IN_CREATE | unix.IN_DELETE_SELF | unix.IN_MOVE_SELF |
 	unix.IN_ONLYDIR | unix.IN_DONT_FOLLOW | unix.IN_EXCL_UNLINK
 
 // watcher holds the watches of one Watch; without one it does nothing.
@@ -33,10 +34,11 @@ type watcher struct {
 func (w *watcher) init(o *Outbox) { w.box, w.fd = o, -1 }
 
 // Watch passes on the names of files that seem complete: closed after writing,
-// or renamed into place. hint is called with "" when a pass should be made, since
-// events were lost. It is called from this goroutine. Watch
-// returns when ctx ends, or with an error where the system can't watch at all;
-// passes find everything without it.
+// or renamed into place. hint is called with "" when a pass should be made: at the
+// beginning, when events were lost, and within a second when the folder itself
+// vanished, came, was replaced or may be read otherwise. It is called from this
+// goroutine. Watch returns when ctx ends, or with an error where the system can't
+// watch at all; passes find everything without it.
 func (o *Outbox) Watch(ctx context.Context, hint func(rel string)) error {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
@@ -50,23 +52,39 @@ func (o *Outbox) Watch(ctx context.Context, hint func(rel string)) error {
 		events.Close() //nolint:errcheck // it ends the Read
 	})
 	defer end()
+	before := o.glance()
 	o.watch.ensureBelow(ctx, "")
 	hint("")
 	buffer := make([]byte, 64<<10)
+	next := time.Now()
 	for {
+		if now := time.Now(); !now.Before(next) { // no event tells of a parent that was renamed, or mounted over
+			if next = now.Add(glanceEvery); errors.Is(events.SetReadDeadline(next), os.ErrNoDeadline) {
+				return errors.Join(errors.New("watch outbox: inotify can't be polled"), events.Close())
+			}
+			if at := o.glance(); at != before {
+				before = at
+				hint("")
+			}
+		}
 		n, err := events.Read(buffer)
 		if ctx.Err() != nil {
 			return nil
 		}
-		if err != nil {
+		if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
 			return errors.Join(fmt.Errorf("watch outbox: %w", err), events.Close())
 		}
-		o.read(ctx, buffer[:n], hint)
+		if o.read(ctx, buffer[:max(n, 0)], hint) {
+			next = time.Time{}
+		}
 	}
 }
 
-// read handles a buffer of events.
-func (o *Outbox) read(ctx context.Context, buffer []byte, hint func(rel string)) {
+// glanceEvery is how often the folder is looked at from outside.
+const glanceEvery = time.Second
+
+// read handles a buffer of events. It reports whether one was about the outbox itself.
+func (o *Outbox) read(ctx context.Context, buffer []byte, hint func(rel string)) (self bool) {
 	for len(buffer) >= unix.SizeofInotifyEvent {
 		wd := int32(binary.NativeEndian.Uint32(buffer))
 		mask := binary.NativeEndian.Uint32(buffer[4:])
@@ -84,7 +102,10 @@ func (o *Outbox) read(ctx context.Context, buffer []byte, hint func(rel string))
 		}
 		rel := path.Join(folder, string(name))
 		switch {
-		case mask&(unix.IN_IGNORED|unix.IN_DELETE_SELF) != 0:
+		case mask&unix.IN_MOVE_SELF != 0:
+			self = self || folder == ""
+		case mask&(unix.IN_IGNORED|unix.IN_DELETE_SELF|unix.IN_UNMOUNT) != 0:
+			self = self || folder == ""
 			o.watch.forget(wd)
 		case mask&unix.IN_ISDIR != 0 && mask&unix.IN_MOVED_FROM != 0:
 			o.watch.forgetBelow(rel)
@@ -98,6 +119,7 @@ func (o *Outbox) read(ctx context.Context, buffer []byte, hint func(rel string))
 			o.look(rel, false, hint)
 		}
 	}
+	return self
 }
 
 // arrived watches a folder that came, and then passes on the files that it came
@@ -108,16 +130,12 @@ func (o *Outbox) arrived(ctx context.Context, rel string, hint func(rel string))
 	if err != nil {
 		return
 	}
-	folder, err := root.OpenRoot(rel)
-	if err != nil {
-		return
-	}
-	p := pass{Outbox: o, skip: func(Skipped) {}, visit: func(f File) error {
+	p := &pass{Outbox: o, skip: func(Skipped) {}, visit: func(f File) error {
 		hint(f.Rel)
 		return nil
 	}}
-	err = p.into(ctx, folder, rel)
-	if err := errors.Join(err, folder.Close()); err != nil {
+	err = p.from(ctx, root, rel)
+	if err != nil {
 		o.log.Debug("folder that came could not be read; the next pass will", "path", rel, "error", err)
 	}
 }
@@ -152,7 +170,7 @@ func (w *watcher) ensure(rel string) {
 	}
 	// Adding a watch that is there gives the same number; asking again is how a
 	// folder that was replaced under its name is found.
-	wd, err := unix.InotifyAddWatch(w.fd, filepath.Join(w.box.path, rel), watchMask(rel))
+	wd, err := unix.InotifyAddWatch(w.fd, filepath.Join(w.box.real, rel), watched)
 	switch {
 	case errors.Is(err, unix.ENOSPC):
 		w.full = true
@@ -169,14 +187,6 @@ func (w *watcher) ensure(rel string) {
 		delete(w.watches, name)
 	}
 	w.folders[int32(wd)], w.watches[rel] = rel, int32(wd)
-}
-
-// watchMask lets the outbox itself be a link, and nothing below it.
-func watchMask(rel string) uint32 {
-	if rel == "" {
-		return watched &^ unix.IN_DONT_FOLLOW
-	}
-	return watched
 }
 
 // ensureBelow watches a folder and all that are in it.

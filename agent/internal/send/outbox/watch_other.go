@@ -2,7 +2,10 @@
 
 package outbox
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // watcher does nothing elsewhere than on Linux: passes find everything.
 type watcher struct{}
@@ -11,9 +14,22 @@ func (*watcher) init(*Outbox) {}
 
 func (*watcher) ensure(string) {}
 
-// Watch asks for one pass and waits for the end: here there are no events.
+// Watch asks for one pass, and for another when the folder itself is another: here there are no
+// events. It waits for the end.
 func (o *Outbox) Watch(ctx context.Context, hint func(rel string)) error {
+	before := o.glance()
 	hint("")
-	<-ctx.Done()
-	return nil
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if at := o.glance(); at != before {
+				before = at
+				hint("")
+			}
+		}
+	}
 }

@@ -3,7 +3,6 @@
 package outbox
 
 import (
-	"io/fs"
 	"os"
 	"syscall"
 	"time"
@@ -15,7 +14,9 @@ func changeTime(*syscall.Stat_t) time.Time { return time.Time{} }
 
 func readLease(*os.File) answer { return unknown }
 
-func mayLease(fs.FileInfo) bool { return false }
+const hasLeases = false
+
+func mayLeaseAll() bool { return false }
 
 type writers struct{}
 
