@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -18,6 +19,9 @@ const (
 	stackResources = 500
 	ownResources   = 60 // kept for everything in the stack that is not an uploader
 )
+
+// tagText is what IAM takes in tags (IAM API Reference, Tag), stricter than S3.
+var tagText = regexp.MustCompile(`^[\p{L}\p{Z}\p{N}_.:/=+\-@]*$`)
 
 // resourcesEach is how many resources an uploader has in the template.
 func (s *Settings) resourcesEach() int {
@@ -38,6 +42,9 @@ func (s *Settings) check() []error {
 		errs = append(errs, fault(f.Prop, "%w", errors.New(f.Text)))
 	}
 	bad := func(key, format string, args ...any) { errs = append(errs, fault(key, format, args...)) }
+	if s.Uploaders == nil {
+		bad("uploaders", "is not set: name the VMs in cdk.json, or [] for nobody")
+	}
 	s.checkShards(bad)
 	for _, c := range s.Confirm {
 		if name, leaving := strings.CutPrefix(c, "leaving:"); !slices.Contains([]string{"bucket", "prefix", "path"}, c) && (!leaving || name == "") {
@@ -49,9 +56,6 @@ func (s *Settings) check() []error {
 }
 
 func (s *Settings) checkShards(bad func(string, string, ...any)) {
-	if len(s.Uploaders) == 0 {
-		bad("uploaders", "is empty: name at least one, such as -c uploaders=vm-01")
-	}
 	most := s.PerStack()
 	if s.Shards == 0 && len(s.Uploaders) > most {
 		bad("shards", "%d uploaders don't fit in one stack (%d do): set shards to %d, before the first deploy, and use `cdk deploy --all`",
@@ -82,6 +86,8 @@ func (s *Settings) checkTags(bad func(string, string, ...any)) {
 			bad("tags", "%q: AWS keeps names that start with aws: for itself", name)
 		case name == mailbox.UploaderTag:
 			bad("tags", "%q is the tag that the guard goes by", name)
+		case !tagText.MatchString(name) || !tagText.MatchString(text):
+			bad("tags", "%.40q=%.40q: IAM takes letters, digits, spaces and _.:/=+-@", name, text)
 		case len(name) == 0 || len(name) > longestTagKey || len(text) > longestTag:
 			bad("tags", "%s is empty or too long (%d for the name, %d for the value)", fmt.Sprintf("%.40q", name), longestTagKey, longestTag)
 		}

@@ -55,12 +55,40 @@ func run() error {
 	}
 	stacks := NewStacks(app, settings)
 	warnOfLeaving(stacks[0], gone)
+	warnOfLoss(stacks[0], &settings)
 	app.Synth(nil)
+	if len(settings.Uploaders) == 0 {
+		fmt.Fprintln(os.Stderr, "uploaders is empty: nobody may write. Bucket and guard are judged with an uploader that is not deployed.")
+		if stacks, err = synthSomebody(context, settings, filepath.Join(*app.Outdir(), "somebody")); err != nil {
+			return err
+		}
+	}
 	return writeQuestion(*app.Outdir(), stacks, &settings)
 }
 
-// questionFile holds what the auditor is asked about the templates beside it:
-// the arguments of `agent audit-policy`, one a line, for scripts/synth.
+// synthSomebody synthesizes the same stacks with one uploader into a folder that
+// the CDK command line never looks into: an auditor can only judge somebody.
+func synthSomebody(context map[string]any, s Settings, dir string) ([]awscdk.Stack, error) {
+	if err := os.RemoveAll(dir); err != nil {
+		return nil, fmt.Errorf("clear what was judged last: %w", err)
+	}
+	app := awscdk.NewApp(&awscdk.AppProps{Context: &context, Outdir: &dir})
+	s.Uploaders = []string{"somebody"}
+	stacks := NewStacks(app, s)
+	app.Synth(nil)
+	return stacks, nil
+}
+
+// warnOfLoss tells of settings with which one mistake on a VM loses data.
+func warnOfLoss(stack awscdk.Stack, s *Settings) {
+	if !*s.AppendOnly && !*s.Versioning {
+		awscdk.Annotations_Of(stack).AddWarningV2(jsii.String("buzon:overwrite"), jsii.String(
+			"appendOnly and versioning are both false: an uploader can replace its own objects, and what was there is gone for good."))
+	}
+}
+
+// questionFile holds what the auditor is asked about the templates in or under
+// its folder: the arguments of `agent audit-policy`, one a line, for scripts/synth.
 const questionFile = "audit-policy.args"
 
 // confirmedFile holds what the setting "confirm" says, one a line, for
@@ -76,7 +104,7 @@ func writeQuestion(dir string, stacks []awscdk.Stack, s *Settings) error {
 		args = append(args, "--allow", "kms:Decrypt", "--allow", "kms:GenerateDataKey")
 	}
 	for _, stack := range stacks {
-		args = append(args, "--template", filepath.Join(dir, *stack.TemplateFile()))
+		args = append(args, "--template", filepath.Join(*awscdk.App_Of(stack).Outdir(), *stack.TemplateFile()))
 	}
 	text := strings.Join(args, "\n") + "\n"
 	if err := os.WriteFile(filepath.Join(dir, questionFile), []byte(text), 0o644); err != nil {

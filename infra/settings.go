@@ -56,12 +56,16 @@ var keys = []key{
 	{"objectLockDays", func(s *Settings, v value) error { return v.int(&s.ObjectLockDays, 1, 36500) }},
 	{"expireDays", func(s *Settings, v value) error { return v.int(&s.ExpireDays, 0, 36500) }},
 	{"noncurrentDays", func(s *Settings, v value) error { return v.int(&s.NoncurrentDays, 0, 36500) }},
+	{"abortDays", func(s *Settings, v value) error { return v.int(&s.AbortDays, 1, 36500) }},
+	{"storageClasses", func(s *Settings, v value) error { return v.filled(&s.StorageClasses) }},
 	{"cloudTrail", func(s *Settings, v value) error { return v.bool(&s.CloudTrail) }},
 	{"eventBridge", func(s *Settings, v value) error { return v.bool(&s.EventBridge) }},
-	{"readers", func(s *Settings, v value) error { return v.list(&s.Readers) }},
+	{"readers", func(s *Settings, v value) error { return v.filled(&s.Readers) }},
+	{"sourceIps", func(s *Settings, v value) error { return v.filled(&s.SourceIPs) }},
+	{"sourceVpces", func(s *Settings, v value) error { return v.filled(&s.SourceVPCEs) }},
 	{"federatedUsers", func(s *Settings, v value) error { return v.either(&s.FederatedUsers, "allow", "deny") }},
 	{"guardRevision", func(s *Settings, v value) error { return v.int(&s.GuardRevision, 0, 1_000_000) }},
-	{"auditors", func(s *Settings, v value) error { return v.list(&s.Auditors) }},
+	{"auditors", func(s *Settings, v value) error { return v.filled(&s.Auditors) }},
 	{"tags", func(s *Settings, v value) error { return v.pairs(&s.Tags) }},
 	{"removalPolicy", func(s *Settings, v value) error {
 		destroy := false
@@ -205,6 +209,7 @@ func (v value) int(to *int, least, most int) error {
 }
 
 func (v value) list(to *[]string) error {
+	*to = []string{} // not nil: it was said
 	switch l := v.any.(type) {
 	case string:
 		for one := range strings.SplitSeq(l, ",") {
@@ -224,6 +229,18 @@ func (v value) list(to *[]string) error {
 		return nil
 	}
 	return fmt.Errorf("must be a list of texts (after -c: separated by commas), not %s", v)
+}
+
+// filled reads a list that isn't empty: an empty one would mean everybody, or
+// everything, where somebody perhaps meant nobody.
+func (v value) filled(to *[]string) error {
+	if err := v.list(to); err != nil {
+		return err
+	}
+	if len(*to) == 0 {
+		return errors.New("is empty: leave it out to get the default")
+	}
+	return nil
 }
 
 func (v value) pairs(to *map[string]string) error {

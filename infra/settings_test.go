@@ -21,12 +21,13 @@ func TestDefaultsAreTheSafeOnes(t *testing.T) {
 		t.Fatal(err)
 	}
 	yes := true
+	classes := []string{"STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "REDUCED_REDUNDANCY"}
 	want := Settings{
 		StackName: "Buzon", Uploaders: []string{"vm-01"}, Protect: true,
 		Props: mailbox.Props{
 			UploadPrefix: "uploads/", Path: "/buzon/",
 			Identity: mailbox.IdentityUser, Attach: mailbox.AttachUser, Encryption: mailbox.EncryptionS3, ObjectLock: mailbox.LockNone,
-			Versioning: &yes, AppendOnly: &yes, Retain: &yes,
+			Versioning: &yes, AppendOnly: &yes, Retain: &yes, AbortDays: 7, StorageClasses: classes,
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -105,8 +106,7 @@ func TestEachBadSettingIsOneClearError(t *testing.T) {
 		{object{"path": "/buzon-audit/"}, "path", "auditor"},
 		{object{"path": "/" + strings.Repeat("a", 512) + "/"}, "path", "longer than 512"},
 
-		{object{"uploaders": ""}, "uploaders", "is empty"},
-		{object{"uploaders": []any{}}, "uploaders", "is empty"},
+		{object{"identity": "roles-anywhere", "trustAnchor": anchor, "uploaders": "vm.01@site"}, "uploaders", "the name of a profile"},
 		{object{"uploaders": true}, "uploaders", "must be a list"},
 		{object{"uploaders": []any{"vm-01", 2.0}}, "uploaders", "entry 2 must be a text"},
 		{object{"uploaders": "vm/01"}, "uploaders", "letters, digits"},
@@ -144,16 +144,38 @@ func TestEachBadSettingIsOneClearError(t *testing.T) {
 		{object{"noncurrentDays": 30, "versioning": false}, "noncurrentDays", "without versioning"},
 		{object{"cloudTrail": "on"}, "cloudTrail", "true or false"},
 		{object{"eventBridge": nil}, "eventBridge", "true or false, not null"},
+		{object{"abortDays": 0.0}, "abortDays", "from 1 to 36500"},
+		{object{"storageClasses": ""}, "storageClasses", "is empty"},
+		{object{"storageClasses": "STANDARD,COLD"}, "storageClasses", `"COLD" must be one of STANDARD`},
+		{object{"storageClasses": "GLACIER"}, "storageClasses", "must hold STANDARD"},
+		{object{"sourceIps": ""}, "sourceIps", "is empty"},
+		{object{"sourceIps": "office"}, "sourceIps", "must be an address"},
+		{object{"sourceIps": "203.0.113.7/24"}, "sourceIps", "203.0.113.0/24 is meant?"},
+		{object{"sourceIps": "0.0.0.0/0"}, "sourceIps", "every address"},
+		{object{"sourceIps": "::/0"}, "sourceIps", "every address"},
+		{object{"sourceIps": "10.0.0.0/8"}, "sourceIps", "S3 never sees"},
+		{object{"sourceIps": "fd00::/8"}, "sourceIps", "S3 never sees"},
+		{object{"sourceIps": "100.64.1.2"}, "sourceIps", "S3 never sees"},
+		{object{"sourceIps": "::ffff:203.0.113.7"}, "sourceIps", "S3 never sees"},
+		{object{"sourceIps": "fe80::1%eth0"}, "sourceIps", "must be an address"},
+		{object{"sourceIps": strings.Repeat("203.0.113.0/24,", 80)}, "sourceIps", "larger blocks"},
+		{object{"sourceVpces": []any{}}, "sourceVpces", "is empty"},
+		{object{"sourceVpces": "vpc-01234567"}, "sourceVpces", "id of a VPC endpoint"},
+		{object{"readers": ""}, "readers", "is empty"},
+		{object{"readers": []any{}}, "readers", "is empty"},
+		{object{"auditors": " , "}, "auditors", "is empty"},
 		{object{"readers": "everybody"}, "readers", "is not the ARN"},
 		{object{"readers": "arn:aws:sts::111122223333:assumed-role/reader/me"}, "readers", "of its session"},
 		{object{"readers": "arn:aws:iam::111122223333:user/buzon/vm-01"}, "readers", "is an uploader"},
-		{object{"readers": strings.Repeat(reader+",", 200)}, "readers", "use patterns"},
+		{object{"readers": strings.Repeat(reader+",", 400)}, "readers", "use patterns"},
 		{object{"federatedUsers": true}, "federatedUsers", "must be a text"},
 		{object{"federatedUsers": "yes"}, "federatedUsers", "one of deny, allow"},
 		{object{"guardRevision": "next"}, "guardRevision", "whole number"},
 		{object{"auditors": "arn:aws:iam::111122223333:role/*"}, "auditors", "is not the ARN"},
 		{object{"tags": "team"}, "tags", "NAME=VALUE"},
 		{object{"tags": object{"team": 1.0}}, "tags", `"team" must be a text`},
+		{object{"tags": "Key=bad<>value"}, "tags", "letters, digits"},
+		{object{"tags": object{"a;b": "c"}}, "tags", "letters, digits"},
 		{object{"tags": "aws:x=1"}, "tags", "for itself"},
 		{object{"tags": "buzon-uploader=vm-02"}, "tags", "guard goes by"},
 		{object{"tags": "a=" + strings.Repeat("b", 257)}, "tags", "too long"},
@@ -184,6 +206,36 @@ func TestEachBadSettingIsOneClearError(t *testing.T) {
 	for _, k := range keys {
 		if !tried[k.name] {
 			t.Errorf("no bad value of %q is tried", k.name)
+		}
+	}
+}
+
+// Nobody may write where the list is empty; where there is none it was forgotten.
+func TestNobodyMustBeSaid(t *testing.T) {
+	for _, none := range []any{"", []any{}} {
+		if s, err := ParseSettings(object{"uploaders": none}); err != nil || len(s.Uploaders) != 0 {
+			t.Errorf("%v: %v, %v", none, s.Uploaders, err)
+		}
+	}
+	if _, err := ParseSettings(object{}); err == nil || !strings.Contains(err.Error(), `setting "uploaders": is not set`) {
+		t.Errorf("without the setting: %v", err)
+	}
+}
+
+// Names, texts and addresses that are unusual and right.
+func TestUnusualSettingsThatAreRight(t *testing.T) {
+	for _, set := range []object{
+		{"tags": object{"Équipe": "données 2026 / α_β.c:d=e+f-g@h"}},
+		{"sourceIps": "203.0.113.7, 2001:db8::1, 2001:db8:1::/48"},
+		{"identity": "role", "uploaders": "vm.01@site"},
+		{"identity": "roles-anywhere", "trustAnchor": anchor, "uploaders": "vm_01-a"},
+		{"storageClasses": []any{"DEEP_ARCHIVE", "STANDARD"}},
+		{"bucketName": "acme-uploads"},
+	} {
+		context := object{"uploaders": "vm-01"}
+		maps.Copy(context, asJSON(t, set))
+		if _, err := ParseSettings(context); err != nil {
+			t.Errorf("%v: %v", set, err)
 		}
 	}
 }

@@ -8,12 +8,21 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// canaryPart is the part of a key that only the gate's canaries have.
-const canaryPart = ".buzon/"
+// canaryKey is where the gate writes its canary, under each uploader's prefix.
+const canaryKey = ".buzon/canary"
+
+// arrived is the keys that make events: all but the canaries. A wildcard crosses
+// slashes, so that the first alternative alone would drop every key that ends
+// like a canary's; the second takes back those of folders below the prefix.
+func (p *Props) arrived() []any {
+	return []any{
+		map[string]any{"anything-but": map[string]any{"wildcard": p.UploadPrefix + "*/" + canaryKey}},
+		map[string]any{"wildcard": p.UploadPrefix + "*/*/" + canaryKey},
+	}
+}
 
 // newArrivals gives what arrives to whoever processes it: an event bus on which
-// each object created under the upload prefix is an event, the gate's canaries
-// left out.
+// each object created in the bucket is an event, the gate's canaries left out.
 //
 // The rule is written without the CDK's package of targets, which needs a
 // hundred and thirty others.
@@ -34,9 +43,7 @@ func newArrivals(scope constructs.Construct, bucket awss3.Bucket, p *Props) {
 			"source": []any{"aws.s3"}, "detail-type": []any{"Object Created"},
 			"detail": map[string]any{
 				"bucket": map[string]any{"name": []any{*bucket.BucketName()}},
-				"object": map[string]any{"key": []any{
-					map[string]any{"anything-but": map[string]any{"wildcard": p.UploadPrefix + "*/" + canaryPart + "*"}},
-				}},
+				"object": map[string]any{"key": p.arrived()},
 			},
 		},
 		Targets: []any{&awsevents.CfnRule_TargetProperty{

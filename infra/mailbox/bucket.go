@@ -67,10 +67,12 @@ func newBucket(scope constructs.Construct, p *Props) awss3.Bucket {
 	return bucket
 }
 
-// removal is what becomes of bucket, guard and key without the stack.
+// removal is what becomes of bucket, guard and key without the stack. A first
+// deploy that fails takes back what it made: nothing is in it yet, and what stayed
+// would be in the way of the second.
 func (p *Props) removal() awscdk.RemovalPolicy {
 	if *p.Retain {
-		return awscdk.RemovalPolicy_RETAIN
+		return awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE
 	}
 	return awscdk.RemovalPolicy_DESTROY
 }
@@ -80,7 +82,7 @@ func (p *Props) removal() awscdk.RemovalPolicy {
 func lifecycle(p *Props) *[]*awss3.LifecycleRule {
 	rules := []*awss3.LifecycleRule{{
 		Id:                                  jsii.String("AbortIncompleteUploads"),
-		AbortIncompleteMultipartUploadAfter: days(1),
+		AbortIncompleteMultipartUploadAfter: days(p.AbortDays),
 	}}
 	if p.ExpireDays > 0 {
 		rules = append(rules, &awss3.LifecycleRule{

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,11 +16,12 @@ const (
 	longestName    = 64 // of a user and of a role
 	longestPath    = 512
 	longestBucket  = 63
-	longestReaders = 8_000 // of the 20 KB of a bucket policy
+	longestSources = 1_000
 )
 
 var (
 	uploaderName = regexp.MustCompile(`^[A-Za-z0-9_.=@+-]+$`)
+	profileName  = regexp.MustCompile(`^[A-Za-z0-9_-]+$`) // IAM Roles Anywhere API Reference, CreateProfile, without spaces
 	bucketName   = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
 	bucketPrefix = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,34}[a-z0-9]$`)
 	uploadPrefix = regexp.MustCompile(`^([A-Za-z0-9_.=@+-]+/)+$`)
@@ -64,9 +66,15 @@ func (p Props) Faults() []Fault {
 	p.checkIdentity(&f)
 	p.checkStorage(&f)
 	p.checkReaders(&f)
+	p.checkSources(&f)
 	for _, arn := range p.Auditors {
 		if !exactARN.MatchString(arn) {
 			f.add("auditors", "%q is not the ARN of a user or role", arn)
+		}
+	}
+	if len(f) == 0 {
+		if n := p.guardLength(); n > most {
+			f.add("readers", "make the bucket's policy %d characters too long, together with path, uploadPrefix and sources: use patterns", n-most)
 		}
 	}
 	return f
@@ -84,7 +92,7 @@ func (p *Props) checkBucket(f *faults) {
 			f.add("bucketName", "%q must be 2 to 36 of a-z, 0-9 and - where the account and Region are added to it", name)
 		}
 	case !bucketName.MatchString(name) || len(name) > longestBucket:
-		f.add("bucketName", "%q must be 3 to 63 of a-z, 0-9, - and ., a letter or digit at both ends", name)
+		f.add("bucketName", "%q must be 3 to 63 of a-z, 0-9 and -, a letter or digit at both ends", name)
 	case strings.Contains(name, "."):
 		f.add("bucketName", "%q holds a dot: TLS certificates of S3 don't match such names", name)
 	case net.ParseIP(name) != nil || strings.HasPrefix(name, "xn--") || strings.HasPrefix(name, "sthree-") ||
@@ -149,6 +157,10 @@ func (p *Props) checkStorage(f *faults) {
 	if lock && (p.ObjectLock == LockNone) != (p.ObjectLockDays == 0) {
 		f.add("objectLockDays", `goes with objectLock "governance" or "compliance", and these need it`)
 	}
+	if p.AbortDays < 1 || p.AbortDays > longestDays {
+		f.add("abortDays", "must be from 1 to %d, not %d", longestDays, p.AbortDays)
+	}
+	p.checkClasses(f)
 	if p.ObjectLock != LockNone && !*p.Versioning {
 		f.add("versioning", "must be true with objectLock: S3 locks versions")
 	}
@@ -163,10 +175,60 @@ func (p *Props) checkStorage(f *faults) {
 	}
 }
 
+// classes are the storage classes of a general purpose bucket (S3 API Reference,
+// PutObject).
+var classes = append(DefaultStorageClasses(), "GLACIER", "DEEP_ARCHIVE")
+
+func (p *Props) checkClasses(f *faults) {
+	for _, class := range p.StorageClasses {
+		if !slices.Contains(classes, class) {
+			f.add("storageClasses", "%q must be one of %s", class, strings.Join(classes, ", "))
+		}
+	}
+	if !slices.Contains(p.StorageClasses, "STANDARD") {
+		f.add("storageClasses", "must hold STANDARD, which an object gets whose request names no class")
+	}
+}
+
+var vpcEndpoint = regexp.MustCompile(`^vpce-[0-9a-f]{8,17}$`)
+
+func (p *Props) checkSources(f *faults) {
+	for _, text := range p.SourceIPs {
+		block, err := netip.ParsePrefix(text)
+		if addr, single := netip.ParseAddr(text); single == nil && addr.Zone() == "" {
+			block, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+		}
+		switch {
+		case err != nil:
+			f.add("sourceIps", `%q must be an address, or a block such as "203.0.113.0/24"`, text)
+		case block != block.Masked():
+			f.add("sourceIps", "%q has bits beyond its mask: %s is meant?", text, block.Masked())
+		case block.Bits() == 0:
+			f.add("sourceIps", "%q is every address: leave it out", text)
+		case block.Addr().Is4In6() || unseen(block.Addr()):
+			f.add("sourceIps", "%q is an address that S3 never sees as a sender's: name the public one, or the VPC endpoint in sourceVpces", text)
+		}
+	}
+	for _, text := range p.SourceVPCEs {
+		if !vpcEndpoint.MatchString(text) {
+			f.add("sourceVpces", `%q must be the id of a VPC endpoint, such as "vpce-0123456789abcdef0"`, text)
+		}
+	}
+	for prop, list := range map[string][]string{"sourceIps": p.SourceIPs, "sourceVpces": p.SourceVPCEs} {
+		if len(strings.Join(list, "")) > longestSources {
+			f.add(prop, "are longer than %d characters together: use larger blocks", longestSources)
+		}
+	}
+}
+
+// unseen are the addresses that no request over the internet comes from.
+func unseen(a netip.Addr) bool {
+	return a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsMulticast() || a.IsUnspecified() ||
+		netip.MustParsePrefix("100.64.0.0/10").Contains(a)
+}
+
 func (p *Props) checkReaders(f *faults) {
-	length := 0
 	for _, arn := range p.Readers {
-		length += len(arn)
 		switch {
 		case strings.Contains(arn, ":assumed-role/"):
 			f.add("readers", "%q would never match: AWS compares the ARN of the role, not of its session", arn)
@@ -175,9 +237,6 @@ func (p *Props) checkReaders(f *faults) {
 		case strings.Contains(arn, ":user"+p.Path) || strings.Contains(arn, ":role"+p.Path):
 			f.add("readers", "%q is an uploader, whom the guard lets read nothing", arn)
 		}
-	}
-	if length > longestReaders {
-		f.add("readers", "are %d characters together, and %d fit into the bucket's policy: use patterns", length, longestReaders)
 	}
 }
 
@@ -189,6 +248,8 @@ func (p Props) NameFaults(names []string) []Fault {
 		switch before, twice := seen[strings.ToLower(name)]; {
 		case !uploaderName.MatchString(name):
 			f.add("uploaders", "%q must be letters, digits and _.=@+-: it becomes a name in IAM and a part of every key", name)
+		case p.Identity == IdentityRolesAnywhere && !profileName.MatchString(name):
+			f.add("uploaders", "%q must be letters, digits, - and _ with identity %q: it becomes the name of a profile", name, p.Identity)
 		case name == "." || name == "..":
 			f.add("uploaders", "%q can't be a part of a key", name)
 		case len(name) > longestName:

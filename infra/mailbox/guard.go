@@ -1,8 +1,9 @@
 package mailbox
 
 import (
+	"encoding/json"
 	"fmt"
-	"maps"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -52,135 +53,247 @@ func (p *Props) roleTag() string {
 // condition is the Condition of a statement: operator, key, values.
 type condition map[string]any
 
-// and joins conditions that name different operators: all must hold.
-func (c condition) and(more condition) condition {
-	both := maps.Clone(c)
-	maps.Copy(both, more)
-	return both
+// and adds what must hold as well. No operator is asked for twice.
+func (c condition) and(operator, key string, values any) condition {
+	if _, twice := c[operator]; twice {
+		panic("guard: " + operator + " twice in one statement")
+	}
+	c[operator] = map[string]any{key: values}
+	return c
 }
 
-// guardian adds statements to the policy of one bucket.
+// statement denies something to everybody for whom its condition holds.
+type statement struct {
+	sid                     string
+	actions, notActions     []string
+	resources, notResources []string
+	when                    condition
+}
+
+// guardian writes the guard of one bucket.
 type guardian struct {
 	*Props
-	bucket       awss3.Bucket
-	iam, sts     string // the front of this account's ARNs
-	users, roles string // patterns of the uploaders' ARNs
+	bucketARN, keyARN string // keyARN: "" where S3 keeps the keys
+	users, roles      string // patterns of the uploaders' ARNs
+	federated         string // pattern of the sessions of GetFederationToken
 }
 
-// guard adds the statements that hold even when an identity's own policies are
-// too broad. Their size doesn't depend on the number of uploaders. All of them
-// deny; what they can't stop stands in docs/en/guard.md.
+func newGuardian(p *Props, partition, account, bucketARN, keyARN string) *guardian {
+	iam := fmt.Sprintf("arn:%s:iam::%s:", partition, account)
+	return &guardian{
+		Props: p, bucketARN: bucketARN, keyARN: keyARN,
+		users: iam + "user" + p.Path + "*", roles: iam + "role" + p.Path + "*",
+		federated: fmt.Sprintf("arn:%s:sts::%s:federated-user/*", partition, account),
+	}
+}
+
+// statements are those that hold even when an identity's own policies are too
+// broad. Their size doesn't depend on the number of uploaders. All of them deny;
+// what they can't stop stands in docs/en/guard.md.
+func (g *guardian) statements() []statement {
+	all := append([]statement{g.onlyWrite()}, g.onlyUnderTheirPrefix()...)
+	all = append(all, g.signInHeaders(), g.noSessions())
+	if !g.FederatedUsers {
+		all = append(all, g.noFederatedUsers())
+	}
+	if len(g.SourceIPs)+len(g.SourceVPCEs) > 0 {
+		all = append(all, g.onlyFromTheseSources())
+	}
+	all = append(all, g.plainKeys(), g.onlyTheseClasses())
+	if g.Encryption == EncryptionKMS {
+		all = append(all, g.onlyThisEncryption()...)
+	}
+	if *g.AppendOnly {
+		all = append(all, g.appendOnly())
+	}
+	if len(g.Readers) > 0 {
+		all = append(all, g.onlyReaders())
+	}
+	return all
+}
+
+// guard puts the statements into the bucket's policy.
 func guard(bucket awss3.Bucket, p *Props) {
 	stack := awscdk.Stack_Of(bucket)
-	g := guardian{Props: p, bucket: bucket}
-	g.iam = fmt.Sprintf("arn:%s:iam::%s:", *stack.Partition(), *stack.Account())
-	g.sts = fmt.Sprintf("arn:%s:sts::%s:", *stack.Partition(), *stack.Account())
-	g.users, g.roles = g.iam+"user"+p.Path+"*", g.iam+"role"+p.Path+"*"
-	g.onlyWrite()
-	g.onlyUnderTheirPrefix()
-	g.signInHeaders()
-	if !p.FederatedUsers {
-		g.noFederatedUsers()
+	keyARN := ""
+	if key := bucket.EncryptionKey(); key != nil {
+		keyARN = *key.KeyArn()
 	}
-	if *p.AppendOnly {
-		g.appendOnly()
+	for _, st := range newGuardian(p, *stack.Partition(), *stack.Account(), *bucket.BucketArn(), keyARN).statements() {
+		conditions := map[string]any(st.when)
+		bucket.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Sid: jsii.String(st.sid), Effect: awsiam.Effect_DENY, Principals: &[]awsiam.IPrincipal{awsiam.NewStarPrincipal()},
+			Actions: some(st.actions), NotActions: some(st.notActions),
+			Resources: some(st.resources), NotResources: some(st.notResources),
+			Conditions: &conditions,
+		}))
 	}
 	if p.GuardRevision > 0 {
-		g.revision()
-	}
-	if len(p.Readers) > 0 {
-		g.onlyReaders()
+		// CloudFormation compares templates, not what is there: a guard that somebody
+		// replaced by hand it writes again only when the template's is another.
+		policy := bucket.Policy().Node().DefaultChild().(awss3.CfnBucketPolicy)
+		policy.AddPropertyOverride(jsii.String("PolicyDocument.Id"), jsii.String(fmt.Sprintf("guard-%d", p.GuardRevision)))
 	}
 }
 
-func (g *guardian) deny(sid string, p awsiam.PolicyStatementProps, when condition) {
-	conditions := map[string]any(when)
-	p.Sid, p.Effect = jsii.String(sid), awsiam.Effect_DENY
-	p.Principals = &[]awsiam.IPrincipal{awsiam.NewStarPrincipal()}
-	p.Conditions = &conditions
-	g.bucket.AddToResourcePolicy(awsiam.NewPolicyStatement(&p))
+// some is a list for the CDK, or nothing.
+func some(list []string) *[]*string {
+	if len(list) == 0 {
+		return nil
+	}
+	return jsii.Strings(list...)
+}
+
+// most is how long a bucket's policy may be (S3 User Guide, "Adding a bucket
+// policy": 20 KB), without the two statements about TLS, which the CDK adds.
+const most = 20_480 - 800
+
+// length is how long the guard is at most, wherever it is deployed.
+func (p *Props) guardLength() int {
+	longest := newGuardian(p, "aws-us-gov", "111122223333", "arn:aws-us-gov:s3:::"+strings.Repeat("b", longestBucket),
+		"arn:aws-us-gov:kms:us-gov-west-1:111122223333:key/"+strings.Repeat("k", 40))
+	n := len(`{"Version":"2012-10-17","Id":"guard-1000000","Statement":[]}`)
+	for _, st := range longest.statements() {
+		text, err := json.Marshal(map[string]any{
+			"Sid": st.sid, "Effect": "Deny", "Principal": "*", "Condition": st.when,
+			"NotAction": append(st.actions, st.notActions...), "NotResource": append(st.resources, st.notResources...),
+		})
+		if err != nil {
+			panic(err) // they are texts
+		}
+		n += len(text) + 1
+	}
+	return n
 }
 
 // everything is the bucket and all that is in it.
-func (g *guardian) everything() *[]*string {
-	return jsii.Strings(*g.bucket.BucketArn(), *g.bucket.BucketArn()+"/*")
+func (g *guardian) everything() []string {
+	return []string{g.bucketARN, g.bucketARN + "/*"}
 }
 
 // objects are those under the upload prefix whose names go on so.
-func (g *guardian) objects(rest string) *[]*string {
-	return jsii.Strings(*g.bucket.BucketArn() + "/" + g.UploadPrefix + rest)
+func (g *guardian) objects(rest string) []string {
+	return []string{g.bucketARN + "/" + g.UploadPrefix + rest}
 }
 
 func is(arns ...string) condition {
-	return condition{"ArnLike": map[string]any{"aws:PrincipalArn": arns}}
+	return condition{}.and("ArnLike", "aws:PrincipalArn", arns)
 }
 
 func (g *guardian) uploader() condition { return is(g.users, g.roles) }
 
 // An uploader may put; that it may also abort is what S3 lets the initiator of
 // an upload do by default, and harms nothing that is complete.
-func writes() *[]*string { return jsii.Strings("s3:PutObject", "s3:AbortMultipartUpload") }
+func writes() []string { return []string{"s3:PutObject", "s3:AbortMultipartUpload"} }
 
-func (g *guardian) onlyWrite() {
-	g.deny("UploadersOnlyWrite", awsiam.PolicyStatementProps{
-		NotActions: writes(), Resources: g.everything(),
-	}, g.uploader())
+func (g *guardian) onlyWrite() statement {
+	return statement{sid: "UploadersOnlyWrite", notActions: writes(), resources: g.everything(), when: g.uploader()}
 }
 
-func (g *guardian) onlyUnderTheirPrefix() {
-	g.deny("UsersOnlyUnderTheirPrefix", awsiam.PolicyStatementProps{
-		Actions: writes(), NotResources: g.objects(userVariable + "/*"),
-	}, is(g.users))
+func (g *guardian) onlyUnderTheirPrefix() []statement {
 	tag := "aws:PrincipalTag/" + g.roleTag()
-	g.deny("RolesOnlyUnderTheirPrefix", awsiam.PolicyStatementProps{
-		Actions: writes(), NotResources: g.objects("${" + tag + "}/*"),
-	}, is(g.roles))
-	g.deny("RolesNeedTheirTag", awsiam.PolicyStatementProps{
-		Actions: writes(), Resources: g.everything(),
-	}, is(g.roles).and(condition{"Null": map[string]any{tag: "true"}}))
+	return []statement{
+		{sid: "UsersOnlyUnderTheirPrefix", actions: writes(), notResources: g.objects(userVariable + "/*"), when: is(g.users)},
+		{sid: "RolesOnlyUnderTheirPrefix", actions: writes(), notResources: g.objects("${" + tag + "}/*"), when: is(g.roles)},
+		{sid: "RolesNeedTheirTag", actions: writes(), resources: g.everything(), when: is(g.roles).and("Null", tag, "true")},
+	}
 }
 
 // signInHeaders: a signature in a URL or a form can be handed on; one in a header
 // is made for each request by whoever holds the key.
-func (g *guardian) signInHeaders() {
-	g.deny("UploadersSignInHeaders", awsiam.PolicyStatementProps{
-		Actions: jsii.Strings("s3:*"), Resources: g.everything(),
-	}, g.uploader().and(condition{"StringEquals": map[string]any{"s3:authType": []string{"POST", "REST-QUERY-STRING"}}}))
+func (g *guardian) signInHeaders() statement {
+	return statement{
+		sid: "UploadersSignInHeaders", actions: []string{"s3:*"}, resources: g.everything(),
+		when: g.uploader().and("StringEquals", "s3:authType", []string{"POST", "REST-QUERY-STRING"}),
+	}
+}
+
+// noSessions: with a user's key anybody gets a session of 36 hours
+// (GetSessionToken asks for no permission), which outlives the key. An uploader
+// signs with the key itself, so a session is a thief's. Roles have sessions only,
+// and none of a user's ARN (IAM User Guide, "aws:TokenIssueTime": there only with
+// temporary credentials).
+func (g *guardian) noSessions() statement {
+	return statement{
+		sid: "NoSessionsOfUsers", actions: []string{"s3:*"}, resources: g.everything(),
+		when: is(g.users).and("Null", "aws:TokenIssueTime", "false"),
+	}
 }
 
 // noFederatedUsers: a session of GetFederationToken has an ARN of its own,
-// without the user's path, and would slip past the statements above.
-func (g *guardian) noFederatedUsers() {
-	g.deny("NoFederatedUsers", awsiam.PolicyStatementProps{
-		Actions: jsii.Strings("s3:*"), Resources: g.everything(),
-	}, is(g.sts+"federated-user/*"))
+// without the user's path, and would slip past the other statements.
+func (g *guardian) noFederatedUsers() statement {
+	return statement{sid: "NoFederatedUsers", actions: []string{"s3:*"}, resources: g.everything(), when: is(g.federated)}
+}
+
+// onlyFromTheseSources is one statement: through a VPC endpoint a request has no
+// aws:SourceIp, and from the internet no aws:SourceVpce, so that two would refuse
+// everybody.
+func (g *guardian) onlyFromTheseSources() statement {
+	elsewhere := g.uploader()
+	if len(g.SourceIPs) > 0 {
+		elsewhere.and("NotIpAddress", "aws:SourceIp", g.SourceIPs)
+	}
+	if len(g.SourceVPCEs) > 0 {
+		elsewhere.and("StringNotEquals", "aws:SourceVpce", g.SourceVPCEs)
+	}
+	return statement{sid: "OnlyFromTheseSources", actions: []string{"s3:*"}, resources: g.everything(), when: elsewhere}
+}
+
+// plainKeys: a part . or .. or an empty one leads whoever copies objects into
+// files into another folder than the one it stands for. The agent sends none.
+func (g *guardian) plainKeys() statement {
+	var odd []string
+	for _, rest := range []string{"*//*", "*/./*", "*/.", "*/../*", "*/.."} {
+		odd = append(odd, g.objects(rest)...)
+	}
+	return statement{sid: "PlainKeys", actions: []string{"s3:PutObject"}, resources: odd, when: g.uploader()}
+}
+
+// onlyTheseClasses: another storage class can cost for a year, and an object in
+// an archive can't be read. Where the header isn't sent its key is absent, and
+// the negated operator alone would match.
+func (g *guardian) onlyTheseClasses() statement {
+	const class = "s3:x-amz-storage-class"
+	return statement{
+		sid: "OnlyTheseClasses", actions: []string{"s3:PutObject"}, resources: g.objects("*"),
+		when: g.uploader().and("Null", class, "false").and("StringNotEquals", class, g.StorageClasses),
+	}
+}
+
+// onlyThisEncryption: the bucket's default holds only for requests that say
+// nothing of encryption. One that names an algorithm must name the bucket's, and
+// its key: without a key it would get the account's aws/s3. Statements of one
+// header each, for conditions in one must all hold.
+func (g *guardian) onlyThisEncryption() []statement {
+	const algorithm = "s3:x-amz-server-side-encryption"
+	named := func() condition { return g.uploader().and("Null", algorithm, "false") }
+	put := []string{"s3:PutObject"}
+	return []statement{
+		{sid: "OnlyThisEncryption", actions: put, resources: g.objects("*"), when: named().and("StringNotEquals", algorithm, "aws:kms")},
+		{sid: "OnlyThisKey", actions: put, resources: g.objects("*"), when: named().and("StringNotEquals", algorithm+"-aws-kms-key-id", g.keyARN)},
+	}
 }
 
 // appendOnly: only the request that creates the object can carry If-None-Match;
 // creating a multipart upload and sending its parts stay possible without (S3
 // User Guide, "Enforce conditional writes on Amazon S3 buckets").
-func (g *guardian) appendOnly() {
-	g.deny("AppendOnly", awsiam.PolicyStatementProps{
-		Actions: jsii.Strings("s3:PutObject"), Resources: g.objects("*"),
-	}, condition{
-		"Null": map[string]any{"s3:if-none-match": "true"},
-		"Bool": map[string]any{"s3:ObjectCreationOperation": "true"},
-	})
-}
-
-// revision: CloudFormation compares templates, not what is there. A guard that
-// somebody replaced by hand it writes again only when the template's is another.
-func (g *guardian) revision() {
-	policy := g.bucket.Policy().Node().DefaultChild().(awss3.CfnBucketPolicy)
-	policy.AddPropertyOverride(jsii.String("PolicyDocument.Id"), jsii.String(fmt.Sprintf("guard-%d", g.GuardRevision)))
+func (g *guardian) appendOnly() statement {
+	return statement{
+		sid: "AppendOnly", actions: []string{"s3:PutObject"}, resources: g.objects("*"),
+		when: condition{}.and("Null", "s3:if-none-match", "true").and("Bool", "s3:ObjectCreationOperation", "true"),
+	}
 }
 
 // onlyReaders: whoever may change this policy can still change it; only reading
 // and deleting is kept to the readers.
-func (g *guardian) onlyReaders() {
-	g.deny("OnlyReadersReadOrDelete", awsiam.PolicyStatementProps{
-		Actions: jsii.Strings("s3:GetObject*", "s3:DeleteObject*", "s3:ListBucket*", "s3:ListMultipartUploadParts",
-			"s3:BypassGovernanceRetention", "s3:DeleteBucket"),
-		Resources: g.everything(),
-	}, condition{"ArnNotLike": map[string]any{"aws:PrincipalArn": g.Readers}})
+func (g *guardian) onlyReaders() statement {
+	return statement{
+		sid: "OnlyReadersReadOrDelete",
+		actions: []string{
+			"s3:GetObject*", "s3:DeleteObject*", "s3:ListBucket*", "s3:ListMultipartUploadParts",
+			"s3:BypassGovernanceRetention", "s3:DeleteBucket",
+		},
+		resources: g.everything(), when: condition{}.and("ArnNotLike", "aws:PrincipalArn", g.Readers),
+	}
 }

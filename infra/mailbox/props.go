@@ -57,13 +57,23 @@ type Props struct {
 	ObjectLockDays  int
 	ExpireDays      int // of current versions; 0 keeps them
 	NoncurrentDays  int // of noncurrent versions; 0 keeps them
+	AbortDays       int // after which the parts of an incomplete upload vanish; default 7
 	CloudTrail      bool
 	EventBridge     bool
 	Readers         []string // ARNs or patterns of the only principals that may read or delete; none: the account decides
+	SourceIPs       []string // addresses and CIDR blocks that uploaders may call from; none: anywhere
+	SourceVPCEs     []string // VPC endpoints that they may call through, beside SourceIPs
+	StorageClasses  []string // that uploaders may ask for; default DefaultStorageClasses
 	GuardRevision   int      // a number in the guard: another one makes CloudFormation write it again
 	FederatedUsers  bool     // lets sessions of GetFederationToken reach the bucket
 	Auditors        []string // ARNs that may assume the auditor's role; none: no role
 	Retain          *bool    // bucket, guard and key outlive the stack; default true
+}
+
+// DefaultStorageClasses are those from which an object can be read at once. From
+// the others it must be restored first, and is paid for during months or a year.
+func DefaultStorageClasses() []string {
+	return []string{"STANDARD", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING", "GLACIER_IR", "REDUCED_REDUNDANCY"}
 }
 
 // WithDefaults gives the props with everything that was left out filled in.
@@ -74,6 +84,12 @@ func (p Props) WithDefaults() Props {
 	fill(&p.Attach, AttachUser)
 	fill(&p.Encryption, EncryptionS3)
 	fill(&p.ObjectLock, LockNone)
+	if p.AbortDays == 0 {
+		p.AbortDays = 7
+	}
+	if p.StorageClasses == nil {
+		p.StorageClasses = DefaultStorageClasses()
+	}
 	for _, b := range []**bool{&p.Versioning, &p.AppendOnly, &p.Retain} {
 		if *b == nil {
 			*b = jsii.Bool(true)

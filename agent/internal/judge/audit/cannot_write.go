@@ -1,16 +1,18 @@
 package audit
 
 import (
+	"strings"
+
 	"buzon/agent/internal/judge/reach"
 	"buzon/agent/policy"
 )
 
 // askCannotWrite: the principal must be able to write every key under its prefix
-// with the requests that the agent sends, in one environment. Only a part of the
-// prefix is a violation of its own: the policy says something else than it seems
-// to.
+// that the agent can make, with the requests that it sends, in one environment.
+// Only a part of the prefix is a violation of its own: the policy says something
+// else than it seems to.
 func askCannotWrite(q *inquiry) {
-	c := q.engine.Covers(q.object(""), reach.AgentCalls())
+	c := q.engine.Covers(q.object(""), reach.AgentCalls(), q.oddKeys()...)
 	q.doubts(c.Doubts)
 	switch c.Kind {
 	case reach.Full:
@@ -34,6 +36,20 @@ func askCannotWrite(q *inquiry) {
 			q.doubts([]reach.Doubt{{Reason: reach.NotModelled, Reference: policy.Reference{Source: -1, Statement: -1}}})
 		}
 	}
+}
+
+// oddKeys are the globs of keys under the prefix with a part that is empty or .
+// or .., which leads whoever copies objects into files elsewhere. The agent makes
+// no such key, and a guard may refuse them.
+func (q *inquiry) oddKeys() []string {
+	globs := []string{q.object("/"), q.object("*//")}
+	for _, part := range []string{".", ".."} {
+		for _, front := range []string{"", "*/"} {
+			whole := strings.TrimSuffix(q.object(front+part), "*")
+			globs = append(globs, whole, whole+"/*")
+		}
+	}
+	return globs
 }
 
 // Details of cannot-write.

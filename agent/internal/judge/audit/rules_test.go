@@ -89,6 +89,13 @@ var broken = []struct {
 
 	{"a part of the prefix", []doc{identity(allow("s3:PutObject", "arn:aws:s3:::b/p/a*"))}, "cannot-write", Violation},
 	{"a part of the prefix denied", []doc{identity(contract, deny("s3:PutObject", "arn:aws:s3:::b/p/secret/*"))}, "cannot-write", Violation},
+	{"keys with odd parts denied", []doc{identity(contract, deny("s3:PutObject", "arn:aws:s3:::b/p//*"), deny("s3:PutObject", "arn:aws:s3:::b/p/*//*"),
+		deny("s3:PutObject", "arn:aws:s3:::b/p/..*/*"), deny("s3:PutObject", "arn:aws:s3:::b/p/*/.."))}, "cannot-write", Violation}, // p/..a/x is plain
+	{"only keys with odd parts denied", []doc{identity(contract, deny("s3:PutObject", "arn:aws:s3:::b/p//*"), deny("s3:PutObject", "arn:aws:s3:::b/p/*//*"),
+		deny("s3:PutObject", "arn:aws:s3:::b/p/../*"), deny("s3:PutObject", "arn:aws:s3:::b/p/*/../*"), deny("s3:PutObject", "arn:aws:s3:::b/p/*/.."),
+		deny("s3:PutObject", "arn:aws:s3:::b/p/*/./*"))}, "", WriteOnly},
+	{"keys that end in dots denied", []doc{identity(contract, deny("s3:PutObject", "arn:aws:s3:::b/p/*.."))}, "cannot-write", Violation},
+	{"folders denied", []doc{identity(contract, deny("s3:PutObject", "arn:aws:s3:::b/p/*/*"))}, "cannot-write", Violation},
 	{"another prefix", []doc{identity(allow("s3:PutObject", "arn:aws:s3:::b/q/*"))}, "write-elsewhere cannot-write", Violation},
 	{"a boundary that leaves nothing", []doc{identity(contract), {policy.Boundary, document(allow("s3:GetObject", "*"))}}, "cannot-write", NoAccess},
 	{"an SCP that leaves nothing", []doc{identity(contract), {policy.SCP, document(allow("ec2:*", "*"))}}, "cannot-write", NoAccess},

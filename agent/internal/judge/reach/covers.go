@@ -12,17 +12,20 @@ import (
 const environments = 4096
 
 // Covers tells whether there is one environment in which every resource of the
-// glob is allowed for each of the calls.
-func (e *Engine) Covers(glob string, calls []Call) Coverage {
+// glob, but for those of the globs in except, is allowed for each of the calls.
+func (e *Engine) Covers(glob string, calls []Call, except ...string) Coverage {
 	var out Coverage
-	if !e.within(func() { out = e.covers(glob, calls) }) {
+	if !e.within(func() { out = e.covers(glob, calls, except) }) {
 		return Coverage{Kind: Open, Doubts: []Doubt{{OverBudget, nowhere}}}
 	}
 	return out
 }
 
-func (e *Engine) covers(glob string, calls []Call) Coverage {
+func (e *Engine) covers(glob string, calls []Call, except []string) Coverage {
 	target := e.space.glob(globTokens(glob), false)
+	for _, g := range except {
+		target = e.space.minus(target, e.space.glob(globTokens(g), false))
+	}
 	certain := e.narrowView().cover(target, calls)
 	if certain.best.Kind == Full || len(certain.doubts) == 0 && !certain.cut {
 		return certain.best
