@@ -399,7 +399,7 @@ func (s *story) end(ctx context.Context, err error) {
 		if err := s.leave(); err != nil {
 			fmt.Fprintf(s.out, "%s\n", s.words("left-behind", err))
 		}
-		fmt.Fprintf(s.out, "%s\n", s.words("keep-how", s.dir, s.root))
+		fmt.Fprintf(s.out, "%s\n", s.words("keep-how", s.dir, s.root, s.bucket))
 	} else {
 		if err == nil {
 			s.heading("clean")

@@ -91,10 +91,10 @@ var sentences = map[string][2]string{
 	"clean-about": {"The local AWS stops, and what it held is gone with it.", "El AWS local se detiene, y con él desaparece lo que contenía."},
 	"cleaned":     {"nothing is left", "no queda nada"},
 	"keep":        {"Kept", "Sigue en marcha"},
-	"keep-about":  {"The local AWS goes on. In another shell:", "El AWS local sigue en marcha. En otra consola:"},
+	"keep-about":  {"The local AWS goes on.", "El AWS local sigue en marcha."},
 	"keep-how": {
-		"  . %[1]s/vm-01/env         as the VM: agent status, agent run, agent check …\n  . %[1]s/env               as the platform team: aws …, scripts/…\n\nTo stop it and remove everything:\n  %[2]s/scripts/aws/stop %[1]s && rm -r %[1]s",
-		"  . %[1]s/vm-01/env         como la VM: agent status, agent run, agent check …\n  . %[1]s/env               como el equipo de plataforma: aws …, scripts/…\n\nPara detenerlo y borrarlo todo:\n  %[2]s/scripts/aws/stop %[1]s && rm -r %[1]s",
+		"As the VM:\n  . %[1]s/vm-01/env\n  agent check --config agent.yaml\n  echo hello > outbox/hello.txt\n  agent upload --config agent.yaml outbox\n  agent status --config agent.yaml\n\nAs the platform team and the reviewer, in a shell of their own:\n  . %[1]s/env\n  cd %[2]s\n  scripts/agent-config vm-01\n  agent audit-policy --all --bucket %[3]s --prefix 'uploads/{name}/'\n\nTo stop it and remove everything:\n  %[2]s/scripts/aws/stop %[1]s && rm -r %[1]s",
+		"Como la VM:\n  . %[1]s/vm-01/env\n  agent check --config agent.yaml\n  echo hola > outbox/hola.txt\n  agent upload --config agent.yaml outbox\n  agent status --config agent.yaml\n\nComo el equipo de plataforma y quien audita, en otra consola:\n  . %[1]s/env\n  cd %[2]s\n  scripts/agent-config vm-01\n  agent audit-policy --all --bucket %[3]s --prefix 'uploads/{name}/'\n\nPara detenerlo y borrarlo todo:\n  %[2]s/scripts/aws/stop %[1]s && rm -r %[1]s",
 	},
 
 	"exit":        {"exit code %d: %s", "código de salida %d: %s"},
