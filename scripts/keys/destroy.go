@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -83,17 +84,22 @@ func stayed(ctx context.Context, client *cloudformation.Client, id string) (left
 	if err == nil && len(out.Stacks) == 1 && out.Stacks[0].StackStatus != types.StackStatusDeleteComplete {
 		return nil, false, nil
 	}
-	pages := cloudformation.NewListStackResourcesPaginator(client, &cloudformation.ListStackResourcesInput{StackName: &id})
+	// The events tell it of a stack that is gone, newest first.
+	seen := map[string]bool{}
+	pages := cloudformation.NewDescribeStackEventsPaginator(client, &cloudformation.DescribeStackEventsInput{StackName: &id})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
 			return nil, false, err
 		}
-		for _, r := range page.StackResourceSummaries {
-			if r.ResourceStatus == types.ResourceStatusDeleteSkipped {
-				left = append(left, fmt.Sprintf("  %s %s", aws.ToString(r.ResourceType), aws.ToString(r.PhysicalResourceId)))
+		for _, e := range page.StackEvents {
+			last := !seen[aws.ToString(e.LogicalResourceId)]
+			seen[aws.ToString(e.LogicalResourceId)] = true
+			if last && e.ResourceStatus == types.ResourceStatusDeleteSkipped {
+				left = append(left, fmt.Sprintf("  %s %s", aws.ToString(e.ResourceType), aws.ToString(e.PhysicalResourceId)))
 			}
 		}
 	}
+	slices.Sort(left)
 	return left, true, nil
 }

@@ -129,6 +129,12 @@ func TestTheLifeOfAStack(t *testing.T) {
 
 	// It leaves, its key revoked; the synthesis says that this comes first.
 	s.key("issue-key", "two", "-o", filepath.Join(t.TempDir(), "two"))
+	if out, err := s.cdk("deploy", "one", "--require-approval", "never", "-c", "guardRevision=1"); err == nil || !strings.Contains(out, "two would leave the stack, and has a key") {
+		t.Errorf("an uploader with a key leaves: %v\n%s", err, out)
+	}
+	if diff := cmp.Diff(more, s.resources()); diff != "" {
+		t.Errorf("a deploy that was stopped changed %s", diff)
+	}
 	s.key("revoke-key", "two")
 	if out := s.deploy("one", "-c", "guardRevision=1"); !strings.Contains(out, "no longer among the uploaders: two") {
 		t.Errorf("the synthesis doesn't warn:\n%s", out)
@@ -147,9 +153,12 @@ func TestTheLifeOfAStack(t *testing.T) {
 	}
 	s.key("revoke-key", "--all")
 
-	// Bucket and guard outlive the stack, and hold whoever comes under the path.
+	// Bucket and guard outlive the stack, which is said, and hold whoever comes under
+	// the path.
 	if out, err := s.cdk("destroy", "one", "--force"); err != nil {
 		t.Fatalf("cdk destroy: %v\n%s", err, out)
+	} else if !strings.Contains(out, "AWS::S3::Bucket "+secondBucket) {
+		t.Errorf("what outlived the stack isn't named:\n%s", out)
 	}
 	if got := s.guard(); !sameStatements(t, guard, got) {
 		t.Errorf("after the end the guard is\n%s", got)
@@ -164,7 +173,8 @@ func TestTheLifeOfAStack(t *testing.T) {
 
 	// Deploying over the bucket that stayed fails; on AWS `cdk import` comes first.
 	// The local AWS has no change sets of the kind IMPORT, so the way ends here.
-	if out, err := s.cdk("deploy", "one", "--require-approval", "never"); err == nil {
+	// Such a first deploy leaves a stack that is protected and holds nothing.
+	if out, err := s.cdk("deploy", "one", "--require-approval", "never", "-c", "terminationProtection=true"); err == nil {
 		t.Errorf("it was deployed over a bucket that exists:\n%s", out)
 	}
 	if got := s.guard(); !sameStatements(t, guard, got) {
