@@ -67,9 +67,17 @@ type Surely struct {
 	// resource, the one that would break no rule; Blocking those that only may be
 	// there to forbid. Both by their index in Document.
 	Sample, Blocking []int
-	// Open names what is open in the statements of the source's Document, by their
+	// Open tells what is open in the statements of the source's Document, by their
 	// index there; -1 is what is left out of it.
-	Open map[int]string
+	Open map[int]Opening
+}
+
+// Opening is what of a statement only deployment will know.
+type Opening struct {
+	Names string // of the symbols, as a person would write them
+	// Bucket is the bucket of a template that may be the one in question, where it
+	// hangs on that.
+	Bucket string
 }
 
 // Type is the type of a principal, as in the condition key aws:PrincipalType.

@@ -16,6 +16,7 @@ func askCannotWrite(q *inquiry) {
 	q.doubts(c.Doubts)
 	switch c.Kind {
 	case reach.Full:
+		q.surelyWrites(&c)
 		if len(c.Environment) > 0 {
 			q.out.Environment = showContext(q.s, c.Environment)
 		}
@@ -50,6 +51,19 @@ func (q *inquiry) oddKeys() []string {
 		}
 	}
 	return globs
+}
+
+// surelyWrites asks the same of what surely is deployed.
+func (q *inquiry) surelyWrites(c *reach.Coverage) {
+	if q.certain() == nil {
+		return
+	}
+	engine := reach.New(&q.least.set, reach.Options{Budget: q.judge.opts.Budget, Now: q.judge.opts.Now, Space: q.judge.space})
+	if least := engine.Covers(q.object(""), reach.AgentCalls(), q.oddKeys()...); least.Kind != reach.Full {
+		q.openings(nil)
+	} else {
+		c.Environment = least.Environment
+	}
 }
 
 // Details of cannot-write.

@@ -28,6 +28,11 @@ type inquiry struct {
 	// reached are the actions for which something outside the contract is
 	// allowed today.
 	reached map[string]bool
+	// sure and least are what a template's documents surely say, for findings and for
+	// cannot-write; nil where nothing is open. surely answers for sure.
+	sure, least     *surely
+	surely          *reach.Engine
+	weighed, opened bool
 }
 
 func newInquiry(j *judge, s *sources.Subject) *inquiry {
@@ -164,10 +169,7 @@ func (q *inquiry) conditions(in map[string]map[string][]string) map[string]map[s
 // forbidden asks for anything allowed of these actions on these resources, and
 // reports what it finds as a finding of the rule.
 func (q *inquiry) forbidden(actions []string, on reach.Resources) {
-	a := q.asked.Find(reach.Question{Actions: actions, Resources: on})
-	q.report(q.plainest(a, func(action string) reach.Answer {
-		return q.asked.Find(reach.Question{Actions: []string{action}, Resources: on})
-	}))
+	q.ask(reach.Question{Actions: actions, Resources: on})
 }
 
 // leading are the actions that show a rule broken most plainly; others are
@@ -215,7 +217,7 @@ func (q *inquiry) report(a reach.Answer) {
 			q.doubts([]reach.Doubt{{Reason: reach.NotModelled, Reference: policy.Reference{Source: -1, Statement: -1}}})
 		}
 	case reach.Found:
-		if !q.allows(&q.s.Set, a.Witness) {
+		if !q.allows(&q.s.Set, a.Witness) && (q.sure == nil || !q.allows(&q.sure.set, a.Witness)) {
 			q.open(Undecided{Reason: ReasonInternal, What: q.s.Show(a.Witness.Action + " " + a.Witness.Resource), Source: -1})
 			return
 		}

@@ -187,6 +187,10 @@ func (q *inquiry) lets(source int, s stranger) bool {
 			refs = append(refs, policy.Reference{Source: source, Statement: r.Statement})
 		}
 	}
+	if q.isOpen(refs) {
+		q.openings(refs)
+		return true
+	}
 	w := q.witness(a.Witness, false)
 	w.Context["aws:principalarn"] = []string{q.s.Show(set.Subject.ARN)}
 	if s.detail == DetailAnyAccount && (len(w.Context["aws:principalorgid"]) > 0 || len(w.Context["aws:principalorgpaths"]) > 0) {
@@ -321,6 +325,10 @@ func (q *inquiry) through(d door, list []demand, ref policy.Reference) {
 	case perhaps:
 		q.doubts([]reach.Doubt{{Reason: reach.OpenSymbol, Reference: ref}})
 	case no:
+		if q.isOpen([]policy.Reference{ref}) {
+			q.openings([]policy.Reference{ref})
+			return
+		}
 		if ask.key == "amr" {
 			f.Detail = DetailUnsigned
 		}

@@ -21,5 +21,5 @@ func askOverwrite(q *inquiry) {
 
 // forbiddenIn is forbidden for requests with a given context.
 func (q *inquiry) forbiddenIn(context map[string][]string, actions []string, on reach.Resources) {
-	q.report(q.asked.Find(reach.Question{Actions: actions, Resources: on, Context: context}))
+	q.ask(reach.Question{Actions: actions, Resources: on, Context: context})
 }

@@ -33,7 +33,7 @@ type Declared struct {
 // becomes a subject of its own. Templates are read as they would be deployed
 // for the bucket in question.
 func (l *loader) compare(subjects []Subject) ([]Subject, error) {
-	deployments, err := l.deployments(l.sel.Compare)
+	deployments, err := l.deployments(l.sel.Compare, true)
 	if err != nil {
 		return nil, err
 	}
@@ -49,12 +49,13 @@ func (l *loader) compare(subjects []Subject) ([]Subject, error) {
 		s := &subjects[i]
 		s.Expected = []Expected{}
 		for _, j := range all {
-			if e := expect(s, j); e != nil {
+			e, gaps := expect(s, j)
+			if e != nil {
 				s.Expected = append(s.Expected, e)
 			}
-			for _, g := range j.gaps {
-				if g.Reason == GapOutcomes && !slices.Contains(s.Gaps, g) {
-					s.Gaps = append(s.Gaps, g)
+			for _, g := range gaps {
+				if (g.Reason == GapOutcomes || g.Reason == GapUnresolved) && !slices.Contains(s.Gaps, g) {
+					s.Gaps = append(s.Gaps, g) // what it should be isn't known
 				}
 			}
 		}
@@ -62,11 +63,12 @@ func (l *loader) compare(subjects []Subject) ([]Subject, error) {
 	return append(subjects, l.absent(subjects, all)...), nil
 }
 
-// expect is what a deployment says about a subject; nil where it doesn't know it.
-func expect(s *Subject, j *joined) Expected {
+// expect is what a deployment says about a subject, and what of that it leaves
+// open; nil where it doesn't know it.
+func expect(s *Subject, j *joined) (Expected, []Gap) {
 	at := slices.IndexFunc(j.principals, func(p *principal) bool { return p.declares(&s.Set.Subject) })
 	if at < 0 {
-		return nil
+		return nil, j.gaps
 	}
 	p := j.principals[at]
 	own := j.subject(p)
@@ -101,7 +103,7 @@ func expect(s *Subject, j *joined) Expected {
 		}
 		part.Sources = append(part.Sources, src)
 	}
-	return Expected{part}
+	return Expected{part}, own.Gaps
 }
 
 // absent makes a subject of each principal that the templates declare under any

@@ -25,6 +25,7 @@ type resolver struct {
 	// target is the logical id of the bucket that uploaders write to, and named
 	// its name where the caller knows it; maybe are buckets that may be that one.
 	target, named string
+	maybe         map[rune]bool
 	region        string
 	id            string // of the account, "" where it isn't known
 
@@ -506,7 +507,7 @@ func (r *resolver) ref(id string, at policy.Position) *policy.Node {
 	case "AWS::IAM::User", "AWS::IAM::Role", "AWS::IAM::Group", "AWS::S3::Bucket", "AWS::S3::AccessPoint",
 		"AWS::IAM::InstanceProfile", "AWS::KMS::Key":
 		return text(r.name(res), at)
-	case "AWS::IAM::ManagedPolicy":
+	case "AWS::IAM::ManagedPolicy", "AWS::IAM::OIDCProvider", "AWS::IAM::SAMLProvider":
 		return text(r.arn(res), at)
 	}
 	return text(r.symbol("resource "+id, "${"+id+"}", true), at)
@@ -613,6 +614,7 @@ var nameProperty = map[string]string{
 	"AWS::IAM::User": "UserName", "AWS::IAM::Role": "RoleName", "AWS::IAM::Group": "GroupName",
 	"AWS::S3::Bucket": "BucketName", "AWS::S3::AccessPoint": "Name",
 	"AWS::IAM::ManagedPolicy": "ManagedPolicyName", "AWS::IAM::InstanceProfile": "InstanceProfileName",
+	"AWS::IAM::SAMLProvider": "Name",
 }
 
 // name is the physical name of a resource: as its property says, else a symbol.
@@ -620,6 +622,9 @@ func (r *resolver) name(res *resource) string {
 	own := r.symbol("resource "+res.id, "${"+res.id+"}", false)
 	if res.id == r.target && r.named != "" {
 		return r.named
+	}
+	if strings.ContainsFunc(own, func(c rune) bool { return r.maybe[c] }) {
+		return own
 	}
 	name := r.writtenName(res)
 	if name == "" || r.hasOpen(name) {
@@ -680,6 +685,16 @@ func (r *resolver) arn(res *resource) string {
 		return iam("policy")
 	case "AWS::IAM::InstanceProfile":
 		return iam("instance-profile")
+	case "AWS::IAM::SAMLProvider":
+		return "arn:" + r.partition() + ":iam::" + r.account() + ":saml-provider/" + r.name(res)
+	case "AWS::IAM::OIDCProvider":
+		// Its name is its address without the scheme (IAM API Reference,
+		// "CreateOpenIDConnectProvider").
+		_, host, ok := strings.Cut(r.string(res.properties.Get("Url")), "://")
+		if !ok || r.hasOpen(host) {
+			host = r.symbol("resource "+res.id, "${"+res.id+"}", false)
+		}
+		return "arn:" + r.partition() + ":iam::" + r.account() + ":oidc-provider/" + strings.TrimSuffix(host, "/")
 	case "AWS::S3::Bucket":
 		return "arn:" + r.partition() + ":s3:::" + r.name(res)
 	case "AWS::S3::AccessPoint":

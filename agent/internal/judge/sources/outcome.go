@@ -126,8 +126,8 @@ func (c choices) when(symbols policy.Symbols) []string {
 
 // deployments reads templates together, in every outcome of what they hang on and
 // leave open. Where there are too many outcomes, each that was looked at has a gap
-// that says so.
-func (l *loader) deployments(files []string) ([]deployment, error) {
+// that says so. As a design they are taken to be of the bucket in question.
+func (l *loader) deployments(files []string, design bool) ([]deployment, error) {
 	var read []*templateFile
 	for _, file := range files {
 		src, err := l.readTemplate(file)
@@ -143,6 +143,7 @@ func (l *loader) deployments(files []string) ([]deployment, error) {
 		at := queue[len(queue)-1]
 		queue = queue[:len(queue)-1]
 		s := l.newStacks(read, at, len(out)+len(queue)+1)
+		s.design = design
 		parts := s.accounts()
 		found := s.faults()
 		if q := s.asked; q != nil {
@@ -227,9 +228,10 @@ func sorted(faults policy.Errors) policy.Errors {
 // stacks are the templates under one outcome. What one of them exports another
 // may import.
 type stacks struct {
-	list  []*template
-	asked *question // the first that the outcome doesn't answer
-	room  int       // outcomes that there may still be
+	list   []*template
+	asked  *question // the first that the outcome doesn't answer
+	room   int       // outcomes that there may still be
+	design bool      // to compare with
 }
 
 func (l *loader) newStacks(read []*templateFile, at choices, outcomes int) *stacks {

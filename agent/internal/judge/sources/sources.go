@@ -271,7 +271,7 @@ func (l *loader) load(ctx context.Context) (*Found, error) {
 		return nil, err
 	}
 	l.account = l.accountOf(deployed)
-	deployments, err := l.deployments(l.sel.Templates)
+	deployments, err := l.deployments(l.sel.Templates, false)
 	if err != nil {
 		return nil, err
 	}

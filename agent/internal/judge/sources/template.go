@@ -93,24 +93,72 @@ func (t *template) account() *account {
 	return a
 }
 
-// findTarget finds the bucket that uploaders write to.
+// findTarget finds the bucket that uploaders write to: the one that has the name
+// that was asked for, or that the template's own outputs name. One whose name isn't
+// known may be it.
 func (t *template) findTarget() {
-	t.named = t.sel.Bucket
-	buckets := 0
-	for _, id := range t.order {
-		if res := t.resources[id]; res != nil && res.kind == "AWS::S3::Bucket" {
-			buckets++
-			t.target = id
+	t.named, t.maybe = t.sel.Bucket, map[rune]bool{}
+	var buckets []*resource
+	t.eachResource(func(res *resource) {
+		if res.kind == "AWS::S3::Bucket" {
+			buckets = append(buckets, res)
+		}
+	})
+	output := t.outputs.Get("BucketName").Get("Value").Get("Ref")
+	var perhaps []*resource
+	for _, res := range buckets {
+		name := t.writtenName(res)
+		switch {
+		case t.named != "" && name == t.named:
+			t.target = res.id
+			return
+		case t.named != "" && name != "" && !mayBe(name, t.named):
+		case output != nil && output.Text == res.id:
+			t.target = res.id
+			return
+		default:
+			perhaps = append(perhaps, res)
 		}
 	}
-	if buckets != 1 {
-		t.target = ""
-	}
-	if v := t.outputs.Get("BucketName").Get("Value"); v != nil {
-		if ref := v.Get("Ref"); ref != nil && t.resources[ref.Text] != nil {
-			t.target = ref.Text
+	switch {
+	case output != nil && output.Kind == policy.StringNode && t.resources[output.Text] != nil:
+		// It names one that has another name than the one asked for.
+	case (t.named == "" || t.stacks.design) && len(perhaps) == 1:
+		t.target = perhaps[0].id
+	case t.named != "":
+		for _, res := range perhaps {
+			for _, c := range t.name(res.only()) {
+				t.maybe[c] = true
+			}
 		}
 	}
+}
+
+// only is the resource as if it had no name of its own.
+func (res *resource) only() *resource { return &resource{id: res.id, kind: res.kind, pos: res.pos} }
+
+// targetName is the name of the bucket in question, as far as the template knows.
+func (t *template) targetName() string {
+	if t.named != "" {
+		return t.named
+	}
+	if res := t.resources[t.target]; res != nil {
+		return t.name(res)
+	}
+	return t.string(t.outputs.Get("BucketName").Get("Value"))
+}
+
+func (t *template) bucketARN(name string) string { return "arn:" + t.partition() + ":s3:::" + name }
+
+// contractPrefix is the prefix that uploaders are held to; it may hold {name}.
+func (t *template) contractPrefix() string {
+	if t.sel.Prefix != "" {
+		return t.sel.Prefix
+	}
+	if p := t.string(t.outputs.Get("PrefixPattern").Get("Value")); !t.hasOpen(p) {
+		return p
+	}
+	return ""
 }
 
 func (t *template) eachResource(do func(*resource)) {
@@ -149,10 +197,8 @@ func (t *template) aimed() {
 			a.bucket = t.string(v)
 		}
 	}
-	if v := t.outputs.Get("PrefixPattern").Get("Value"); v != nil {
-		if p := t.string(v); !t.hasOpen(p) {
-			a.prefix = p
-		}
+	if t.sel.Prefix == "" {
+		a.prefix = t.contractPrefix()
 	}
 }
 
@@ -325,13 +371,7 @@ func (t *template) onResources(res *resource) {
 	var ok bool
 	switch res.kind {
 	case "AWS::S3::BucketPolicy":
-		if src, ok = t.document(t.must(res, "PolicyDocument"), policy.BucketPolicy, res.id); ok {
-			bucket := t.string(p.Get("Bucket"))
-			if t.hasOpen(bucket) {
-				bucket = t.named // the one that the caller knows, if any
-			}
-			src.Attached = "arn:" + t.partition() + ":s3:::" + bucket
-		}
+		t.bucketPolicy(res)
 	case "AWS::S3::AccessPoint":
 		if p.Get("Policy") == nil {
 			return
@@ -339,7 +379,7 @@ func (t *template) onResources(res *resource) {
 		if src, ok = t.document(p.Get("Policy"), policy.AccessPoint, res.id); ok {
 			src.Attached = t.arn(res)
 			if bucket := t.string(p.Get("Bucket")); !t.hasOpen(bucket) {
-				src.Bucket = "arn:" + t.partition() + ":s3:::" + bucket
+				src.Bucket = t.bucketARN(t.asTarget(bucket))
 			}
 		}
 	case "AWS::KMS::Key":
@@ -352,36 +392,76 @@ func (t *template) onResources(res *resource) {
 	}
 }
 
+// bucketPolicy reads the policy of a bucket. Of one that only may be the bucket in
+// question it is taken for both: as its own of that one.
+func (t *template) bucketPolicy(res *resource) {
+	bucket := t.string(res.properties.Get("Bucket"))
+	unsure := ""
+	if t.hasOpen(bucket) || t.anyMaybe(bucket) {
+		unsure, bucket = showSymbols(t.symbols, bucket), t.targetName()
+	}
+	src, ok := t.perhaps(t.must(res, "PolicyDocument"), policy.BucketPolicy, res.id, unsure)
+	if ok {
+		src.Attached = t.bucketARN(bucket)
+		t.out.resources = append(t.out.resources, src)
+	}
+}
+
 // document resolves and parses one policy document of the template. It is false
 // where there is none.
 func (t *template) document(n *policy.Node, kind policy.Kind, name string) (policy.Source, bool) {
-	if n == nil {
-		return policy.Source{}, false
-	}
+	return t.perhaps(n, kind, name, "")
+}
+
+// perhaps is document for one that only may hang on the bucket in question; unsure
+// names the one that it is the policy of.
+func (t *template) perhaps(n *policy.Node, kind policy.Kind, name, unsure string) (policy.Source, bool) {
 	resolved := t.resolve(n)
 	if resolved == nil {
 		return policy.Source{}, false
 	}
 	if resolved.Kind != policy.ObjectNode {
-		t.out.gaps = append(t.out.gaps, Gap{
-			Reason: GapUnresolved, What: showSymbols(t.symbols, name), Source: -1, File: t.file, Pos: n.Pos,
-		})
+		t.gap(showSymbols(t.symbols, name), n.Pos)
 		return policy.Source{}, false
 	}
-	closed, any := t.close(resolved)
-	if !any {
+	c := t.close(resolved, kind, unsure)
+	doc, ok := t.parse(c.most, kind, name, c.open != nil)
+	if !ok {
 		return policy.Source{}, false
 	}
-	doc, err := policy.ParseNode(t.file, closed, policy.ParseOptions{Grammar: kind.Grammar(), Symbols: true})
+	src := policy.Source{
+		Kind: kind, Name: showSymbols(t.symbols, name), File: t.file, Raw: doc.JSON(), First: n.Pos, Document: doc,
+	}
+	src.SHA256 = digest(src.Raw)
+	if c.open != nil {
+		surely, ok := t.parse(c.surely, kind, name, true)
+		if !ok {
+			return policy.Source{}, false
+		}
+		src.Surely = &policy.Surely{Document: surely, Sample: c.sample, Blocking: c.blocking, Open: c.open}
+	}
+	return src, true
+}
+
+// parse reads a closed document, of which nothing may be left.
+func (t *template) parse(n *policy.Node, kind policy.Kind, name string, open bool) (*policy.Document, bool) {
+	if list := n.Get("Statement"); open && list.Kind == policy.ArrayNode && len(list.Items) == 0 {
+		doc := &policy.Document{Pos: n.Pos}
+		if v := n.Get("Version"); v != nil {
+			doc.Version = v.Text
+		}
+		return doc, true
+	}
+	doc, err := policy.ParseNode(t.file, n, policy.ParseOptions{Grammar: kind.Grammar(), Symbols: true})
 	if err != nil {
 		if !collect(&t.faults, err) {
 			t.fault(n.Pos, WrongShape, "name", name, "want", "policy")
 		}
-		return policy.Source{}, false
+		return nil, false
 	}
-	raw := doc.JSON()
-	return policy.Source{
-		Kind: kind, Name: showSymbols(t.symbols, name), File: t.file, Raw: raw, SHA256: digest(raw),
-		First: n.Pos, Document: doc,
-	}, true
+	return doc, true
+}
+
+func (t *template) gap(what string, at policy.Position) {
+	t.out.gaps = append(t.out.gaps, Gap{Reason: GapUnresolved, What: what, Source: -1, File: t.file, Pos: at})
 }
