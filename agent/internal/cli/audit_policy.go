@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -113,7 +114,7 @@ func runAuditPolicy(ctx context.Context, a *app, o *auditOptions) error {
 		return err
 	}
 	found, err := sources.Load(ctx, o.sources, access)
-	if access.Progress != nil {
+	if access.Progress != nil && terminal(a.stderr) {
 		fmt.Fprint(a.stderr, "\r\x1b[K")
 	}
 	if err != nil {
@@ -165,12 +166,33 @@ func (o *auditOptions) target(ctx context.Context, a *app) (sources.Access, erro
 	if err != nil {
 		return access, fail(notPassed, err)
 	}
-	if terminal(a.stderr) {
-		access.Progress = func(p sources.Progress) {
-			fmt.Fprintf(a.stderr, "\r\x1b[K%s", a.words.Text("audit.reading", "principal", p.Principal, "done", p.Done, "all", p.All))
+	access.Progress = a.auditProgress()
+	return access, nil
+}
+
+// progressEvery is how often live reads are told of where there is no terminal.
+const progressEvery = 10 * time.Second
+
+// auditProgress tells how far the live reads are: in one line on a terminal, and
+// elsewhere in a line now and then.
+func (a *app) auditProgress() func(sources.Progress) {
+	onTerminal, told := terminal(a.stderr), time.Now()
+	return func(p sources.Progress) {
+		text := a.words.Text("audit.reading", "principal", p.Principal, "done", p.Done, "all", p.All)
+		switch {
+		case p.Waiting != "":
+			text = a.words.Text("audit.waiting", "call", p.Waiting, "what", p.Principal)
+		case p.All == 0:
+			text = a.words.Text("audit.reading-account", "done", p.Done)
+		}
+		switch {
+		case onTerminal:
+			fmt.Fprintf(a.stderr, "\r\x1b[K%s", text)
+		case p.Waiting != "", time.Since(told) >= progressEvery:
+			told = time.Now()
+			fmt.Fprintln(a.stderr, text)
 		}
 	}
-	return access, nil
 }
 
 // readFile reads a file, or standard input for "-".

@@ -348,8 +348,12 @@ func (a *auditPrinter) undecided(p *audit.Principal, u *audit.Undecided) {
 	if u.Permission != "" {
 		a.indented(6, t("report.audit-permission", "permission", u.Permission))
 	}
-	if u.Call != "" {
-		a.indented(6, t("report.audit-call", "call", u.Call, "code", u.Code))
+	if u.Call != "" && u.Code != "" {
+		id := "report.audit-code-" + u.Code
+		if !a.p.Has(id) {
+			id = "report.audit-call"
+		}
+		a.indented(6, t(id, "call", u.Call, "code", u.Code))
 	}
 	if ref := u.Reference(); ref.Source >= 0 {
 		a.statement("report.audit-hangs-on", p, u.Source, ref, "")

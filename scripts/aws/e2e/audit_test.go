@@ -23,7 +23,7 @@ type audited struct {
 	Principals []struct {
 		ARN, Verdict string
 		Sources      []struct{ Kind, Name, ARN, Version string }
-		Undecided    []struct{ Reason, What, Permission string }
+		Undecided    []struct{ Reason, What, Permission, Call, Code string }
 		Assumptions  []struct{ What string }
 		Findings     []struct {
 			Rule, Detail string
@@ -329,7 +329,7 @@ func TestTheAuditFailsClosed(t *testing.T) {
 		attach(t, w, "unread", unknown)
 		report, code := w.audit(t, nil, question...)
 		open := report.Principals[0].Undecided
-		if code != 4 || report.Verdict != "undecided" || len(open) != 1 || open[0].What != unknown || open[0].Permission != "iam:GetPolicyVersion" {
+		if code != 4 || report.Verdict != "undecided" || len(open) != 1 || open[0].What != unknown || open[0].Call != "iam:GetPolicy" || open[0].Code != "NoSuchEntity" {
 			t.Errorf("exit %d, %s: %+v", code, report.Verdict, open)
 		}
 	})

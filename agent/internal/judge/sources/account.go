@@ -17,6 +17,7 @@ type account struct {
 	principals []*principal
 	groups     map[string]*holder        // by name
 	managed    map[string]*policy.Source // by ARN; Kind is set where it is used
+	unread     map[string][]Gap          // by ARN, why one of managed is nil
 	given      []gift                    // to holders that are named, in this source or another
 	members    []membership
 	trusts     []policy.Source // of the account's roles
@@ -30,6 +31,7 @@ type account struct {
 	key        string // ARN of the key that encrypts the bucket, if it is made here
 	prefix     string // may hold {name}
 	versioning Versioning
+	notes      []Note
 	live       bool
 }
 
@@ -51,6 +53,7 @@ type principal struct {
 	unnamed  bool         // by the template: CloudFormation makes its name
 	written  string       // the name as a template writes it, with what is open in it
 	topics   []Assumption // besides the account's
+	notes    []Note       // likewise
 	home     *account     // the source that told of it first
 }
 
@@ -71,7 +74,9 @@ type membership struct {
 }
 
 func newAccount(file string) *account {
-	return &account{file: file, groups: map[string]*holder{}, managed: map[string]*policy.Source{}}
+	return &account{
+		file: file, groups: map[string]*holder{}, managed: map[string]*policy.Source{}, unread: map[string][]Gap{},
+	}
 }
 
 // readManaged is the permission that gives a managed policy's document, AWS's

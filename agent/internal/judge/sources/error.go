@@ -9,8 +9,9 @@ import (
 
 // UsageError is a selection that can't be read as it was given.
 type UsageError struct {
-	Code Usage
-	Got  string
+	Code    Usage
+	Got     string
+	Account string // the one that is read
 }
 
 // Usage is what is wrong with a selection.
@@ -19,6 +20,9 @@ type Usage string
 // The faults of selections.
 const (
 	UsagePrincipal Usage = "bad-principal" // not an ARN of a principal
+	UsageUser      Usage = "bad-user"      // not what a user can be named as
+	UsageRole      Usage = "bad-role"      // not what a role can be named as
+	UsageElsewhere Usage = "elsewhere"     // of another account or partition
 	UsageAccount   Usage = "bad-account"   // not twelve digits
 	UsageNoBucket  Usage = "no-bucket"     // neither given nor in the source
 	UsageNoPrefix  Usage = "no-prefix"     // neither given nor in the source
@@ -33,7 +37,7 @@ func (e *UsageError) Error() string { return "sources: " + string(e.Code) + " " 
 
 // Message names the sentence of the error.
 func (e *UsageError) Message() (string, []any) {
-	return "sources." + string(e.Code), []any{"got", e.Got}
+	return "sources." + string(e.Code), []any{"got", e.Got, "account", e.Account}
 }
 
 // NobodyError is a user, role or bucket that AWS doesn't know.
@@ -50,21 +54,26 @@ func (e *NobodyError) Message() (string, []any) {
 // pointless.
 type ReadError struct {
 	What string
+	code string // of an answer that was none
 	err  error
 }
 
-func (e *ReadError) Error() string { return "sources: read " + e.What + ": " + e.err.Error() }
+func (e *ReadError) Error() string { return "sources: read " + e.What + ": " + e.why() }
 
 func (e *ReadError) Unwrap() error { return e.err }
 
 // Message names the sentence of the error.
 func (e *ReadError) Message() (string, []any) {
-	return "sources.read-failed", []any{"what", e.What, "why", why(e.err)}
+	return "sources.read-failed", []any{"what", e.What, "why", e.why()}
 }
 
 // why is what AWS answered, or what broke on the way, without the SDK's own
 // chain of words around it.
-func why(err error) string {
+func (e *ReadError) why() string {
+	err := e.err
+	if err == nil {
+		return e.code
+	}
 	if f := client.Classify(err); f.Message != "" {
 		return f.Code + ": " + f.Message
 	}

@@ -15,6 +15,7 @@ type joined struct {
 	groups     map[string]*holder // by account and name
 	whole      map[string]bool    // the groups of which a source tells
 	managed    map[string]*policy.Source
+	unread     map[string][]Gap
 	trusts     []policy.Source
 	resources  []policy.Source
 	gaps       []Gap
@@ -25,11 +26,14 @@ type joined struct {
 // join puts the sources together. What one of them tells twice is told once; two
 // different documents of one thing are conflicts.
 func join(parts []*account, symbols policy.Symbols) *joined {
-	j := &joined{parts: parts, groups: map[string]*holder{}, whole: map[string]bool{}, managed: map[string]*policy.Source{}, symbols: symbols}
+	j := &joined{parts: parts, groups: map[string]*holder{}, whole: map[string]bool{}, managed: map[string]*policy.Source{}, unread: map[string][]Gap{}, symbols: symbols}
 	for _, a := range parts {
 		j.gaps = append(j.gaps, a.gaps...)
 		for arn, src := range a.managed {
 			j.policy(arn, src)
+		}
+		for arn, gaps := range a.unread {
+			j.unread[arn] = append(j.unread[arn], gaps...)
 		}
 		for name, g := range a.groups {
 			j.holder(j.group(a.id, name), g)
@@ -135,6 +139,7 @@ func (j *joined) principal(a *account, p *principal) {
 	}
 	old.named = old.named || p.named
 	old.topics = append(old.topics, p.topics...)
+	old.notes = append(old.notes, p.notes...)
 }
 
 func (p *principal) enroll(group string) {
@@ -287,7 +292,7 @@ func (j *joined) unsure(from Declared, name string) Gap {
 func (j *joined) subject(p *principal) Subject {
 	s := Subject{
 		Set:         policy.Set{Subject: p.subject, Symbols: j.symbols},
-		Credentials: p.keys, Live: p.home.live, Assumptions: append(slices.Clone(p.topics), j.topics(p)...),
+		Credentials: p.keys, Live: p.home.live, Assumptions: append(slices.Clone(p.topics), j.topics(p)...), Notes: slices.Clone(p.notes),
 	}
 	for _, a := range append([]*account{p.home}, j.parts...) {
 		if s.Set.Bucket == "" {
@@ -325,6 +330,9 @@ func (j *joined) subject(p *principal) Subject {
 // assume it, and on the role itself; the policies of resources; and what isn't
 // known.
 func (j *joined) around(s *Subject) {
+	for _, a := range j.parts {
+		s.Notes = append(s.Notes, a.notes...)
+	}
 	s.Set.Subject.Pinned = pinned(&s.Set.Subject, j.trusts)
 	s.Set.Sources = append(s.Set.Sources, j.trusts...)
 	s.Set.Sources = append(s.Set.Sources, j.resources...)
@@ -382,7 +390,8 @@ func (j *joined) attach(s *Subject, arn string, kind policy.Kind) {
 		return
 	}
 	if src == nil {
-		return // a gap of its own says why
+		s.Gaps = append(s.Gaps, j.unread[arn]...)
+		return
 	}
 	copied := *src
 	copied.Kind = kind

@@ -2,6 +2,7 @@ package sources
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -11,108 +12,113 @@ import (
 	"buzon/agent/policy"
 )
 
-// everybody reads the whole account in one paginated call, and then what that
-// call leaves out of those who are to be judged.
-func (v *live) everybody(ctx context.Context) error {
+// everybody reads the whole account in one list, and gives whom to read further:
+// those under the path, and those that were named.
+func (v *live) everybody(ctx context.Context, users, roles []*wanted) ([]*wanted, []*wanted, error) {
+	var gaps []Gap
 	n := 0
-	for page := iam.NewGetAccountAuthorizationDetailsPaginator(v.iam, &iam.GetAccountAuthorizationDetailsInput{}); page.HasMorePages(); {
-		got, err := page.NextPage(ctx)
-		if err != nil {
-			somebody, _ := stranger(v.sel.Path)
-			somebody.Account = v.own
+	a := pages(ctx, v, call{name: "iam:GetAccountAuthorizationDetails", what: "account " + v.own, to: &gaps},
+		func(ctx context.Context, marker *string) (page[*iam.GetAccountAuthorizationDetailsOutput], error) {
+			o, err := v.iam.GetAccountAuthorizationDetails(ctx, &iam.GetAccountAuthorizationDetailsInput{Marker: marker, MaxItems: aws.Int32(1000)})
+			if err != nil {
+				return page[*iam.GetAccountAuthorizationDetailsOutput]{}, err
+			}
+			one := page[*iam.GetAccountAuthorizationDetailsOutput]{more: o.IsTruncated, next: o.Marker}
+			if o.UserDetailList != nil && o.GroupDetailList != nil && o.RoleDetailList != nil && o.Policies != nil {
+				one.items = []*iam.GetAccountAuthorizationDetailsOutput{o}
+			}
+			return one, nil
+		},
+		v.detailsHere,
+		func(o *iam.GetAccountAuthorizationDetailsOutput) {
+			v.take(o)
+			n += len(o.UserDetailList) + len(o.RoleDetailList)
+			v.tell(Progress{Done: n})
+		})
+	if a != got {
+		somebody, _ := stranger(v.sel.Path)
+		if v.own != "" {
 			somebody.ARN = strings.Replace(somebody.ARN, string(strangerAccount), v.own, 1)
-			p := &principal{named: true, subject: somebody}
-			v.out.principals = append(v.out.principals, p)
-			return v.gap(ctx, &p.gaps, "account "+v.own, "iam:GetAccountAuthorizationDetails", err)
+			somebody.Account = v.own
 		}
-		for _, m := range got.Policies {
-			v.managedDetail(m)
-		}
-		for _, g := range got.GroupDetailList {
-			h := &holder{attached: attachedARNs(g.AttachedManagedPolicies)}
-			v.inlineDetails(h, g.GroupPolicyList)
-			v.out.groups[aws.ToString(g.GroupName)] = h
-		}
-		for _, u := range got.UserDetailList {
-			v.principalDetail(aws.ToString(u.Arn), aws.ToString(u.UserId), u.Tags, u.PermissionsBoundary,
-				u.AttachedManagedPolicies, u.UserPolicyList, u.GroupList)
-			n++
-		}
-		for _, r := range got.RoleDetailList {
-			v.trust(&iamtypes.Role{Arn: r.Arn, RoleName: r.RoleName, AssumeRolePolicyDocument: r.AssumeRolePolicyDocument})
-			v.principalDetail(aws.ToString(r.Arn), aws.ToString(r.RoleId), r.Tags, r.PermissionsBoundary,
-				r.AttachedManagedPolicies, r.RolePolicyList, nil)
-			n++
-		}
-		v.tell("", n, 0)
+		p := &principal{named: true, subject: somebody}
+		p.gaps = gaps
+		v.out.principals = append(v.out.principals, p)
+	} else {
+		v.whole[policy.User], v.whole[policy.Role] = true, true
 	}
-	v.whole[policy.User], v.whole[policy.Role] = true, true
-	return v.missing(ctx)
+	return v.further(policy.User, users), v.further(policy.Role, roles), v.ended()
 }
 
-// missing reads the managed policies of those who are judged that the details
-// did not hold, and the users' credentials.
-func (v *live) missing(ctx context.Context) error {
-	for i, p := range v.out.principals {
-		if !strings.HasPrefix(p.subject.Path, v.sel.Path) {
+// detailsHere reports whether all that a page holds is of the account.
+func (v *live) detailsHere(o *iam.GetAccountAuthorizationDetailsOutput) bool {
+	for _, u := range o.UserDetailList {
+		if v.holdsRecord(policy.User, aws.ToString(u.Arn), aws.ToString(u.UserName), named{name: aws.ToString(u.UserName)}) != "" {
+			return false
+		}
+	}
+	for _, r := range o.RoleDetailList {
+		if v.holdsRecord(policy.Role, aws.ToString(r.Arn), aws.ToString(r.RoleName), named{name: aws.ToString(r.RoleName)}) != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// further gives those of a kind who are to be read beyond the account's details.
+func (v *live) further(t policy.Type, asked []*wanted) []*wanted {
+	var out []*wanted
+	for _, p := range v.out.principals {
+		if p.subject.Type != t || p.gaps != nil && p.named {
 			continue
 		}
-		v.tell(p.subject.Name, i, len(v.out.principals))
-		if p.boundary == "" {
-			v.boundary(ctx, p)
-		}
-		arns := append([]string(nil), p.attached...)
-		for _, g := range p.groups {
-			if h := v.out.groups[g]; h != nil {
-				arns = append(arns, h.attached...)
+		judged := strings.HasPrefix(p.subject.Path, v.sel.Path)
+		asked = slices.DeleteFunc(asked, func(w *wanted) bool {
+			if !w.means(&p.subject) {
+				return false
 			}
-		}
-		if p.boundary != "" {
-			arns = append(arns, p.boundary)
-		}
-		for _, arn := range arns {
-			if err := v.managed(ctx, &p.gaps, arn); err != nil {
-				return err
-			}
-		}
-		if p.subject.Type == policy.User {
-			if err := v.credentials(ctx, p); err != nil {
-				return err
-			}
+			p.named, judged = true, true
+			return true
+		})
+		if judged {
+			out = append(out, &wanted{named: named{name: p.subject.Name}, kind: t, found: p})
 		}
 	}
-	return nil
+	return append(out, asked...)
 }
 
-// boundary asks once more for the boundary of somebody who has none by the
-// details: not every store tells it there. What is refused leaves it at that,
-// for without a boundary more is found, never less.
-func (v *live) boundary(ctx context.Context, p *principal) {
-	var found *iamtypes.AttachedPermissionsBoundary
-	if p.subject.Type == policy.User {
-		if got, err := v.iam.GetUser(ctx, &iam.GetUserInput{UserName: &p.subject.Name}); err == nil {
-			found = got.User.PermissionsBoundary
-		}
-	} else if got, err := v.iam.GetRole(ctx, &iam.GetRoleInput{RoleName: &p.subject.Name}); err == nil {
-		found = got.Role.PermissionsBoundary
+// take takes one page of the account's details.
+func (v *live) take(o *iam.GetAccountAuthorizationDetailsOutput) {
+	for _, m := range o.Policies {
+		v.managedDetail(m)
 	}
-	if found != nil {
-		p.boundary = aws.ToString(found.PermissionsBoundaryArn)
+	for _, g := range o.GroupDetailList {
+		h := &holder{attached: attachedARNs(g.AttachedManagedPolicies)}
+		v.inlineDetails(h, g.GroupPolicyList)
+		v.groups.get(aws.ToString(g.GroupName), func() *holder { return h })
+	}
+	for _, u := range o.UserDetailList {
+		p := v.detail(*u.Arn, aws.ToString(u.UserId), u.Tags, u.PermissionsBoundary, u.AttachedManagedPolicies, u.UserPolicyList)
+		p.groups = u.GroupList
+	}
+	for _, r := range o.RoleDetailList {
+		v.trust(*r.Arn, aws.ToString(r.RoleName), aws.ToString(r.AssumeRolePolicyDocument))
+		v.detail(*r.Arn, aws.ToString(r.RoleId), r.Tags, r.PermissionsBoundary, r.AttachedManagedPolicies, r.RolePolicyList)
 	}
 }
 
-func (v *live) managedDetail(m iamtypes.ManagedPolicyDetail) {
-	for _, version := range m.PolicyVersionList {
-		if !version.IsDefaultVersion {
-			continue
-		}
-		var gaps []Gap
-		src, ok := liveDocument(policy.UserManaged, aws.ToString(m.PolicyName), aws.ToString(version.Document), &gaps)
-		if ok {
-			src.ARN, src.Version = aws.ToString(m.Arn), aws.ToString(version.VersionId)
-			v.out.managed[src.ARN] = &src
-		}
+func (v *live) detail(arn, id string, tags []iamtypes.Tag, boundary *iamtypes.AttachedPermissionsBoundary,
+	attached []iamtypes.AttachedPolicy, inline []iamtypes.PolicyDetail) *principal {
+	subject, _ := subjectOf(arn) // detailsHere has looked
+	subject.UniqueID, subject.Tags, subject.TagsKnown = id, tagMap(tags), true
+	p := &principal{subject: subject}
+	p.attached = attachedARNs(attached)
+	v.inlineDetails(&p.holder, inline)
+	if boundary != nil {
+		p.boundary = aws.ToString(boundary.PermissionsBoundaryArn)
 	}
+	v.out.principals = append(v.out.principals, p)
+	return p
 }
 
 func attachedARNs(list []iamtypes.AttachedPolicy) []string {
@@ -129,73 +135,65 @@ func (v *live) inlineDetails(h *holder, list []iamtypes.PolicyDetail) {
 	}
 }
 
-func (v *live) principalDetail(arn, id string, tags []iamtypes.Tag, boundary *iamtypes.AttachedPermissionsBoundary,
-	attached []iamtypes.AttachedPolicy, inline []iamtypes.PolicyDetail, groups []string) {
-	subject, ok := subjectOf(arn)
-	if !ok {
-		v.out.gaps = append(v.out.gaps, Gap{Reason: GapMalformed, What: arn, Source: -1})
+// managedDetail takes a managed policy whose details hold its default version.
+// Where the two ways of saying which that is differ, it is asked for by itself.
+func (v *live) managedDetail(m iamtypes.ManagedPolicyDetail) {
+	arn := aws.ToString(m.Arn)
+	for _, version := range m.PolicyVersionList {
+		id := aws.ToString(version.VersionId)
+		if !version.IsDefaultVersion || id != aws.ToString(m.DefaultVersionId) {
+			continue
+		}
+		v.policies.get(arn, func() *managedRead {
+			r := &managedRead{}
+			src, ok := liveDocument(policy.UserManaged, aws.ToString(m.PolicyName), aws.ToString(version.Document), &r.gaps)
+			if ok {
+				src.ARN, src.Version = arn, id
+				r.src = &src
+			}
+			return r
+		})
 		return
 	}
-	subject.UniqueID, subject.Tags, subject.TagsKnown = id, tagMap(tags), true
-	p := &principal{subject: subject, groups: groups}
-	p.attached = attachedARNs(attached)
-	v.inlineDetails(&p.holder, inline)
-	if boundary != nil {
-		p.boundary = aws.ToString(boundary.PermissionsBoundaryArn)
-	}
-	v.out.principals = append(v.out.principals, p)
 }
 
-// credentials reads what a user can sign in with.
-func (v *live) credentials(ctx context.Context, p *principal) error {
-	name := p.subject.Name
-	c := &Credentials{Others: map[string]int{}}
-	// What is not known of credentials adds no rights: it leaves the warnings
-	// about them unasked, and is no gap.
-	var lost []Gap
-	for page := iam.NewListAccessKeysPaginator(v.iam, &iam.ListAccessKeysInput{UserName: &name}); page.HasMorePages(); {
-		list, err := page.NextPage(ctx)
-		if err != nil {
-			if err := v.gap(ctx, &lost, name, "iam:ListAccessKeys", err); err != nil {
-				return err
-			}
-			break
-		}
-		for _, k := range list.AccessKeyMetadata {
-			id := aws.ToString(k.AccessKeyId)
-			c.Keys = append(c.Keys, Key{
-				ID: id[max(0, len(id)-4):], Active: k.Status == iamtypes.StatusTypeActive, Created: aws.ToTime(k.CreateDate),
-			})
+// beyond reads what the account's details leave out of one principal.
+func (v *live) beyond(ctx context.Context, p *principal) {
+	if p.boundary == "" {
+		v.boundary(ctx, p)
+	}
+	arns := slices.Clone(p.attached)
+	for _, name := range p.groups {
+		if g, ok := v.groups.peek(name); ok {
+			arns = append(arns, g.attached...)
 		}
 	}
-	if _, err := v.iam.GetLoginProfile(ctx, &iam.GetLoginProfileInput{UserName: &name}); err == nil {
-		c.Password = true
-	} else if !isCode(err, "NoSuchEntity") {
-		if err := v.gap(ctx, &lost, name, "iam:GetLoginProfile", err); err != nil {
-			return err
+	if p.boundary != "" {
+		arns = append(arns, p.boundary)
+	}
+	for _, arn := range arns {
+		v.managed(ctx, arn)
+	}
+	if p.subject.Type == policy.User {
+		v.credentials(ctx, p, v.report)
+	}
+}
+
+// boundary asks once more for the boundary of somebody who has none by the
+// details: not every store tells it there. What is refused leaves it at that,
+// for without a boundary more is found, never less.
+func (v *live) boundary(ctx context.Context, p *principal) {
+	asked := &principal{subject: p.subject}
+	n := named{name: p.subject.Name, arn: p.subject.ARN}
+	var found *iamtypes.AttachedPermissionsBoundary
+	if p.subject.Type == policy.User {
+		if u, a := v.getUser(ctx, n, asked); a == got {
+			found = u.PermissionsBoundary
 		}
+	} else if r, a := v.getRole(ctx, n, asked); a == got {
+		found = r.PermissionsBoundary
 	}
-	if got, err := v.iam.ListServiceSpecificCredentials(ctx, &iam.ListServiceSpecificCredentialsInput{UserName: &name}); err == nil {
-		c.Others["service-credential"] += len(got.ServiceSpecificCredentials)
-	} else if err := v.gap(ctx, &lost, name, "iam:ListServiceSpecificCredentials", err); err != nil {
-		return err
+	if found != nil {
+		p.boundary = aws.ToString(found.PermissionsBoundaryArn)
 	}
-	if got, err := v.iam.ListSigningCertificates(ctx, &iam.ListSigningCertificatesInput{UserName: &name}); err == nil {
-		c.Others["certificate"] += len(got.Certificates)
-	} else if err := v.gap(ctx, &lost, name, "iam:ListSigningCertificates", err); err != nil {
-		return err
-	}
-	if got, err := v.iam.ListSSHPublicKeys(ctx, &iam.ListSSHPublicKeysInput{UserName: &name}); err == nil {
-		c.Others["ssh-key"] += len(got.SSHPublicKeys)
-	} else if err := v.gap(ctx, &lost, name, "iam:ListSSHPublicKeys", err); err != nil {
-		return err
-	}
-	p.keys = c
-	for _, g := range lost {
-		if g.Reason == GapDenied {
-			p.topics = append(p.topics, Assumption{TopicCredentials, NotRead})
-			break
-		}
-	}
-	return nil
 }

@@ -2,221 +2,132 @@ package sources
 
 import (
 	"context"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	"github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	s3types "github.com/aws/aws-sdk-go-v2/service/s3/types"
-	"github.com/aws/aws-sdk-go-v2/service/s3control"
-	smithyendpoints "github.com/aws/smithy-go/endpoints"
 
 	"buzon/agent/policy"
 )
 
 // bucket reads what hangs on the bucket: its policy, ACL and ownership,
 // versioning, access points with their policies, access grants, and the policy
-// of the key that encrypts it.
+// and grants of the key that encrypts it.
 func (v *live) bucket(ctx context.Context) error {
-	name := v.sel.Bucket
-	arn := "arn:" + v.partition() + ":s3:::" + name
-	client := v.access.AWS.S3
-	tries := func(o *s3.Options) { o.Retryer = retry.AddWithMaxAttempts(retry.NewStandard(), readTries) }
-
-	got, err := client.GetBucketPolicy(ctx, &s3.GetBucketPolicyInput{Bucket: &name}, tries)
-	switch {
-	case err == nil:
-		if src, ok := liveDocument(policy.BucketPolicy, name, aws.ToString(got.Policy), &v.out.gaps); ok {
-			src.Attached = arn
-			v.out.resources = append(v.out.resources, src)
-		}
-	case isCode(err, "NoSuchBucketPolicy"):
-	case isCode(err, "NoSuchBucket"):
-		return &NobodyError{"bucket", name}
-	default:
-		if err := v.gap(ctx, &v.out.gaps, arn, "s3:GetBucketPolicy", err); err != nil {
-			return err
-		}
+	b := &liveBucket{live: v, name: v.sel.Bucket, arn: "arn:" + v.partition + ":s3:::" + v.sel.Bucket, account: v.sel.BucketAccount}
+	if b.account == "" {
+		b.account = v.own
 	}
-
-	versioning, err := client.GetBucketVersioning(ctx, &s3.GetBucketVersioningInput{Bucket: &name}, tries)
-	switch {
-	case err == nil && versioning.Status == s3types.BucketVersioningStatusEnabled:
-		v.out.versioning = VersioningOn
-	case err == nil:
-		v.out.versioning = VersioningOff
-	default:
-		// It adds no rights: the warning about overwriting says that it isn't known.
-		var lost []Gap
-		if err := v.gap(ctx, &lost, arn, "s3:GetBucketVersioning", err); err != nil {
-			return err
-		}
-		v.out.topics = append(v.out.topics, Assumption{TopicVersioning, NotRead})
+	if !b.policy(ctx) {
+		return &NobodyError{"bucket", b.name}
 	}
-	if err := v.acl(ctx, client, name, arn); err != nil {
-		return err
-	}
-	if err := v.key(ctx, client, name, arn); err != nil {
-		return err
-	}
-	return v.accessPoints(ctx, name, arn)
+	b.versioning(ctx)
+	b.acl(ctx)
+	b.key(ctx)
+	b.accessPoints(ctx)
+	return nil
 }
 
-func (v *live) partition() string {
-	for _, p := range v.out.principals {
-		return p.subject.Partition
-	}
-	return "aws"
+type liveBucket struct {
+	*live
+	name, arn string
+	account   string // its owner's
+	mine      bool   // S3 has shown that the caller's account owns it
 }
 
-// acl looks at the bucket's ACL where ACLs are in force, for grants that reach
-// a principal of the account: to all users, to all AWS users, to the account.
-func (v *live) acl(ctx context.Context, client *s3.Client, name, arn string) error {
-	controls, err := client.GetBucketOwnershipControls(ctx, &s3.GetBucketOwnershipControlsInput{Bucket: &name})
-	if err == nil && controls.OwnershipControls != nil {
-		for _, r := range controls.OwnershipControls.Rules {
-			if r.ObjectOwnership == s3types.ObjectOwnershipBucketOwnerEnforced {
-				return nil
+// of names a read of the bucket.
+func (b *liveBucket) of(operation string, none ...string) call {
+	return call{name: "s3:" + operation, what: b.arn, to: &b.out.gaps, none: none}
+}
+
+// atS3 sends a request once, and checks its answer; ask sends it again.
+func atS3(o *s3.Options) {
+	o.Retryer = aws.NopRetryer{}
+	o.APIOptions = append(o.APIOptions, checkAnswers)
+}
+
+// policy is false where there is no such bucket.
+func (b *liveBucket) policy(ctx context.Context) bool {
+	missing := false
+	out, a := ask(ctx, b.live, b.of("GetBucketPolicy", "NoSuchBucketPolicy", "NoSuchBucket"),
+		func(ctx context.Context) (*s3.GetBucketPolicyOutput, error) {
+			o, err := b.access.AWS.S3.GetBucketPolicy(ctx, &s3.GetBucketPolicyInput{Bucket: &b.name}, atS3)
+			missing = isCode(err, "NoSuchBucket")
+			return o, err
+		},
+		func(o *s3.GetBucketPolicyOutput) Lost {
+			if strings.TrimSpace(aws.ToString(o.Policy)) == "" {
+				return LostEmpty
 			}
-		}
-	}
-	if err != nil && !isCode(err, "OwnershipControlsNotFoundError") {
-		if err := v.gap(ctx, &v.out.gaps, arn, "s3:GetBucketOwnershipControls", err); err != nil {
-			return err
-		}
-	}
-	acl, err := client.GetBucketAcl(ctx, &s3.GetBucketAclInput{Bucket: &name})
-	if err != nil {
-		return v.gap(ctx, &v.out.gaps, arn, "s3:GetBucketAcl", err)
-	}
-	for _, g := range acl.Grants {
-		if g.Grantee == nil {
-			continue
-		}
-		owner := acl.Owner != nil && aws.ToString(acl.Owner.ID) == aws.ToString(g.Grantee.ID)
-		if g.Grantee.Type == s3types.TypeCanonicalUser && owner {
-			continue // the owner's account itself: IAM still decides
-		}
-		// ACLs are not part of the sets that reach knows.
-		v.out.gaps = append(v.out.gaps, Gap{
-			Reason: GapNotModelled, What: "ACL of " + arn + ": " + string(g.Permission), Source: -1,
+			return ""
 		})
+	if missing {
+		return false
+	}
+	// S3 tells a bucket's policy, and that there is none, to its owner's account
+	// alone (S3 API Reference, GetBucketPolicy: else 405).
+	if b.mine = a != lost && b.own != ""; b.mine && b.sel.BucketAccount == "" {
+		b.out.owner = b.own
+	}
+	if a != got {
+		return true
+	}
+	if src, ok := liveDocument(policy.BucketPolicy, b.name, *out.Policy, &b.out.gaps); ok {
+		src.Attached = b.arn
+		b.out.resources = append(b.out.resources, src)
+	}
+	return true
+}
+
+// versioning: what isn't known of it adds no rights, so that the warning about
+// overwriting says so.
+func (b *liveBucket) versioning(ctx context.Context) {
+	var lostHere []Gap
+	c := b.of("GetBucketVersioning")
+	c.to = &lostHere
+	out, a := ask(ctx, b.live, c, func(ctx context.Context) (*s3.GetBucketVersioningOutput, error) {
+		return b.access.AWS.S3.GetBucketVersioning(ctx, &s3.GetBucketVersioningInput{Bucket: &b.name}, atS3)
+	}, func(*s3.GetBucketVersioningOutput) Lost { return "" }) // without a status it was never switched on
+	switch {
+	case a != got:
+		b.out.topics = append(b.out.topics, Assumption{TopicVersioning, NotRead})
+	case out.Status == s3types.BucketVersioningStatusEnabled:
+		b.out.versioning = VersioningOn
+	default:
+		b.out.versioning = VersioningOff
+	}
+}
+
+// acl looks at the bucket's ACL where ACLs are in force, for grants that reach a
+// principal of the account. With BucketOwnerEnforced they have no effect (S3 User
+// Guide, "Controlling ownership of objects").
+func (b *liveBucket) acl(ctx context.Context) {
+	controls, a := ask(ctx, b.live, b.of("GetBucketOwnershipControls", "OwnershipControlsNotFoundError"),
+		func(ctx context.Context) (*s3.GetBucketOwnershipControlsOutput, error) {
+			return b.access.AWS.S3.GetBucketOwnershipControls(ctx, &s3.GetBucketOwnershipControlsInput{Bucket: &b.name}, atS3)
+		},
+		func(o *s3.GetBucketOwnershipControlsOutput) Lost {
+			if o.OwnershipControls == nil || len(o.OwnershipControls.Rules) != 1 || o.OwnershipControls.Rules[0].ObjectOwnership == "" {
+				return LostEmpty // AWS's has one rule
+			}
+			return ""
+		})
+	if a == got && controls.OwnershipControls.Rules[0].ObjectOwnership == s3types.ObjectOwnershipBucketOwnerEnforced {
+		return
 	}
 	// Objects have ACLs of their own, which nobody can read one by one.
-	v.out.topics = append(v.out.topics, Assumption{TopicACL, NotRead})
-	return nil
-}
-
-// key reads the policy of the KMS key that encrypts the bucket by default.
-func (v *live) key(ctx context.Context, client *s3.Client, name, arn string) error {
-	got, err := client.GetBucketEncryption(ctx, &s3.GetBucketEncryptionInput{Bucket: &name})
-	if isCode(err, "ServerSideEncryptionConfigurationNotFoundError") {
-		return nil
-	}
-	if err != nil {
-		return v.gap(ctx, &v.out.gaps, arn, "s3:GetEncryptionConfiguration", err)
-	}
-	if got.ServerSideEncryptionConfiguration == nil {
-		return nil
-	}
-	for _, r := range got.ServerSideEncryptionConfiguration.Rules {
-		d := r.ApplyServerSideEncryptionByDefault
-		if d == nil || d.SSEAlgorithm == s3types.ServerSideEncryptionAes256 || aws.ToString(d.KMSMasterKeyID) == "" {
-			continue // with AWS's own key there is no policy to write
+	b.out.topics = append(b.out.topics, Assumption{TopicACL, NotRead})
+	acl, a := ask(ctx, b.live, b.of("GetBucketAcl"), func(ctx context.Context) (*s3.GetBucketAclOutput, error) {
+		return b.access.AWS.S3.GetBucketAcl(ctx, &s3.GetBucketAclInput{Bucket: &b.name}, atS3)
+	}, func(o *s3.GetBucketAclOutput) Lost {
+		if o.Owner == nil || aws.ToString(o.Owner.ID) == "" || o.Grants == nil {
+			return LostEmpty
 		}
-		id := aws.ToString(d.KMSMasterKeyID)
-		keys := kms.NewFromConfig(v.access.AWS.Config)
-		doc, err := keys.GetKeyPolicy(ctx, &kms.GetKeyPolicyInput{KeyId: &id})
-		if err != nil {
-			if err := v.gap(ctx, &v.out.gaps, id, "kms:GetKeyPolicy", err); err != nil {
-				return err
-			}
-			continue
-		}
-		if src, ok := liveDocument(policy.KeyPolicy, id, aws.ToString(doc.Policy), &v.out.gaps); ok {
-			src.Attached = id
-			v.out.resources = append(v.out.resources, src)
-		}
-	}
-	return nil
-}
-
-// accessPoints reads the bucket's access points with their policies, and
-// whether access grants may vend credentials for it.
-func (v *live) accessPoints(ctx context.Context, bucket, arn string) error {
-	account := v.sel.BucketAccount
-	if account == "" {
-		account = v.own
-	}
-	control := s3control.NewFromConfig(v.access.AWS.Config, func(o *s3control.Options) {
-		o.Retryer = retry.AddWithMaxAttempts(retry.NewStandard(), readTries)
-		if o.BaseEndpoint != nil {
-			o.EndpointResolverV2 = plainHost{o.EndpointResolverV2}
-		}
+		return ""
 	})
-	for page := s3control.NewListAccessPointsPaginator(control, &s3control.ListAccessPointsInput{
-		AccountId: &account, Bucket: &bucket,
-	}); page.HasMorePages(); {
-		list, err := page.NextPage(ctx)
-		if err != nil {
-			if err := v.gap(ctx, &v.out.gaps, arn, "s3:ListAccessPoints", err); err != nil {
-				return err
-			}
-			break
-		}
-		for _, ap := range list.AccessPointList {
-			if aws.ToString(ap.Bucket) != bucket {
-				continue
-			}
-			name := aws.ToString(ap.Name)
-			got, err := control.GetAccessPointPolicy(ctx, &s3control.GetAccessPointPolicyInput{AccountId: &account, Name: &name})
-			if isCode(err, "NoSuchAccessPointPolicy") {
-				continue
-			}
-			if err != nil {
-				if err := v.gap(ctx, &v.out.gaps, aws.ToString(ap.AccessPointArn), "s3:GetAccessPointPolicy", err); err != nil {
-					return err
-				}
-				continue
-			}
-			if src, ok := liveDocument(policy.AccessPoint, name, aws.ToString(got.Policy), &v.out.gaps); ok {
-				src.Attached, src.Bucket = aws.ToString(ap.AccessPointArn), arn
-				v.out.resources = append(v.out.resources, src)
-			}
-		}
+	if a != got {
+		return
 	}
-	return v.accessGrants(ctx, control, account)
-}
-
-// accessGrants: a grant gives nothing to who may not call s3:GetDataAccess, and
-// that call is judged like any other. Only the instance's own resource policy
-// could add the right to it.
-func (v *live) accessGrants(ctx context.Context, control *s3control.Client, account string) error {
-	list, err := control.ListAccessGrantsInstances(ctx, &s3control.ListAccessGrantsInstancesInput{AccountId: &account})
-	if err != nil {
-		return v.gap(ctx, &v.out.gaps, "access grants of "+account, "s3:ListAccessGrantsInstances", err)
-	}
-	if len(list.AccessGrantsInstancesList) == 0 {
-		return nil
-	}
-	_, err = control.GetAccessGrantsInstanceResourcePolicy(ctx, &s3control.GetAccessGrantsInstanceResourcePolicyInput{AccountId: &account})
-	if isCode(err, "NoSuchResourcePolicy", "AccessGrantsInstanceResourcePolicyNotExists", "NoSuchAccessGrantsInstanceResourcePolicy") {
-		return nil
-	}
-	if err != nil {
-		return v.gap(ctx, &v.out.gaps, "access grants of "+account, "s3:GetAccessGrantsInstanceResourcePolicy", err)
-	}
-	v.out.gaps = append(v.out.gaps, Gap{
-		Reason: GapNotModelled, What: aws.ToString(list.AccessGrantsInstancesList[0].AccessGrantsInstanceArn), Source: -1,
-	})
-	return nil
-}
-
-// plainHost keeps the account's id out of the host's name: it stands there only
-// at AWS, and elsewhere may be an address.
-type plainHost struct{ s3control.EndpointResolverV2 }
-
-func (p plainHost) ResolveEndpoint(ctx context.Context, params s3control.EndpointParameters) (smithyendpoints.Endpoint, error) {
-	params.RequiresAccountId = aws.Bool(false)
-	return p.EndpointResolverV2.ResolveEndpoint(ctx, params)
+	b.grants(ctx, acl)
 }

@@ -187,6 +187,9 @@ func (s Selection) Check() error {
 			return &UsageError{Code: UsagePrincipal, Got: arn}
 		}
 	}
+	if err := s.checkNamed(); err != nil {
+		return err
+	}
 	if s.BucketAccount != "" && !isAccount(s.BucketAccount) {
 		return &UsageError{Code: UsageAccount, Got: s.BucketAccount}
 	}

@@ -68,14 +68,17 @@ type Access struct {
 	ReadFile func(name string) ([]byte, error)
 	// AWS is nil unless Selection.Live.
 	AWS *client.AWS
-	// Progress, if set, is called as live reads go on.
+	// Progress, if set, is called as live reads go on, never twice at a time.
 	Progress func(Progress)
 }
 
 // Progress tells how far the live reads are.
 type Progress struct {
 	Principal string
-	Done, All int
+	Done, All int // principals; All is 0 while nobody knows how many there are
+	// Waiting is the call that keeps everything waiting, "" where none does;
+	// Principal is then what it asks about.
+	Waiting string
 }
 
 // Found is what Load returns.
@@ -204,6 +207,8 @@ type NoteWhat string
 const (
 	// NoteGuessedARN: the principal could not be read; its ARN is made of its name.
 	NoteGuessedARN NoteWhat = "arn-guessed"
+	// NoteACLElsewhere: the bucket's ACL gives something to another account, Name.
+	NoteACLElsewhere NoteWhat = "acl-elsewhere"
 	// NoteUnwrapped: the file held more than the document, which was taken out of
 	// the element Name.
 	NoteUnwrapped NoteWhat = "unwrapped"
@@ -237,9 +242,13 @@ type Key struct {
 
 // Load reads everything that the selection names.
 func Load(ctx context.Context, sel Selection, access Access) (*Found, error) {
+	return loadWithin(ctx, sel, access, liveBounds())
+}
+
+func loadWithin(ctx context.Context, sel Selection, access Access, within bounds) (*Found, error) {
 	l := &loader{
 		sel: sel, access: access, texts: map[string][]byte{}, whole: map[policy.Type]bool{},
-		notJudged: map[string]bool{}, names: newNames(),
+		notJudged: map[string]bool{}, names: newNames(), bounds: within,
 	}
 	if l.sel.Path == "" {
 		l.sel.Path = "/buzon/"
@@ -256,6 +265,7 @@ type loader struct {
 	names      *names               // of what templates leave open
 	parameters parameters           // given for templates
 	account    string               // what AWS::AccountId is, "" where it isn't known
+	bounds     bounds               // of live reads
 }
 
 func (l *loader) load(ctx context.Context) (*Found, error) {
