@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -131,8 +132,13 @@ func gateSettings(c *config.Config) gate.Settings {
 		Replace:         c.OnConflict == config.ConflictReplace,
 		Class:           c.Object.StorageClass, Tags: tagging(c),
 		Canary: c.Identity.Canary, Probes: c.Identity.Probes,
-		Recheck: c.Identity.Recheck,
+		Recheck: c.Identity.Recheck, Removes: removes(c),
 	}
+}
+
+// removes tells whether a file that was sent is moved or deleted.
+func removes(c *config.Config) bool {
+	return slices.ContainsFunc(c.Outboxes, func(o config.Outbox) bool { return o.Settle != config.SettleKeep })
 }
 
 // newGate is the gate that the configuration asks for.

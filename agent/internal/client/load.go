@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -161,6 +162,17 @@ func amazon(endpoint string) bool {
 		}
 	}
 	return false
+}
+
+// Trailers tells whether bodies on their way to an endpoint may bear their checksum behind them and go unsigned: over
+// plain http to another machine nothing else than a signature protects them.
+func Trailers(endpoint string) bool {
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Scheme != "http" {
+		return true
+	}
+	ip := net.ParseIP(u.Hostname())
+	return u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // Store names the store at an endpoint: "" for every endpoint of AWS's own, which all lead to the same buckets.

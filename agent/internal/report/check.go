@@ -241,7 +241,7 @@ func silence(p *locale.Printer, c gate.Check) string {
 // placeholders are the arguments that a check may lack.
 var placeholders = []string{"path", "profile", "key", "old", "code", "places", "kind", "line", "mode", "variable", "missing", "timeout",
 	"answer", "region", "right", "bucket", "prefix", "owner", "offset", "arn", "account", "wanted", "expect", "expectable",
-	"endpoint", "sts", "proxy", "store", "permission", "what", "address", "class"}
+	"endpoint", "sts", "proxy", "store", "permission", "what", "address", "class", "lack"}
 
 // sentence is a check in words.
 func sentence(p *locale.Printer, r gate.Report, c gate.Check) string {
@@ -264,6 +264,8 @@ func sentence(p *locale.Printer, r gate.Report, c gate.Check) string {
 			value = p.Text("check.code-" + value)
 		case name == "offset":
 			value = drift(p, value)
+		case name == "lack":
+			value = p.Text("check.lack-" + value)
 		}
 		args = append(args, name, value)
 	}
@@ -271,6 +273,12 @@ func sentence(p *locale.Printer, r gate.Report, c gate.Check) string {
 		args = append(args, name, "–") // the first of a name wins
 	}
 	text := p.Text(string(c.Outcome), args...)
+	if said := c.Args["said"]; said != "" && c.Status != gate.OK {
+		first, rest, more := strings.Cut(text, "\n")
+		if text = first + " " + p.Text("check.said", "said", said); more {
+			text += "\n" + rest
+		}
+	}
 	if until, err := time.Parse(time.RFC3339, c.Args["expires"]); err == nil {
 		text += " " + p.Text("check.expires", "expires", until)
 	}

@@ -179,8 +179,8 @@ func (s *Server) wholeObject(c *Call, o *Object) *answer {
 	if size := c.Header.Get("X-Amz-Mp-Object-Size"); size != "" && size != strconv.FormatInt(o.Size, 10) {
 		return refuse(400, "InvalidRequest", "The provided 'x-amz-mp-object-size' header does not match what was computed.")
 	}
-	if claim := c.Header.Get("X-Amz-Checksum-Crc64nvme"); claim != "" && !s.opts.Trust && claim != encode(o.CRC64) {
-		return refuse(400, "BadDigest", "The CRC64NVME you specified did not match the calculated checksum.")
+	if claim := c.Header.Get("X-Amz-Checksum-Crc64nvme"); claim != "" && !s.opts.Trust && !s.lacks(NoJoinSum) && claim != encode(o.CRC64) {
+		return s.wrongSum("crc64nvme")
 	}
 	return nil
 }

@@ -93,6 +93,7 @@ type Options struct {
 	NoEcho    bool             // do not answer x-amz-checksum-* to PutObject and CompleteMultipartUpload
 	NoSTS     bool             // STS calls are 405 MethodNotAllowed, as at S3 stores that have no STS
 	NoIfs     bool             // If-None-Match is ignored, as at some S3 stores
+	Lacks     []Lack           // what else it does not do as S3 does
 	NoIfMatch bool             // If-Match of a delete is ignored, as at stores that don't know conditional deletes
 	MinPart   int64            // smallest part but the last; default 5 MiB
 	Repeat    Repeat           // what a repeated CompleteMultipartUpload answers
@@ -296,6 +297,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if a == nil {
 		a = s.permit(c)
 	}
+	if a == nil {
+		a = s.unfit(c)
+	}
 	if a == nil { // S3 says "you may not" before it says that a checksum is wrong
 		a = late
 	}
@@ -322,7 +326,9 @@ func (s *Server) wait(ctx context.Context, d time.Duration) {
 func (s *Server) write(w http.ResponseWriter, c *Call, a *answer, f Fault) {
 	h := w.Header()
 	id := s.nextID.Add(1)
-	h["X-Amz-Request-Id"] = []string{"REQ" + strconv.FormatInt(id, 16)}
+	if !s.lacks(NoAmzHeaders) {
+		h["X-Amz-Request-Id"] = []string{"REQ" + strconv.FormatInt(id, 16)}
+	}
 	if now := s.opts.Now(); f.Name == SkewedDate {
 		h.Set("Date", now.Add(f.Wait).UTC().Format(http.TimeFormat))
 	} else if s.clock {

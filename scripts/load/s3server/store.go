@@ -92,7 +92,7 @@ func (s *Server) store(c *Call, b *bucket, o *Object) *answer {
 	if s.opts.Keep == KeepNothing {
 		return nil
 	}
-	if ifs := c.Header.Get("If-None-Match"); ifs != "" && !s.opts.NoIfs {
+	if ifs := c.Header.Get("If-None-Match"); ifs != "" && !s.opts.NoIfs && !(c.Op == CompleteMultipartUpload && s.lacks(NoJoinIfs)) {
 		s.stats.Objects--
 		if ifs != "*" {
 			return refuse(501, "NotImplemented", "A header you provided implies functionality that is not implemented")

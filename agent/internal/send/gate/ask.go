@@ -16,9 +16,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"buzon/agent/internal/client"
 )
 
 // callTimeout is how long one question may take, the SDK's retries included.
@@ -27,12 +28,14 @@ const callTimeout = 30 * time.Second
 // answer is what came back for one question. A status of 0 means that nothing
 // did.
 type answer struct {
+	client.Fault // of an error
+
 	status int
 	call   string // the operation that was asked
 	code   string // S3's or STS's error code; "" when it succeeded
-	text   string // the store's own words; shown, never decided on
 	header http.Header
 	err    error
+	empty  bool // a list that holds nothing
 	// offset is the server's clock minus ours; dated tells if it was told.
 	offset time.Duration
 	dated  bool
@@ -64,6 +67,8 @@ func (a answer) String() string {
 	switch {
 	case a.status == 0 && a.err != nil:
 		return strings.TrimSpace("no answer: " + string(a.silence) + " " + a.host)
+	case a.Class == client.NotTheStore:
+		return a.Code
 	case a.code == "":
 		return fmt.Sprint(a.status)
 	default:
@@ -116,18 +121,29 @@ func ask(ctx context.Context, probe bool, call func(context.Context, *asking) er
 	q := &asking{probe: probe}
 	err := call(ctx, q)
 	a := q.got
-	a.err = err
-	var api smithy.APIError
-	if errors.As(err, &api) {
-		a.code, a.text = api.ErrorCode(), api.ErrorMessage()
+	if a.err = err; err == nil {
+		return a
 	}
-	if err != nil && a.status == 0 {
+	a.Fault = client.Classify(err)
+	a.status = a.Status // of what came whole
+	switch {
+	case a.status == 0:
 		a.silence, a.host = silence(err)
-	}
-	if err != nil && a.code == "" && a.status >= 300 {
+	case a.Class == client.NotTheStore: // whose code is no code
+	case a.Code == "":
 		a.code = http.StatusText(a.status)
+	default:
+		a.code = a.Code
 	}
 	return a
+}
+
+// said are the words of whoever answered, as they are shown; "" if they add nothing to the answer.
+func (a answer) said() string {
+	if a.status == 0 || strings.EqualFold(a.Message, "Access Denied") {
+		return ""
+	}
+	return a.Message
 }
 
 // silence tells why nothing was answered, and by whom.
@@ -167,7 +183,7 @@ func (a answer) fault() Outcome {
 	if a.ok() {
 		return ""
 	}
-	switch a.code {
+	switch a.code { // which is only ever the store's
 	case "InvalidAccessKeyId", "InvalidClientTokenId", "UnrecognizedClientException":
 		return KeyUnknown
 	case "SignatureDoesNotMatch", "IncompleteSignature":
@@ -191,6 +207,12 @@ func (a answer) fault() Outcome {
 		return NoBucket
 	}
 	switch {
+	case a.Class == client.NotTheStore:
+		return NotTheStore
+	case a.Class == client.StoreFull:
+		return StoreFull
+	case a.Class == client.Machine:
+		return MachineLacks
 	case a.status == 0:
 		return Unreachable
 	case a.status >= 500 && a.status != http.StatusNotImplemented, a.code == "SlowDown", a.code == "RequestTimeout", a.code == "Throttling":
@@ -216,13 +238,12 @@ func (a answer) badChecksum() bool {
 	return false
 }
 
-func (a answer) requestID() string {
-	if id := a.header.Get("X-Amz-Request-Id"); id != "" {
-		return id
+// region is the bucket's, where an answer tells it.
+func (a answer) region() string {
+	if a.Region != "" {
+		return a.Region
 	}
-	return a.header.Get("X-Amzn-Requestid") // of STS
+	return a.header.Get("X-Amz-Bucket-Region")
 }
-
-func (a answer) region() string { return a.header.Get("X-Amz-Bucket-Region") }
 
 var wrongChecksum = aws.String("//////////8=") // of no empty body

@@ -8,6 +8,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+
+	"buzon/agent/internal/client"
 )
 
 // whichBucket asks whether the bucket is there and in which Region. A
@@ -29,7 +31,7 @@ func (p *pass) whichBucket(ctx context.Context) bool {
 	switch {
 	case right != "" && right != p.aws.Config.Region && (a.ok() || a.status < 500):
 		c.Status, c.Outcome = Failed, WrongRegion
-	case a.ok() || a.status == http.StatusForbidden:
+	case a.ok() || a.denied():
 		c.Outcome = BucketFound
 		if right == "" {
 			c.Outcome = BucketSilent
@@ -38,8 +40,10 @@ func (p *pass) whichBucket(ctx context.Context) bool {
 		c.Status, c.Outcome = Unproven, BucketSilent
 	case a.status == http.StatusNotFound:
 		c.Status, c.Outcome = Failed, NoBucket
+	case a.Class == client.NotTheStore && a.status < 500 && p.Canary: // there is no body to tell by
+		c.Status, c.Outcome = Unproven, BucketSilent
 	case a.status == http.StatusMovedPermanently:
-		c.Status, c.Outcome, c.Args["right"] = Failed, WrongRegion, "?"
+		c.Status, c.Outcome = Failed, OtherRegion
 	case a.status == 0 && a.silence == NotSent:
 		c.Status, c.Outcome = Failed, BadBucket
 	default:
@@ -97,19 +101,19 @@ func (p *pass) put(ctx context.Context, w put) answer {
 // canaryKey is where the canary stands.
 func (p *pass) canaryKey() string { return p.Prefix + ".buzon/canary" }
 
-// canary proves with one small object that the key can write. It tells whether
-// nothing more is to be asked: the key itself was refused, or the bucket is
-// somebody else's.
-func (p *pass) canary(ctx context.Context) (refused bool) {
+// canary proves with one small object that the key can write. It names the
+// check after which nothing more is to be asked: the key itself was refused,
+// the bucket is somebody else's, or the store is not fit; "" if there is none.
+func (p *pass) canary(ctx context.Context) (stop ID) {
 	key := p.canaryKey()
 	var sent *answer
 	if p.aws.Custom && p.again(p.memory.store) {
-		fit, second := p.store(ctx, key)
+		fit, answered := p.store(ctx)
 		if !fit {
 			p.skip(CheckCanary, CheckStore)
-			return false
+			return CheckStore
 		}
-		sent = second
+		sent = answered
 	}
 	c := Check{ID: CheckCanary, Status: Failed, Asked: "PutObject " + key + " If-None-Match: *"}
 	if sent == nil {
@@ -129,7 +133,7 @@ func (p *pass) canary(ctx context.Context) (refused bool) {
 		p.stands = true
 	case kms(a.code):
 		c.Outcome = KMSRefused
-	case a.denied():
+	case a.denied() && a.code == "AccessDenied": // another code says something else, in the store's own words
 		c.Outcome = CannotWrite
 		if p.Owner != "" {
 			c.Outcome = p.whoseFault(ctx, key)
@@ -145,7 +149,10 @@ func (p *pass) canary(ctx context.Context) (refused bool) {
 	if c.Status == OK && p.Class+p.Tags != "" && p.again(p.memory.carry) {
 		p.carries(ctx, key)
 	}
-	return c.Status == Failed && (c.Outcome == OtherOwner || slices.Contains(refusals, c.Outcome))
+	if c.Status == Failed && (c.Outcome == OtherOwner || slices.Contains(refusals, c.Outcome)) {
+		return CheckCanary
+	}
+	return ""
 }
 
 func kms(code string) bool { return len(code) > 4 && code[:4] == "KMS." }
@@ -177,56 +184,4 @@ func (p *pass) conflict(ctx context.Context, key string) {
 	}
 	p.memory.room = c.Status == OK
 	p.report.add(c)
-}
-
-// store finds out whether a store that is not AWS keeps the two promises that
-// Buzón stands on: it refuses a body whose checksum is wrong, and an object
-// where one stands. An answer about the key or the bucket is the canary's to
-// explain; sent is the answer to the right canary, where one was sent.
-func (p *pass) store(ctx context.Context, key string) (fit bool, sent *answer) {
-	const exists, unknown = http.StatusPreconditionFailed, http.StatusNotImplemented
-	outcome := StoreFit
-	first := p.put(ctx, put{key: key, wrong: true, owner: p.Owner})
-	said, last := first.String(), first
-	if first.status == exists {
-		// The canary that stands may be one that this very store should have
-		// refused. Sent to replace it, 0 bytes do no harm; a guard that forbids
-		// that leaves the question open.
-		if again := p.put(ctx, put{key: key, wrong: true, replace: true, owner: p.Owner}); again.ok() || again.badChecksum() {
-			first = again
-			said, last = first.String(), first
-		}
-	}
-	switch {
-	case first.ok():
-		outcome = StoreNoChecksum
-	case first.status == unknown:
-		outcome = StoreNoCondition
-	case !first.badChecksum() && first.status != exists:
-		return true, nil
-	default:
-		second := p.put(ctx, put{key: key, owner: p.Owner})
-		if !second.ok() && second.status != exists {
-			return true, &second
-		}
-		last, sent = p.put(ctx, put{key: key, owner: p.Owner}), &second
-		said += ", " + second.String() + ", " + last.String()
-		switch {
-		case last.ok(), last.status == unknown:
-			outcome = StoreNoCondition
-		case last.status != exists:
-			return true, &last
-		}
-	}
-	c := Check{ID: CheckStore, Status: OK, Outcome: outcome, Asked: "PutObject " + key + " × 3", Answered: said,
-		Args: map[string]string{"store": p.aws.Endpoint}}
-	if server := last.header.Get("Server"); server != "" {
-		c.Args["store"] += " (" + server + ")"
-	}
-	if outcome != StoreFit {
-		c.Status = Failed
-	}
-	p.memory.store = c.Status == OK
-	p.report.add(c)
-	return outcome == StoreFit, sent
 }

@@ -66,6 +66,9 @@ type Settings struct {
 	Tags   string
 	Canary bool
 	Probes bool
+	// Removes is true where a file that was sent is moved or deleted: then a
+	// store that is not AWS must be proven.
+	Removes bool
 	// Recheck is how often Watch repeats the checks; 0 is one hour.
 	Recheck time.Duration
 	// NewKey is how long a key that was just rotated may be unknown to AWS;
@@ -220,7 +223,7 @@ func (p *pass) run(ctx context.Context) {
 	if !p.memory.bucket || p.report.Depth == Full {
 		reached = p.whichBucket(ctx)
 	}
-	refused := false
+	var stop ID
 	switch {
 	case !expected:
 		// A stranger's key must leave nothing behind.
@@ -228,10 +231,13 @@ func (p *pass) run(ctx context.Context) {
 	case !reached:
 		p.skip(CheckCanary, CheckBucket)
 	case !p.Canary:
+		if p.aws.Custom {
+			p.storeOff()
+		}
 		p.report.add(Check{ID: CheckCanary, Status: Unproven, Outcome: CanaryOff})
 		p.carryUnproven()
 	default:
-		refused = p.canary(ctx)
+		stop = p.canary(ctx)
 	}
 	switch {
 	case !p.Probes:
@@ -241,8 +247,8 @@ func (p *pass) run(ctx context.Context) {
 		p.skip(CheckProbes, CheckExpected)
 	case !reached:
 		p.skip(CheckProbes, CheckBucket)
-	case refused:
-		p.skip(CheckProbes, CheckCanary)
+	case stop != "":
+		p.skip(CheckProbes, stop)
 	default:
 		p.probes(ctx)
 	}
@@ -255,7 +261,7 @@ func (p *pass) skip(id, because ID) {
 
 // note keeps what an answer tells besides, and logs the store's own words.
 func (p *pass) note(a answer) answer {
-	p.log.Debug("gate asked", "call", a.call, "answer", a.String(), "said", a.text, "request_id", a.requestID())
+	p.log.Debug("gate asked", "call", a.call, "answer", a.String(), "said", a.Message, "request_id", a.RequestID)
 	p.noting.Lock()
 	defer p.noting.Unlock()
 	if a.dated && (!p.dated || a.offset.Abs() > p.offset.Abs()) {

@@ -94,8 +94,8 @@ func (p *pass) who(ctx context.Context) (Check, *Identity) {
 		c.Args = map[string]string{"arn": who.ARN, "account": who.Account}
 		return c, who
 	}
-	if a.fault() == Unreachable && p.Method == MethodAuto && ctx.Err() == nil {
-		// Only where STS can't be reached: an answer is an answer.
+	if f := a.fault(); (f == Unreachable || f == NotTheStore) && p.Method == MethodAuto && ctx.Err() == nil {
+		// Only where STS can't be reached: an answer of STS's own is an answer.
 		return p.whoByList(ctx), nil
 	}
 	p.explain(&c, a)
@@ -109,10 +109,7 @@ func (p *pass) who(ctx context.Context) (Check, *Identity) {
 // AccessDenied is the answer that a write-only key gets, so it is a probe too.
 func (p *pass) whoByList(ctx context.Context) Check {
 	c := Check{ID: CheckIdentity, Status: OK, Outcome: IdentityHidden, Asked: "s3:ListAllMyBuckets"}
-	a := p.note(ask(ctx, true, func(ctx context.Context, q *asking) error {
-		_, err := p.aws.S3.ListBuckets(ctx, &s3.ListBucketsInput{MaxBuckets: aws.Int32(1)}, q.s3)
-		return err
-	}))
+	a := p.note(ask(ctx, true, p.listBuckets))
 	p.listed = &a
 	if !a.ok() && !a.denied() {
 		c.Status = Failed
@@ -120,6 +117,13 @@ func (p *pass) whoByList(ctx context.Context) Check {
 	}
 	c.Answered = a.String()
 	return c
+}
+
+// listBuckets asks for one bucket, and notes that there is none to be seen.
+func (p *pass) listBuckets(ctx context.Context, q *asking) error {
+	out, err := p.aws.S3.ListBuckets(ctx, &s3.ListBucketsInput{MaxBuckets: aws.Int32(1)}, q.s3)
+	q.got.empty = err == nil && len(out.Buckets) == 0 && aws.ToString(out.ContinuationToken) == ""
+	return err
 }
 
 // explain fills in the outcome of an answer that means the same whatever was
@@ -134,7 +138,7 @@ func (p *pass) explain(c *Check, a answer) {
 	c.Args["profile"], c.Args["path"] = p.aws.Source.Profile, p.aws.Source.File
 	c.Args["region"], c.Args["bucket"], c.Args["prefix"] = p.aws.Config.Region, p.Bucket, p.report.Prefix
 	c.Args["address"] = p.address(c.Asked)
-	c.Args["silence"], c.Args["host"] = string(a.silence), a.host
+	c.Args["silence"], c.Args["host"], c.Args["said"] = string(a.silence), a.host, a.said()
 	if a.dated {
 		c.Args["offset"] = seconds(a.offset)
 	}
@@ -147,8 +151,10 @@ func (p *pass) explain(c *Check, a answer) {
 		}
 	case WrongRegion:
 		if c.Args["right"] = a.region(); c.Args["right"] == "" {
-			c.Args["right"] = "?"
+			c.Outcome = OtherRegion
 		}
+	case MachineLacks:
+		c.Args["lack"] = a.Code
 	default: // says all by itself
 	}
 }

@@ -50,7 +50,9 @@ func TestSilenceIsNoWordAgainstTheKey(t *testing.T) {
 		undecided bool
 	}{
 		{"STS is busy", s3server.Fault{Name: s3server.Internal}, s3server.Other, StoreBusy, true},
-		{"a probe is not answered", s3server.Fault{Name: s3server.BadGateway}, s3server.GetBucketPolicy, ProbeUnanswered, true},
+		{"a probe is not answered", s3server.Fault{Name: s3server.Internal}, s3server.GetBucketPolicy, ProbeUnanswered, true},
+		{"a proxy answers a probe", s3server.Fault{Name: s3server.BadGateway}, s3server.GetBucketPolicy, NotTheStore, true},
+		{"the store is full", s3server.Fault{Name: s3server.Refuse, Status: 507, Code: "XMinioStorageFull"}, s3server.PutObject, StoreFull, true},
 		{"the canary is lost", s3server.Fault{Name: s3server.ResetBefore}, s3server.PutObject, Unreachable, true},
 		{"the canary is denied", s3server.Fault{Name: s3server.Denied}, s3server.PutObject, CannotWriteOrElse, false},
 	} {

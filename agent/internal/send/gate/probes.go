@@ -73,8 +73,7 @@ var Probes = []Probe{
 		return err
 	}},
 	{"list-buckets", "s3:ListAllMyBuckets", "ListBuckets", OnAccount, func(p *pass, ctx context.Context, _ string, q *asking) error {
-		_, err := p.aws.S3.ListBuckets(ctx, &s3.ListBucketsInput{MaxBuckets: aws.Int32(1)}, q.s3)
-		return err
+		return p.listBuckets(ctx, q)
 	}},
 	{"get-policy", "s3:GetBucketPolicy", "GetBucketPolicy", OnBucket, func(p *pass, ctx context.Context, _ string, q *asking) error {
 		_, err := p.aws.S3.GetBucketPolicy(ctx, &s3.GetBucketPolicyInput{Bucket: &p.Bucket}, q.s3)
@@ -109,6 +108,7 @@ var Probes = []Probe{
 const (
 	besideKey = ".buzon-probe"
 	absentKey = ".buzon/absent"
+	proofKey  = ".buzon/proof" // of a store that is not AWS; nothing is stored there if it is fit
 )
 
 // listBucket is the probe whose permission HeadBucket needs too.
@@ -221,6 +221,9 @@ func (p *pass) judge(c *Check, probe Probe, a answer) {
 	p.explain(c, a)
 	c.Args["permission"] = probe.Permission
 	switch fault := a.fault(); {
+	case a.empty && p.aws.Custom:
+		// Some stores answer everybody, with what they may see (versitygw, SeaweedFS).
+		c.Status, c.Outcome = OK, ProbeEmpty
 	case a.denied():
 		c.Status, c.Outcome = OK, ProbeRefused
 		if probe.Target == OnCanary && !p.stands {
@@ -239,6 +242,8 @@ func (p *pass) judge(c *Check, probe Probe, a answer) {
 				c.Outcome = ProbeMarker
 			}
 		}
+	case fault == NotTheStore && probe.Operation == "HeadObject": // there is no body to tell by
+		c.Status, c.Outcome = Unproven, ProbeUnknown
 	case fault == Unreachable, fault == StoreBusy:
 		c.Status, c.Outcome = Failed, ProbeUnanswered
 	default:
@@ -271,7 +276,7 @@ func (p *pass) knownPower() {
 		{listBucket, "s3:ListBucket", "HeadBucket " + p.Bucket, p.bucket},
 		{"list-buckets", "s3:ListAllMyBuckets", "ListBuckets", p.listed},
 	} {
-		if known.answer != nil && known.answer.ok() {
+		if known.answer != nil && known.answer.ok() && !(known.answer.empty && p.aws.Custom) {
 			c := Check{ID: known.id, Asked: known.asked, Answered: known.answer.String()}
 			p.allowed(&c, known.permission)
 			p.report.add(c)

@@ -39,7 +39,11 @@ func TestEveryProbeOfTheGate(t *testing.T) {
 				t.Errorf("%s of %s proves nothing", c.Op, c.Key)
 			}
 		case s3server.PutObject:
-			if c.Size != 0 || c.Header.Get("If-None-Match") != "*" {
+			size := int64(0)
+			if c.Header.Get("X-Amz-Trailer") != "" { // a body of its own, at a store that is not AWS
+				size = 6
+			}
+			if c.Size != size || c.Header.Get("If-None-Match") != "*" {
 				t.Errorf("%s: %d bytes, If-None-Match %q", c.Key, c.Size, c.Header.Get("If-None-Match"))
 			}
 			if c.Key == ".buzon-probe" {

@@ -70,6 +70,9 @@ const (
 	Unreachable        Outcome = "gate.unreachable"         //
 	StoreBusy          Outcome = "gate.store-busy"          // 5xx, throttled
 	Unexpected         Outcome = "gate.unexpected"          // an answer that nothing here knows
+	NotTheStore        Outcome = "gate.not-the-store"       // something else answered
+	StoreFull          Outcome = "gate.store-full"          // no room, or a quota is used up
+	MachineLacks       Outcome = "gate.machine"             // descriptors, memory, disk, ports
 	IdentityRefused    Outcome = "gate.identity-refused"    // STS answered AccessDenied
 
 	ClockRight   Outcome = "gate.clock"
@@ -89,12 +92,27 @@ const (
 	BucketSilent Outcome = "gate.bucket-silent" // it is there, its Region was not told
 	NoBucket     Outcome = "gate.no-bucket"
 	WrongRegion  Outcome = "gate.wrong-region"
+	OtherRegion  Outcome = "gate.other-region" // the bucket's is not told
 	OtherOwner   Outcome = "gate.other-owner"
 	BadBucket    Outcome = "gate.bad-bucket" // the name is none
 
-	StoreFit         Outcome = "gate.store"
-	StoreNoChecksum  Outcome = "gate.store-no-checksum"
-	StoreNoCondition Outcome = "gate.store-no-condition"
+	StoreFit             Outcome = "gate.store"
+	StoreFitSigned       Outcome = "gate.store-signed"            // where checksums never follow a body
+	StoreNoChecksum      Outcome = "gate.store-no-checksum"       // it took a wrong one in a header
+	StoreNoTrailer       Outcome = "gate.store-no-trailer"        // … behind the body
+	StoreNoCondition     Outcome = "gate.store-no-condition"      // PutObject replaced what stood
+	StoreNoJoin          Outcome = "gate.store-no-join"           // parts were joined under a wrong checksum
+	StoreNoJoinCondition Outcome = "gate.store-no-join-condition" // CompleteMultipartUpload replaced what stood
+	StoreCantJoin        Outcome = "gate.store-cant-join"         // it joins no parts under one checksum
+	StoreLacks           Outcome = "gate.store-lacks"             // it says itself that it can't do what is needed
+	StoreOff             Outcome = "gate.store-off"               // nothing is proven without a canary
+	StoreOffRemoves      Outcome = "gate.store-off-removes"       // … and files are to be moved or deleted
+
+	StoreChecksumUnproven      Outcome = "gate.store-unproven-" + refusesChecksum
+	StoreTrailerUnproven       Outcome = "gate.store-unproven-" + refusesTrailer
+	StoreConditionUnproven     Outcome = "gate.store-unproven-" + keepsWhatStands
+	StoreJoinUnproven          Outcome = "gate.store-unproven-" + joinsParts
+	StoreJoinConditionUnproven Outcome = "gate.store-unproven-" + keepsFromJoining
 
 	CanaryMade        Outcome = "gate.canary-made"
 	CanaryStands      Outcome = "gate.canary-stands"
@@ -117,6 +135,7 @@ const (
 
 	ProbesOff        Outcome = "gate.probes-off"
 	ProbeRefused     Outcome = "gate.probe-refused"
+	ProbeEmpty       Outcome = "gate.probe-empty" // a list of what the key may see, which is nothing
 	ProbeAllowed     Outcome = "gate.probe-allowed"
 	BesideRefused    Outcome = "gate.beside-refused" // of a PUT outside the prefix
 	BesideAllowed    Outcome = "gate.beside-allowed"
@@ -124,6 +143,7 @@ const (
 	ProbeNotProven   Outcome = "gate.probe-not-proven"
 	ProbeUnsupported Outcome = "gate.probe-unsupported"
 	ProbeUnanswered  Outcome = "gate.probe-unanswered"
+	ProbeUnknown     Outcome = "gate.probe-unknown" // whether the store answered can't be told
 	ProbeNoBeside    Outcome = "gate.probe-no-beside"
 	ProbeACLsOff     Outcome = "gate.probe-acls-off"
 )
@@ -207,7 +227,7 @@ func (r *Report) close() {
 	for _, c := range r.Checks {
 		if c.Status == Failed {
 			r.Passed = false
-			if c.Outcome == ConflictDenied || c.Outcome == BadBucket || c.Outcome == ClassUnknown {
+			if slices.Contains([]Outcome{ConflictDenied, BadBucket, ClassUnknown, StoreOffRemoves}, c.Outcome) {
 				r.Misconfigured = true
 			}
 		}
@@ -215,7 +235,7 @@ func (r *Report) close() {
 			r.Overpowered = append(r.Overpowered, c.Permission)
 		}
 	}
-	r.Undecided = r.only(Unreachable, StoreBusy, ProbeUnanswered)
+	r.Undecided = r.only(Unreachable, StoreBusy, StoreFull, NotTheStore, MachineLacks, ProbeUnanswered)
 }
 
 // refusals are the outcomes that mean the key, its session or the time with

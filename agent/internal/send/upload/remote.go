@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"sync"
 
@@ -83,14 +81,7 @@ func (r *remote) target(ctx context.Context, bucket string) (*target, error) {
 			t.region = name
 		}
 	}
-	t.signed = t.scheme != "https" && !loopback(t.host)
+	t.signed = !client.Trailers(t.scheme + "://" + t.host)
 	r.targets.Store(bucket, t)
 	return t, nil
-}
-
-// loopback tells whether a host is this machine.
-func loopback(host string) bool {
-	name := (&url.URL{Host: host}).Hostname()
-	ip := net.ParseIP(name)
-	return name == "localhost" || ip != nil && ip.IsLoopback()
 }

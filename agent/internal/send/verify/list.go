@@ -14,10 +14,17 @@ import (
 	"buzon/agent/internal/client"
 )
 
-// canary is how the key of the gate's one small object ends, below the prefix.
-const canary = ".buzon/canary"
+// What the gate writes, below the prefix: its one small object, and at a store that is not fit what it should have
+// refused.
+const (
+	canary = ".buzon/canary"
+	proof  = ".buzon/proof"
+)
 
-func isCanary(key string) bool { return key == canary || strings.HasSuffix(key, "/"+canary) }
+// isCanary tells the gate's own objects.
+func isCanary(key string) bool {
+	return key == canary || strings.HasSuffix(key, "/"+canary) || key == proof || strings.HasSuffix(key, "/"+proof)
+}
 
 // listAll looks in every bucket that a receipt names for what has none.
 func (v *verifier) listAll(ctx context.Context) error {
