@@ -197,6 +197,9 @@ func (s *proof) stands(ctx context.Context) {
 		case !stood && a.ok():
 			s.said = append(s.said, a.String())
 			s.sent = &a
+		case a.status == http.StatusNotImplemented:
+			s.lacks(StoreLacks, a)
+			return
 		case !stood:
 			s.sent, s.other = &a, &a
 			return
@@ -204,9 +207,6 @@ func (s *proof) stands(ctx context.Context) {
 			return
 		case a.ok():
 			s.lacks(StoreNoCondition, a)
-			return
-		case a.status == http.StatusNotImplemented:
-			s.lacks(StoreLacks, a)
 			return
 		default:
 			s.unproven(keepsWhatStands)
