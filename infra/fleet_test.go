@@ -12,9 +12,6 @@ import (
 
 	"buzon/infra/mailbox"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
-	"github.com/aws/jsii-runtime-go"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -160,20 +157,19 @@ func TestWhoLeavesIsNamed(t *testing.T) {
 	}
 }
 
-// The synthesis itself says it, as CDK shows warnings; with many it stays short.
-func TestSynthesisWarnsOfWhoLeaves(t *testing.T) {
-	synth(t, "default") // skips where there is no Node
-	app := awscdk.NewApp(&awscdk.AppProps{Outdir: jsii.String(filepath.Join(scratch, "leaving"))})
-	none := awscdk.NewStack(app, jsii.String("None"), nil)
-	warnOfLeaving(none, nil)
-	many := awscdk.NewStack(app, jsii.String("Many"), nil)
-	warnOfLeaving(many, strings.Fields("a b c d e f g h i j k l"))
-	all := jsii.String("*")
-	if said := notes(assertions.Annotations_FromStack(none).FindWarning(all, assertions.Match_AnyValue())); len(said) != 0 {
-		t.Errorf("nobody leaves, and it warns %d times", len(said))
+// The synthesis itself says it; with many it stays short.
+func TestSynthesisWarns(t *testing.T) {
+	yes, no := true, false
+	quiet := Settings{Uploaders: []string{"vm-01"}, Props: mailbox.Props{AppendOnly: &yes, Versioning: &no}}
+	if said := quiet.warnings(nil); len(said) != 0 {
+		t.Errorf("nobody leaves and nothing is replaced, and it warns: %q", said)
 	}
-	texts := notes(assertions.Annotations_FromStack(many).FindWarning(all, assertions.Match_AnyValue()))
-	if len(texts) != 1 || !strings.Contains(texts[0], "a, b, c, d, e, f, g, h, i, j and 2 more") || !strings.Contains(texts[0], "scripts/revoke-key") {
-		t.Errorf("it says %q", texts)
+	said := quiet.warnings(strings.Fields("a b c d e f g h i j k l"))
+	if len(said) != 1 || !strings.Contains(said[0], "a, b, c, d, e, f, g, h, i, j and 2 more") || !strings.Contains(said[0], "scripts/revoke-key") {
+		t.Errorf("it says %q", said)
+	}
+	bare := Settings{Props: mailbox.Props{AppendOnly: &no, Versioning: &no}}
+	if said := bare.warnings(nil); len(said) != 2 || !strings.Contains(said[0], "gone for good") || !strings.Contains(said[1], "nobody may write") {
+		t.Errorf("it says %q", said)
 	}
 }

@@ -10,9 +10,6 @@ import (
 	"strings"
 
 	"buzon/infra/mailbox"
-
-	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/jsii-runtime-go"
 )
 
 // mostNamed is how many uploaders the warning names; a fleet can lose hundreds.
@@ -73,15 +70,23 @@ func readJSON(file string, into any) error {
 	return nil
 }
 
-// warnOfLeaving tells, with the synthesis, whose keys to revoke.
-func warnOfLeaving(stack awscdk.Stack, gone []string) {
-	if len(gone) == 0 {
-		return
+// warnings are what a synthesis says beside its result. They are printed, and not
+// the CDK's annotations, which come with the place in a program of jsii's.
+func (s *Settings) warnings(gone []string) []string {
+	var all []string
+	if len(gone) > 0 {
+		named := strings.Join(gone[:min(len(gone), mostNamed)], ", ")
+		if more := len(gone) - mostNamed; more > 0 {
+			named += fmt.Sprintf(" and %d more", more)
+		}
+		all = append(all, fmt.Sprintf("no longer among the uploaders: %s. CloudFormation can't delete a user that has an access key. "+
+			"Before you deploy, for each:  scripts/revoke-key NAME", named))
 	}
-	named := strings.Join(gone[:min(len(gone), mostNamed)], ", ")
-	if more := len(gone) - mostNamed; more > 0 {
-		named += fmt.Sprintf(" and %d more", more)
+	if !*s.AppendOnly && !*s.Versioning {
+		all = append(all, "appendOnly and versioning are both false: an uploader can replace its own objects, and what was there is gone for good.")
 	}
-	awscdk.Annotations_Of(stack).AddWarningV2(jsii.String("buzon:leaving"), jsii.String(fmt.Sprintf(
-		"no longer among the uploaders: %s. CloudFormation can't delete a user that has an access key. Before you deploy, for each:  scripts/revoke-key NAME", named)))
+	if len(s.Uploaders) == 0 {
+		all = append(all, "uploaders is empty: nobody may write. Bucket and guard are judged with an uploader that is not deployed.")
+	}
+	return all
 }

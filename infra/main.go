@@ -54,11 +54,11 @@ func run() error {
 		return err
 	}
 	stacks := NewStacks(app, settings)
-	warnOfLeaving(stacks[0], gone)
-	warnOfLoss(stacks[0], &settings)
 	app.Synth(nil)
+	for _, w := range settings.warnings(gone) {
+		fmt.Fprintln(os.Stderr, "Warning:", w)
+	}
 	if len(settings.Uploaders) == 0 {
-		fmt.Fprintln(os.Stderr, "uploaders is empty: nobody may write. Bucket and guard are judged with an uploader that is not deployed.")
 		if stacks, err = synthSomebody(context, settings, filepath.Join(*app.Outdir(), "somebody")); err != nil {
 			return err
 		}
@@ -77,14 +77,6 @@ func synthSomebody(context map[string]any, s Settings, dir string) ([]awscdk.Sta
 	stacks := NewStacks(app, s)
 	app.Synth(nil)
 	return stacks, nil
-}
-
-// warnOfLoss tells of settings with which one mistake on a VM loses data.
-func warnOfLoss(stack awscdk.Stack, s *Settings) {
-	if !*s.AppendOnly && !*s.Versioning {
-		awscdk.Annotations_Of(stack).AddWarningV2(jsii.String("buzon:overwrite"), jsii.String(
-			"appendOnly and versioning are both false: an uploader can replace its own objects, and what was there is gone for good."))
-	}
 }
 
 // questionFile holds what the auditor is asked about the templates in or under
