@@ -318,30 +318,36 @@ func TestAWideningFailsTheBuild(t *testing.T) {
 	if out, err := buildAgent(); err != nil {
 		t.Fatalf("build the agent: %v\n%s", err, out)
 	}
-	definition := filepath.Join(w.root, "agent", "policy", "writeonly.go")
-	text, err := os.ReadFile(definition)
-	if err != nil {
-		t.Fatal(err)
-	}
 	dir := t.TempDir()
-	wide := bytes.Replace(text, []byte(`texts("s3:PutObject")`), []byte(`texts("s3:PutObject", "s3:GetObject")`), 1)
-	if bytes.Equal(wide, text) {
-		t.Fatal("the definition is written otherwise: mend this test")
-	}
-	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{definition: filepath.Join(dir, "writeonly.go")}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, content := range map[string][]byte{"writeonly.go": wide, "overlay.json": overlay} {
-		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+	replaced := map[string]string{}
+	// The guard alone would stop the reading: it is widened with the policy.
+	for file, change := range map[string][2]string{
+		"agent/policy/writeonly.go": {`texts("s3:PutObject")`, `texts("s3:PutObject", "s3:GetObject")`},
+		"infra/mailbox/guard.go":    {`"s3:AbortMultipartUpload"}`, `"s3:AbortMultipartUpload", "s3:GetObject"}`},
+	} {
+		text, err := os.ReadFile(filepath.Join(w.root, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		wide := bytes.Replace(text, []byte(change[0]), []byte(change[1]), 1)
+		if bytes.Equal(wide, text) {
+			t.Fatalf("%s is written otherwise: mend this test", file)
+		}
+		replaced[filepath.Join(w.root, file)] = filepath.Join(dir, filepath.Base(file))
+		if err := os.WriteFile(filepath.Join(dir, filepath.Base(file)), wide, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	// The bucket's own guard would stop the reading, so the guard is left out of
-	// the question: whether boundary and policy alone are tight.
+	overlay, err := json.Marshal(map[string]any{"Replace": replaced})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "overlay.json"), overlay, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	env := append(w.aws.ClientEnv(), "BUZON_AGENT="+w.agent, "BUZON_CACHE="+dir, "GOFLAGS=-overlay="+filepath.Join(dir, "overlay.json"), "LC_ALL=en_US.UTF-8")
 	out, err := w.run(t.Context(), env, filepath.Join(w.root, "scripts", "cdk"), "synth", "--quiet", "--output", filepath.Join(dir, "cdk.out"),
-		"-c", "shards=1", "-c", "bucketName=acme-uploads", "-c", "uploaders=vm-01")
+		"-c", "bucketName=acme-uploads", "-c", "uploaders=vm-01")
 	if err == nil {
 		t.Fatalf("it is synthesized:\n%s", out)
 	}
