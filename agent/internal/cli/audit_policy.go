@@ -125,10 +125,10 @@ func runAuditPolicy(ctx context.Context, a *app, o *auditOptions) error {
 		return err
 	}
 	var codes []code
-	if result.No(o.strict) {
+	if result.Refused(o.strict) {
 		codes = append(codes, answerNo)
 	}
-	if result.Open() {
+	if result.Undecided() {
 		codes = append(codes, undecided)
 	}
 	return exit(worst(codes...))

@@ -29,7 +29,7 @@ func Audit(w io.Writer, p *locale.Printer, r *audit.Report, texts map[string][]b
 	if r.NotJudged > 0 {
 		a.line("", p.Text("report.audit-left", "n", r.NotJudged))
 	}
-	if r.Strict && r.No(true) && !r.No(false) {
+	if r.Strict && r.Refused(true) && !r.Refused(false) {
 		a.line("", p.Text("report.audit-strict"))
 	}
 	for i := range r.Principals {
@@ -108,9 +108,6 @@ func (a *auditPrinter) principal(p *audit.Principal) {
 	a.b.WriteByte('\n')
 	a.line(a.verdict(p.Verdict), a.paint(bold, locale.Clean(p.ARN)))
 	a.indented(2, t("report.audit-held-to", "bucket", p.Bucket, "prefix", p.Prefix))
-	if len(p.When) > 0 {
-		a.indented(2, t("report.audit-when", "conditions", p.When))
-	}
 	for i := range p.Findings {
 		a.finding(p, &p.Findings[i])
 	}
@@ -151,6 +148,9 @@ func (a *auditPrinter) finding(p *audit.Principal, f *audit.Finding) {
 		}
 	}
 	a.indented(2, a.paint(code, mark+" "+string(f.Rule))+"  "+title)
+	if len(f.When) > 0 {
+		a.indented(6, t("report.audit-when", "conditions", strings.Join(f.When, "; ")))
+	}
 	if f.Missing != "" {
 		a.indented(6, t("report.audit-missing", "resource", f.Missing))
 	}
@@ -173,14 +173,14 @@ func (a *auditPrinter) finding(p *audit.Principal, f *audit.Finding) {
 		a.indented(6, t(id, "statement", l.Statement, "place", Place(l.File, policy.Position{Line: l.Line, Column: l.Column})))
 	}
 	for i := range f.Because {
-		a.statement(because, p, f.Because[i].Source, f.Because[i].Reference(), action)
+		a.statement(because, &f.Because[i], action)
 	}
 	if f.Rule != audit.RuleCannotWrite {
 		a.actions(f.Actions, action)
 	}
 	for i := range f.Stops {
 		stop := &f.Stops[i]
-		if stop.Reference().Source < 0 {
+		if stop.Statement == 0 {
 			if stop.Layer.Grammar() == policy.Identity && stop.Layer != policy.Boundary && stop.Layer != policy.Session {
 				a.indented(6, t("report.audit-stop-own"))
 			} else {
@@ -188,7 +188,7 @@ func (a *auditPrinter) finding(p *audit.Principal, f *audit.Finding) {
 			}
 			continue
 		}
-		a.statement("report.audit-stop", p, stop.Source, stop.Reference(), action)
+		a.statement("report.audit-stop", &stop.Because, action)
 	}
 	a.indented(6, a.paint(bold, t("report.audit-fix"))+" "+fix(a.p, p, f))
 }
@@ -200,11 +200,25 @@ func fix(words *locale.Printer, p *audit.Principal, f *audit.Finding) string {
 	if partition == "" {
 		partition = "aws"
 	}
-	if f.Rule == audit.RuleOpenTrust && f.Args["key"] != "" {
-		return words.Text("report.audit-fix-open-trust-claim", "key", f.Args["key"], "example", f.Args["example"])
+	args := []any{"name", s.Show(s.Set.Subject.Name), "objects", "arn:" + partition + ":s3:::" + p.Bucket + "/" + p.Prefix + "*"}
+	for k, v := range f.Fix.Args {
+		args = append(args, k, v)
 	}
-	return words.Text("report.audit-fix-"+f.Fix, "name", s.Show(s.Set.Subject.Name),
-		"objects", "arn:"+partition+":s3:::"+p.Bucket+"/"+p.Prefix+"*")
+	return words.Text("report.audit-fix-"+f.Fix.ID, args...)
+}
+
+// remedy is what would settle an assumption.
+func remedy(words *locale.Printer, a audit.Assumption) string {
+	return words.Text("report.audit-remedy-" + string(a.What))
+}
+
+// note is a note in words; p is nil where it concerns all principals.
+func note(words *locale.Printer, p *audit.Principal, n audit.Note) string {
+	name := n.Name
+	if name == "" && p != nil {
+		name = p.Subject().Show(p.Subject().Set.Subject.Name)
+	}
+	return words.Text("report.audit-note-"+n.What, "name", name)
 }
 
 // shownActions are how many actions of a finding are named; JSON has them all.
@@ -243,27 +257,23 @@ func (a *auditPrinter) witness(w *audit.Witness) {
 
 // statement names a statement and shows the line in which it speaks of the
 // action.
-func (a *auditPrinter) statement(id string, p *audit.Principal, source int, ref policy.Reference, action string) {
+func (a *auditPrinter) statement(id string, b *audit.Because, action string) {
 	t := a.p.Text
-	set := &p.Subject().Set
-	if source < 0 || source >= len(set.Sources) {
+	src, st := b.In()
+	if st == nil {
 		return
 	}
-	src := &set.Sources[source]
-	if src.Document == nil || ref.Statement < 0 || ref.Statement >= len(src.Document.Statements) {
-		return
-	}
-	st := &src.Document.Statements[ref.Statement]
 	where := src.File
 	if where == "" {
-		where = p.Subject().Show(src.Name)
+		where = src.Name
 	}
-	name := p.Subject().Show(st.Sid)
+	name := b.Sid
 	if name == "" {
-		name = t("report.audit-number", "n", ref.Statement+1)
+		name = t("report.audit-number", "n", b.Statement)
 	}
-	a.indented(6, t(id, "statement", name, "kind", t("report.audit-kind-"+string(src.Kind)), "place", Place(where, st.Pos)))
-	a.source(src, about(st, action))
+	pos := about(st, action)
+	a.indented(6, t(id, "statement", name, "kind", t("report.audit-kind-"+string(src.Kind)), "place", Place(where, pos)))
+	a.source(src, pos)
 }
 
 // about is the place of the pattern by which a statement matches an action; with
@@ -355,8 +365,8 @@ func (a *auditPrinter) undecided(p *audit.Principal, u *audit.Undecided) {
 		}
 		a.indented(6, t(id, "call", u.Call, "code", u.Code))
 	}
-	if ref := u.Reference(); ref.Source >= 0 {
-		a.statement("report.audit-hangs-on", p, u.Source, ref, "")
+	if _, st := u.In(); st != nil {
+		a.statement("report.audit-hangs-on", &u.Because, "")
 	} else if u.Line > 0 {
 		a.indented(6, Place(u.File, policy.Position{Line: u.Line, Column: u.Column}))
 	}
@@ -371,11 +381,7 @@ func (a *auditPrinter) notes(p *audit.Principal) {
 	t := a.p.Text
 	for _, n := range p.Notes {
 		a.b.WriteByte('\n')
-		name := n.Name
-		if name == "" {
-			name = p.Subject().Show(p.Subject().Set.Subject.Name)
-		}
-		text := t("report.audit-note-"+n.What, "name", name)
+		text := note(a.p, p, n)
 		a.indented(2, a.paint(yellow, "! ")+strings.ReplaceAll(text, "\n", "\n  "))
 	}
 	if len(p.Grants) > 0 {

@@ -36,8 +36,9 @@ type Options struct {
 	Strict bool
 	// Now is the time of the audit; zero is the present.
 	Now time.Time
-	// Version of the agent, for the report.
-	Version string
+	// Version of the agent, Command, Region and the ARN of the Caller, for the report.
+	Version, Region, Caller string
+	Command                 []string
 	// Budget of each question; zero is reach's own.
 	Budget reach.Budget
 }
@@ -49,10 +50,11 @@ func Judge(ctx context.Context, found *sources.Found, opts Options) *Report {
 		opts.Now = time.Now()
 	}
 	report := &Report{
-		Schema: Schema, Generated: opts.Now.UTC().Truncate(time.Second), NotJudged: found.NotJudged, Strict: opts.Strict,
-		Tool:       Tool{Version: opts.Version, Catalogue: catalogue.Version()},
-		Principals: make([]Principal, len(found.Subjects)),
+		Generated: opts.Now.UTC().Truncate(time.Second), NotJudged: found.NotJudged, Strict: opts.Strict,
+		Tool:   Tool{Version: opts.Version, Catalogue: catalogue.Version()},
+		Region: opts.Region, Caller: opts.Caller, Command: opts.Command,
 	}
+	outcomes := make([]Principal, len(found.Subjects))
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), len(found.Subjects)) {
@@ -64,14 +66,16 @@ func Judge(ctx context.Context, found *sources.Found, opts Options) *Report {
 				case i >= len(found.Subjects):
 					return
 				case ctx.Err() != nil:
-					report.Principals[i] = canceled(&found.Subjects[i])
+					outcomes[i] = canceled(&found.Subjects[i])
 				default:
-					report.Principals[i] = judge.subject(&found.Subjects[i])
+					outcomes[i] = judge.subject(&found.Subjects[i])
 				}
 			}
 		})
 	}
 	wg.Wait()
+	report.Principals = merge(outcomes)
+	report.place()
 	report.conclude()
 	return report
 }
@@ -102,7 +106,7 @@ func (j *judge) subject(s *sources.Subject) Principal {
 
 func canceled(s *sources.Subject) Principal {
 	p := newPrincipal(s)
-	p.Undecided = append(p.Undecided, Undecided{Reason: ReasonCanceled, Source: -1})
+	p.Undecided = append(p.Undecided, question(ReasonCanceled, ""))
 	p.Verdict = p.conclude()
 	return p
 }
@@ -112,16 +116,6 @@ func showAll(s *sources.Subject, texts []string) []string {
 	out := make([]string, len(texts))
 	for i, t := range texts {
 		out[i] = s.Show(t)
-	}
-	return out
-}
-
-func showContext(s *sources.Subject, context map[string][]string) map[string][]string {
-	out := make(map[string][]string, len(context))
-	for k, v := range context {
-		if len(v) > 0 {
-			out[k] = showAll(s, v)
-		}
 	}
 	return out
 }

@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"buzon/agent/internal/judge/reach"
-	"buzon/agent/policy"
 )
 
 // askCannotWrite: the principal must be able to write every key under its prefix
@@ -18,7 +17,7 @@ func askCannotWrite(q *inquiry) {
 	case reach.Full:
 		q.surelyWrites(&c)
 		if len(c.Environment) > 0 {
-			q.out.Environment = showContext(q.s, c.Environment)
+			q.out.Environment = q.context(c.Environment)
 		}
 	case reach.Part, reach.None:
 		f := Finding{Actions: []string{putObject}, Because: q.because(c.Because), Detail: DetailNone}
@@ -34,7 +33,7 @@ func askCannotWrite(q *inquiry) {
 		q.find(f)
 	case reach.Open:
 		if len(c.Doubts) == 0 {
-			q.doubts([]reach.Doubt{{Reason: reach.NotModelled, Reference: policy.Reference{Source: -1, Statement: -1}}})
+			q.doubts([]reach.Doubt{{Reason: reach.NotModelled, Reference: nowhere.ref}})
 		}
 	}
 }

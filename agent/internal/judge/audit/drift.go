@@ -61,7 +61,7 @@ func askDrift(q *inquiry) {
 		q.find(f)
 	}
 	for _, topic := range best.unread {
-		q.open(Undecided{Reason: ReasonNotCompared, What: string(topic), Source: -1})
+		q.open(question(ReasonNotCompared, string(topic)))
 	}
 }
 

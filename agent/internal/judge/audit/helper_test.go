@@ -102,7 +102,7 @@ func replay(t *testing.T, p *Principal) {
 			continue
 		}
 		got := decide.Decide(&p.Subject().Set, decide.Request{
-			Action: f.Witness.Action, Resource: f.Witness.Resource, Context: f.Witness.Context,
+			Action: f.Witness.Action, Resource: f.Witness.Resource, Context: lowered(f.Witness.Context),
 		})
 		if allowed := got.Outcome == decide.Allowed; allowed == f.Witness.Latent {
 			t.Errorf("%s: the witness %+v is answered: %v", f.Rule, f.Witness, got.Outcome)
@@ -116,6 +116,15 @@ func replay(t *testing.T, p *Principal) {
 			}
 		}
 	}
+}
+
+// lowered is a witness's context as decide takes it.
+func lowered(context map[string][]string) map[string][]string {
+	out := map[string][]string{}
+	for k, v := range context {
+		out[strings.ToLower(k)] = v
+	}
+	return out
 }
 
 // rules lists the broken rules, in their order.

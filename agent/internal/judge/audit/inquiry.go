@@ -1,9 +1,7 @@
 package audit
 
 import (
-	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 
 	"buzon/agent/internal/judge/catalogue"
@@ -57,15 +55,21 @@ func newInquiry(j *judge, s *sources.Subject) *inquiry {
 }
 
 func newPrincipal(s *sources.Subject) Principal {
+	set := &s.Set
 	p := Principal{
-		ARN: s.Show(s.Set.Subject.ARN), Bucket: s.Show(s.Set.Bucket), Prefix: s.Show(s.Prefix), When: s.When,
-		Sources: []Source{}, Grants: []Grant{}, Allowed: []string{}, Assumptions: []Assumption{},
-		Undecided: []Undecided{}, Findings: []Finding{}, subject: s,
+		ARN: s.Show(set.Subject.ARN), Bucket: s.Show(set.Bucket), Prefix: s.Show(s.Prefix),
+		Account: s.Show(set.Subject.Account), Owner: s.Show(set.BucketAccount), Partition: set.Subject.Partition,
+		Outcomes: 1, subject: s, when: strings.Join(s.When, ", "),
 	}
-	for _, src := range s.Set.Sources {
+	for i := range set.Sources {
+		src := &set.Sources[i]
 		p.Sources = append(p.Sources, Source{
 			Kind: src.Kind, Name: s.Show(src.Name), ARN: s.Show(src.ARN), Version: src.Version, SHA256: src.SHA256,
+			File: src.File, Line: src.First.Line, document: src,
 		})
+		if quarantine(src.ARN) {
+			p.Notes = append(p.Notes, Note{What: NoteQuarantined, Source: i})
+		}
 	}
 	for _, a := range s.Assumptions {
 		p.Assumptions = append(p.Assumptions, Assumption{What: a.What, Why: a.Why})
@@ -73,21 +77,40 @@ func newPrincipal(s *sources.Subject) Principal {
 	for _, n := range s.Notes {
 		p.Notes = append(p.Notes, Note{What: string(n.What), Source: n.Source, Name: s.Show(n.Name)})
 	}
-	for i, src := range s.Set.Sources {
-		if quarantine(src.ARN) {
-			p.Notes = append(p.Notes, Note{What: NoteQuarantined, Source: i})
-		}
-	}
 	for _, g := range s.Gaps {
 		if quarantine(g.What) {
 			p.Notes = append(p.Notes, Note{What: NoteQuarantined, Source: -1})
 		}
-		p.Undecided = append(p.Undecided, Undecided{
-			Reason: string(g.Reason), What: s.Show(g.What), Permission: g.Permission, Call: g.Call, Code: g.Code, Source: g.Source, File: g.File,
-			Line: g.Pos.Line, Column: g.Pos.Column, ref: policy.Reference{Source: -1, Statement: -1},
-		})
+		p.unread = p.unread || ofPolicies(g)
+		u := question(string(g.Reason), s.Show(g.What))
+		u.Permission, u.Call, u.Code, u.Source, u.File = g.Permission, g.Call, g.Code, g.Source, g.File
+		u.Line, u.Column = g.Pos.Line, g.Pos.Column
+		p.Undecided = append(p.Undecided, u)
 	}
 	return p
+}
+
+// question is an open question that hangs on no single statement.
+func question(reason, what string) Undecided {
+	return Undecided{Reason: reason, What: what, Because: nowhere}
+}
+
+// nowhere is no statement.
+var nowhere = Because{Source: -1, ref: policy.Reference{Source: -1, Statement: -1}}
+
+// ofPolicies reports whether a gap may hide a grant of the principal's own: what it
+// can't do can't be told then.
+func ofPolicies(g sources.Gap) bool {
+	switch g.Reason {
+	case sources.GapDenied, sources.GapFailed:
+		service, call, ok := strings.Cut(g.Permission+g.Call, ":")
+		return !ok || service == "iam" && !strings.Contains(call, "LoginProfile") && !strings.Contains(call, "AccessKey")
+	case sources.GapUnknownPolicy, sources.GapUnknownGroup, sources.GapUnresolved, sources.GapOutcomes, sources.GapTruncated, sources.GapMalformed:
+		return true
+	case sources.GapNotModelled:
+		return false
+	}
+	return true
 }
 
 func (q *inquiry) bucketARN() string {
@@ -108,62 +131,18 @@ func (q *inquiry) result() Principal {
 	p := &q.out
 	if q.judge.opts.Strict {
 		for _, a := range p.Assumptions {
-			p.Undecided = append(p.Undecided, Undecided{
-				Reason: ReasonAssumption, What: string(a.What), Source: -1, ref: policy.Reference{Source: -1, Statement: -1},
-			})
+			p.Undecided = append(p.Undecided, question(ReasonAssumption, string(a.What)))
 		}
 	}
 	slices.Sort(p.Allowed)
 	p.Allowed = slices.Compact(p.Allowed)
 	sortFindings(p.Findings)
 	p.Verdict = p.conclude()
-	q.grants()
+	p.Actions = len(parts().all)
+	if q.s.Absent == nil {
+		q.effect()
+	}
 	return *p
-}
-
-// grants lists what is granted in effect. Of a pattern that is wider than the
-// contract, where all else is stopped, only the contract is left.
-func (q *inquiry) grants() {
-	p := &q.out
-	add := func(g Grant) {
-		same := func(old Grant) bool {
-			return old.Action == g.Action && old.Resource == g.Resource && old.NotAction == g.NotAction &&
-				old.NotResource == g.NotResource && reflect.DeepEqual(old.Conditions, g.Conditions)
-		}
-		if !slices.ContainsFunc(p.Grants, same) {
-			p.Grants = append(p.Grants, g)
-		}
-	}
-	proven := p.Verdict == WriteOnly
-	for _, g := range q.engine.Grants() {
-		conditions := q.conditions(g.Conditions)
-		if wide := g.NotAction || strings.ContainsAny(g.Action, "*?"); !wide || !proven || len(p.Allowed) > 0 {
-			add(Grant{
-				Action: q.s.Show(g.Action), Resource: q.s.Show(g.Resource), NotAction: g.NotAction, NotResource: g.NotResource,
-				Conditions: conditions,
-			})
-			continue
-		}
-		for _, action := range []string{putObject, abortUpload} {
-			for _, objects := range q.objects {
-				a := q.engine.Find(reach.Question{Actions: []string{action}, Resources: reach.Under(objects)})
-				if a.Kind == reach.Found && slices.Contains(a.Because, g.Because) {
-					add(Grant{Action: action, Resource: q.s.Show(objects), Conditions: conditions})
-				}
-			}
-		}
-	}
-}
-
-func (q *inquiry) conditions(in map[string]map[string][]string) map[string]map[string][]string {
-	out := make(map[string]map[string][]string, len(in))
-	for operator, keys := range in {
-		out[operator] = make(map[string][]string, len(keys))
-		for key, values := range keys {
-			out[operator][key] = showAll(q.s, values)
-		}
-	}
-	return out
 }
 
 // forbidden asks for anything allowed of these actions on these resources, and
@@ -203,7 +182,17 @@ func (q *inquiry) plainest(a reach.Answer, find func(action string) reach.Answer
 	return a
 }
 
-func (q *inquiry) report(a reach.Answer) {
+// reply is a question of a rule with its answer, whose statements are the subject's
+// own; engine gave it, of whose statements own gives the subject's.
+type reply struct {
+	question reach.Question
+	answer   reach.Answer
+	engine   *reach.Engine
+	own      func(policy.Reference) policy.Reference
+}
+
+func (q *inquiry) report(b reply) {
+	a := b.answer
 	for _, name := range a.Actions {
 		if a.Kind == reach.Found {
 			q.reached[name] = true
@@ -214,49 +203,55 @@ func (q *inquiry) report(a reach.Answer) {
 	case reach.Nothing:
 	case reach.Unknown:
 		if len(a.Doubts) == 0 {
-			q.doubts([]reach.Doubt{{Reason: reach.NotModelled, Reference: policy.Reference{Source: -1, Statement: -1}}})
+			q.doubts([]reach.Doubt{{Reason: reach.NotModelled, Reference: nowhere.ref}})
 		}
 	case reach.Found:
 		if !q.allows(&q.s.Set, a.Witness) && (q.sure == nil || !q.allows(&q.sure.set, a.Witness)) {
-			q.open(Undecided{Reason: ReasonInternal, What: q.s.Show(a.Witness.Action + " " + a.Witness.Resource), Source: -1})
+			q.disagree(a.Witness)
 			return
 		}
+		b.question.Actions = a.Actions
+		grants, through := q.granting(b, a.Because)
 		q.find(Finding{
-			Actions: compress(a.Actions, parts().others()), Witness: q.witness(a.Witness, false), Because: q.because(a.Because),
+			Actions: compress(a.Actions, parts().others()), Witness: q.witness(a.Witness, false),
+			Environment: q.environment(a.Witness), Because: grants, Through: through,
 		})
 	}
 }
 
+// disagree notes a witness that decide refuses.
+func (q *inquiry) disagree(w reach.Witness) {
+	q.open(question(ReasonInternal, q.s.Show(w.Action+" "+w.Resource)))
+}
+
 // find adds a finding of the rule that is being asked. Two of one rule (on
-// different resources) become one, with the actions of both.
+// different resources) become one, with the actions and reasons of both.
 func (q *inquiry) find(f Finding) {
-	f.Rule, f.Severity, f.Fix = q.rule.ID, q.rule.Severity, string(q.rule.ID)
-	if f.Actions == nil {
-		f.Actions = []string{}
-	}
-	if f.Because == nil {
-		f.Because = []Because{}
+	f.Rule, f.Severity = q.rule.ID, q.rule.Severity
+	if f.Fix.ID == "" {
+		f.Fix.ID = string(q.rule.ID)
 	}
 	for i := range q.out.Findings {
 		old := &q.out.Findings[i]
-		if old.Rule == f.Rule && old.Detail == f.Detail && old.Witness != nil && f.Witness != nil && old.Witness.Latent == f.Witness.Latent {
-			for _, a := range f.Actions {
-				if !covered(old.Actions, a) {
-					old.Actions = append(old.Actions, a)
-				}
-			}
-			return
+		if old.Rule != f.Rule || old.Detail != f.Detail || old.Witness == nil || f.Witness == nil || old.Witness.Latent != f.Witness.Latent {
+			continue
 		}
+		for _, a := range f.Actions {
+			if !covered(old.Actions, a) {
+				old.Actions = append(old.Actions, a)
+			}
+		}
+		old.Because = unite(old.Because, f.Because)
+		return
 	}
 	q.out.Findings = append(q.out.Findings, f)
 }
 
 func (q *inquiry) doubts(doubts []reach.Doubt) {
 	for _, d := range doubts {
-		u := Undecided{Reason: string(d.Reason), Source: -1, ref: d.Reference}
+		u := question(string(d.Reason), "")
 		if d.Reference.Source >= 0 {
-			b := q.reference(d.Reference)
-			u.Source, u.Statement, u.Line, u.Column = b.Source, b.Statement, b.Line, b.Column
+			u.Because = q.reference(d.Reference)
 		}
 		q.open(u)
 	}
@@ -264,12 +259,12 @@ func (q *inquiry) doubts(doubts []reach.Doubt) {
 
 // open adds an open question, once.
 func (q *inquiry) open(u Undecided) {
-	if u.Source < 0 {
-		u.ref = policy.Reference{Source: -1, Statement: -1}
-		u.Rule = q.rule.ID
+	u.Rule = q.rule.ID
+	if u.Source >= 0 {
+		u.Rule = "" // one statement, whatever asks
 	}
 	for _, old := range q.out.Undecided {
-		if old == u {
+		if old.same(&u) {
 			return
 		}
 	}
@@ -285,8 +280,70 @@ func (q *inquiry) allows(set *policy.Set, w reach.Witness) bool {
 func (q *inquiry) witness(w reach.Witness, latent bool) *Witness {
 	_, known := catalogue.Lookup(w.Action)
 	return &Witness{
-		Action: q.s.Show(w.Action), Resource: q.s.Show(w.Resource), Context: showContext(q.s, w.Context), Latent: latent, Unknown: !known,
+		Action: q.s.Show(w.Action), Resource: q.s.Show(w.Resource), Context: q.context(w.Context), Latent: latent, Unknown: !known,
 	}
+}
+
+// context writes a request's keys as AWS does, without those that are absent.
+func (q *inquiry) context(in map[string][]string) map[string][]string {
+	out := make(map[string][]string, len(in))
+	for k, v := range in {
+		if len(v) > 0 {
+			out[q.keyName(k)] = showAll(q.s, v)
+		}
+	}
+	return out
+}
+
+// environment is what of a witness the caller doesn't choose.
+func (q *inquiry) environment(w reach.Witness) map[string][]string {
+	out := map[string][]string{}
+	for k, v := range w.Context {
+		if len(v) > 0 && surrounds(k) {
+			out[q.keyName(k)] = showAll(q.s, v)
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return out
+}
+
+// granting tells the statements that grant any request of a question, those of the
+// witness first, from those that only let the witness pass.
+func (q *inquiry) granting(b reply, witness []policy.Reference) (grants, through []Because) {
+	all, _ := b.engine.Granting(b.question)
+	if b.own != nil {
+		for i, r := range all {
+			all[i] = b.own(r)
+		}
+	}
+	var first, rest []policy.Reference
+	for _, r := range witness {
+		if slices.Contains(all, r) || q.gives(r) {
+			first = append(first, r)
+		} else {
+			rest = append(rest, r)
+		}
+	}
+	for _, r := range all {
+		if !slices.Contains(first, r) {
+			first = append(first, r)
+		}
+	}
+	return q.because(first), q.because(rest)
+}
+
+// gives reports whether a statement stands in a document whose Allows give rights, and
+// not only let them pass.
+func (q *inquiry) gives(r policy.Reference) bool {
+	switch q.s.Set.Sources[r.Source].Kind {
+	case policy.Boundary, policy.Session, policy.SCP, policy.RCP:
+		return false
+	case policy.UserInline, policy.UserManaged, policy.GroupInline, policy.GroupManaged, policy.RoleInline, policy.RoleManaged, policy.Trust,
+		policy.BucketPolicy, policy.AccessPoint, policy.KeyPolicy, policy.KMSGrant, policy.ACL, policy.ResourcePolicy:
+	}
+	return true
 }
 
 func (q *inquiry) because(refs []policy.Reference) []Because {
@@ -297,20 +354,11 @@ func (q *inquiry) because(refs []policy.Reference) []Because {
 	return out
 }
 
-// reference names a statement by its Sid, else by its number from 0.
+// reference names a statement by its place, its number from 1 and its Sid.
 func (q *inquiry) reference(r policy.Reference) Because {
-	b := Because{Source: r.Source, Statement: strconv.Itoa(r.Statement), ref: r}
-	if r.Source < 0 || r.Source >= len(q.s.Set.Sources) {
-		return b
+	b := Because{Source: r.Source, Statement: r.Statement + 1, ref: r, of: q.s}
+	if _, st := b.In(); st != nil {
+		b.Sid, b.Line, b.Column = q.s.Show(st.Sid), st.Pos.Line, st.Pos.Column
 	}
-	doc := q.s.Set.Sources[r.Source].Document
-	if doc == nil || r.Statement < 0 || r.Statement >= len(doc.Statements) {
-		return b
-	}
-	st := doc.Statements[r.Statement]
-	if st.Sid != "" {
-		b.Statement = st.Sid
-	}
-	b.Line, b.Column = st.Pos.Line, st.Pos.Column
 	return b
 }

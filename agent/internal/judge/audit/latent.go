@@ -32,16 +32,18 @@ func (q *inquiry) latent(without reach.Without) {
 		a = q.plainest(a, func(action string) reach.Answer {
 			return engine.Find(reach.Question{Actions: []string{action}, Resources: on})
 		})
+		grants, through := q.granting(reply{question: reach.Question{Actions: a.Actions, Resources: on}, engine: engine}, a.Because)
 		if found != nil {
 			found.Actions = append(found.Actions, a.Actions...)
+			found.Because = unite(found.Because, grants)
 			return
 		}
 		if !q.allows(reduced(&q.s.Set, without), a.Witness) {
-			q.open(Undecided{Reason: ReasonInternal, What: q.s.Show(a.Witness.Action + " " + a.Witness.Resource), Source: -1})
+			q.disagree(a.Witness)
 			return
 		}
 		found = &Finding{
-			Actions: a.Actions, Witness: q.witness(a.Witness, true), Because: q.because(a.Because),
+			Actions: a.Actions, Witness: q.witness(a.Witness, true), Because: grants, Through: through,
 			Stops: q.stops(q.engine.Stopped(a.Witness)),
 		}
 	}
@@ -94,7 +96,7 @@ func (q *inquiry) stops(s reach.Stops) []Stop {
 		out = append(out, stop)
 	}
 	for _, k := range s.Layers {
-		out = append(out, Stop{Layer: k, Because: Because{Source: q.sourceOf(k), ref: policy.Reference{Source: -1, Statement: -1}}})
+		out = append(out, Stop{Layer: k, Because: Because{Source: q.sourceOf(k), ref: nowhere.ref}})
 	}
 	return out
 }

@@ -178,7 +178,7 @@ func (q *inquiry) lets(source int, s stranger) bool {
 	case reach.Found:
 	}
 	if !q.allows(&set, a.Witness) {
-		q.open(Undecided{Reason: ReasonInternal, What: q.s.Show(a.Witness.Action + " " + a.Witness.Resource), Source: -1})
+		q.disagree(a.Witness)
 		return true
 	}
 	refs := make([]policy.Reference, 0, len(a.Because))
@@ -192,8 +192,8 @@ func (q *inquiry) lets(source int, s stranger) bool {
 		return true
 	}
 	w := q.witness(a.Witness, false)
-	w.Context["aws:principalarn"] = []string{q.s.Show(set.Subject.ARN)}
-	if s.detail == DetailAnyAccount && (len(w.Context["aws:principalorgid"]) > 0 || len(w.Context["aws:principalorgpaths"]) > 0) {
+	w.Context["aws:PrincipalArn"] = []string{q.s.Show(set.Subject.ARN)}
+	if s.detail == DetailAnyAccount && (len(w.Context["aws:PrincipalOrgID"]) > 0 || len(w.Context["aws:PrincipalOrgPaths"]) > 0) {
 		s.detail = DetailOrganization
 	}
 	q.find(Finding{Actions: []string{a.Witness.Action}, Witness: w, Because: q.because(refs), Detail: s.detail})
@@ -316,9 +316,9 @@ func (q *inquiry) through(d door, list []demand, ref policy.Reference) {
 	} else {
 		bound, ask = q.provided(d, list)
 	}
-	f.Args = map[string]string{"key": ask.key, "example": ask.example}
+	f.Fix = Fix{ID: "open-trust-claim", Args: map[string]string{"key": ask.key, "example": ask.example}}
 	if ask.host != "" && !strings.Contains(ask.key, ":") {
-		f.Args["key"] = q.s.Show(ask.host) + ":" + ask.key
+		f.Fix.Args["key"] = q.s.Show(ask.host) + ":" + ask.key
 	}
 	switch bound {
 	case yes:
@@ -354,7 +354,7 @@ func (q *inquiry) provided(d door, list []demand) (certainty, issuer) {
 		best = max(best, row.boundBy(own))
 	}
 	if best == no && !known && slices.ContainsFunc(list, func(of demand) bool { return of.host == ask.host && of.claim == "aud" && of.fixed(exact) != no }) {
-		q.open(Undecided{Reason: ReasonIssuer, What: q.s.Show(ask.host), Source: -1})
+		q.open(question(ReasonIssuer, q.s.Show(ask.host)))
 		return yes, ask
 	}
 	return best, ask

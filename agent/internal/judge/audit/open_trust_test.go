@@ -205,7 +205,7 @@ func TestAnIdentityProviderVouchesForSomebody(t *testing.T) {
 				if got := openings(p); p.Verdict != Violation || len(got) != 1 || got[0] != DetailFederated && got[0] != DetailUnsigned {
 					t.Fatalf("%s %v; undecided %+v", p.Verdict, got, p.Undecided)
 				}
-				if f := finding(t, p, RuleOpenTrust); f.Args["key"] == "" || f.Args["example"] == "" || len(f.Because) != 1 {
+				if f := finding(t, p, RuleOpenTrust); f.Fix.Args["key"] == "" || f.Fix.Args["example"] == "" || len(f.Because) != 1 {
 					t.Errorf("%+v", f)
 				}
 			})

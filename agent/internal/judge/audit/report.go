@@ -8,9 +8,6 @@ import (
 	"buzon/agent/policy"
 )
 
-// Schema names the JSON form of a Report.
-const Schema = "buzon/audit/v1"
-
 // Verdict on a principal, or on all of them.
 type Verdict string
 
@@ -35,85 +32,115 @@ const (
 	Warning Severity = "warning"
 )
 
-// Report is the result of an audit. Its JSON form is a contract of the design.
+// Report is the result of an audit. It is made of values alone, and holds nothing
+// that could not be computed again from the same documents, options and time; report
+// prints it.
 type Report struct {
-	Schema     string      `json:"schema"`
-	Generated  time.Time   `json:"generated"`
-	Tool       Tool        `json:"tool"`
-	Verdict    Verdict     `json:"verdict"`
-	Strict     bool        `json:"strict,omitempty"` // see Options
-	NotJudged  int         `json:"not_judged"`
-	Principals []Principal `json:"principals"`
+	Generated time.Time // UTC
+	Tool      Tool
+	Verdict   Verdict
+	Strict    bool // see Options
+	NotJudged int
+	// Account and Partition are those of the principals, "" where they differ.
+	Account, Partition string
+	Region             string // of the bucket; "" where it wasn't said: every Region
+	Caller             string // whose credentials read live sources
+	Command            []string
+	Parameters         map[string]string // of templates, as they may be shown
+	Notes              []Note            // that concern all principals
+	Principals         []Principal       // one entry each, the worst first
 }
 
 // Tool is what made the report.
 type Tool struct {
-	Version   string `json:"version"`
-	Catalogue string `json:"catalogue"`
+	Version   string
+	Catalogue string
 }
 
 // Principal is what was found about one principal.
 type Principal struct {
-	ARN     string  `json:"arn"`
-	Bucket  string  `json:"bucket"`
-	Prefix  string  `json:"prefix"`
-	Verdict Verdict `json:"verdict"`
-	// When is under which outcome of a template's conditions.
-	When        []string     `json:"when,omitempty"`
-	Sources     []Source     `json:"sources"`
-	Grants      []Grant      `json:"grants"`
-	Allowed     []string     `json:"allowed"`
-	Assumptions []Assumption `json:"assumptions"`
-	Undecided   []Undecided  `json:"undecided"`
-	Findings    []Finding    `json:"findings"`
+	ARN, Bucket, Prefix string
+	// Account is the principal's, Owner the bucket's; "" where that isn't known.
+	Account, Owner, Partition string
+	// Verdict is that of the worst outcome of what templates leave open.
+	Verdict Verdict
+	// Outcomes is how many there are, 1 where nothing is open.
+	Outcomes    int
+	Sources     []Source // of all outcomes, each once
+	Grants      []Grant
+	Allowed     []string // what Options.Allow accepted, and it has
+	Assumptions []Assumption
+	Undecided   []Undecided
+	Findings    []Finding
 	// Environment is what must hold around a request for the whole prefix to be
 	// writable, one example value for each key; empty where it always holds.
-	Environment map[string][]string `json:"environment,omitempty"`
+	Environment map[string][]string
 	// Notes are what a reader should know besides, and no finding.
-	Notes []Note `json:"notes,omitempty"`
+	Notes []Note
+	// Actions is how many actions were asked about.
+	Actions int
 
-	subject *sources.Subject
-	part    bool // it can write only part of its prefix
+	subject *sources.Subject // of the worst outcome
+	when    string           // that outcome, while it is alone
+	part    bool             // it can write only part of its prefix
+	unread  bool             // its own policies could not all be read
 }
 
-// Subject is what was judged, for showing lines of it.
+// Subject is what was judged, in its worst outcome.
 func (p *Principal) Subject() *sources.Subject { return p.subject }
 
 // Source is one document that was read.
 type Source struct {
-	Kind    policy.Kind `json:"kind"`
-	Name    string      `json:"name"`
-	ARN     string      `json:"arn,omitempty"`
-	Version string      `json:"version,omitempty"`
-	SHA256  string      `json:"sha256"`
+	Kind    policy.Kind
+	Name    string
+	ARN     string
+	Version string
+	SHA256  string // of its text, in hex
+	File    string // "" for live documents
+	Address string // of the resource in a plan
+	AsOf    string // the day of data that the program brings along, YYYY-MM-DD
+	Line    int    // where it starts in File
+
+	document *policy.Source
 }
+
+// Document is the document itself, to show lines of it.
+func (s *Source) Document() *policy.Source { return s.document }
 
 // Grant is one line of what is granted in effect. With NotAction or NotResource
 // the pattern is what is left out.
 type Grant struct {
-	Action      string                         `json:"action"`
-	Resource    string                         `json:"resource"`
-	Conditions  map[string]map[string][]string `json:"conditions"`
-	NotAction   bool                           `json:"not_action,omitempty"`
-	NotResource bool                           `json:"not_resource,omitempty"`
+	Action      string
+	Resource    string
+	Conditions  map[string]map[string][]string // operator, key, values as written
+	NotAction   bool
+	NotResource bool
+	When        []string // see Finding
+	Because     Because
 }
 
 // Assumption is something that could add rights and was not read.
 type Assumption struct {
-	What sources.Topic `json:"what"`
-	Why  sources.Why   `json:"why"`
+	What sources.Topic
+	Why  sources.Why
 }
 
 // Note is something that a document tells besides what it allows.
 type Note struct {
-	What   string `json:"what"`
-	Source int    `json:"source"` // -1: a document that was not to be had
-	Name   string `json:"name,omitempty"`
+	What   string
+	Source int // -1: none, or one that was not to be had
+	Name   string
 }
 
-// NoteQuarantined tells that AWS attached its quarantine policy, because an access key of
-// the user was found in public.
-const NoteQuarantined = "key-quarantined"
+// Notes besides those of sources.
+const (
+	// NoteQuarantined: AWS attached its quarantine policy, because an access key of
+	// the user was found in public.
+	NoteQuarantined = "key-quarantined"
+	// NoteKeyNeeded: the bucket encrypts with a KMS key, and the principal can't make
+	// data keys of it.
+	NoteKeyNeeded = "key-needed"
+)
 
 // quarantine recognises AWS's policy for compromised keys, by its ARN in any
 // version and partition.
@@ -124,24 +151,16 @@ func quarantine(arn string) bool {
 
 // Undecided is a question that stayed open.
 type Undecided struct {
-	Reason     string `json:"reason"`
-	What       string `json:"what,omitempty"`
-	Rule       RuleID `json:"rule,omitempty"`
-	Permission string `json:"permission,omitempty"`
-	Call       string `json:"call,omitempty"` // the live read that failed, with its error's Code
-	Code       string `json:"code,omitempty"`
-	Source     int    `json:"source"` // -1: no single document
-	Statement  string `json:"statement,omitempty"`
-	File       string `json:"file,omitempty"` // of line and column, where source is -1
-	Line       int    `json:"line,omitempty"`
-	Column     int    `json:"column,omitempty"`
-
-	ref policy.Reference
+	Reason     string
+	What       string
+	Rule       RuleID
+	Permission string
+	Call       string // the live read that failed, with its error's Code
+	Code       string
+	Because           // Source is -1 where no single statement is the cause
+	File       string // of Line and Column, where Source is -1
+	When       []string
 }
-
-// Reference is the statement that the question hangs on; Source is -1 where
-// there is none.
-func (u *Undecided) Reference() policy.Reference { return u.ref }
 
 // Reasons of open questions, besides those of sources.GapReason and reach.Reason.
 const (
@@ -155,70 +174,96 @@ const (
 
 // Finding is one broken rule.
 type Finding struct {
-	Rule     RuleID    `json:"rule"`
-	Severity Severity  `json:"severity"`
-	Actions  []string  `json:"actions"`
-	Witness  *Witness  `json:"witness"`
-	Because  []Because `json:"because"`
+	Rule     RuleID
+	Severity Severity
+	Actions  []string
+	Witness  *Witness
+	// Because are all statements that grant it, those of the witness first; Through
+	// what lets the witness pass in boundary, session and SCP.
+	Because, Through []Because
 	// Stops are what keeps a latent witness from being allowed today.
-	Stops []Stop `json:"stops,omitempty"`
+	Stops []Stop
 	// Lacks are, for drift, statements of a template that are not deployed; with
 	// DetailAbsent, the resource that declares the principal.
-	Lacks []Lack `json:"lacks,omitempty"`
+	Lacks []Lack
 	// Missing is, for cannot-write, an object that can't be written.
-	Missing string  `json:"missing,omitempty"`
-	Detail  string  `json:"detail,omitempty"` // of findings without a witness: a key's age, a kind of credential
-	Waived  *Waiver `json:"waived"`
-	// Args are what the sentences of Detail and Fix name.
-	Args map[string]string `json:"-"`
-	Fix  string            `json:"fix"` // the fix's id here; whoever prints puts it into words
+	Missing string
+	// Needs are, for cannot-write, conditions of an Allow that the agent's requests
+	// don't meet: "operator key value".
+	Needs  []string
+	Detail string // a kind of the rule, of its own list; or a key's age
+	// Environment is what must hold around the witness that the caller doesn't choose.
+	Environment map[string][]string
+	// When lists the outcomes of what templates leave open under which it stands,
+	// each "${Stage} = prod, ${Region} ≠ x"; empty where it stands in all.
+	When   []string
+	Waived *Waiver
+	Fix    Fix
 }
 
-// Witness is one concrete request that would be allowed.
+// Fix says what would mend a finding; report puts it into words.
+type Fix struct {
+	ID   string
+	Args map[string]string
+}
+
+// Witness is one concrete request that would be allowed. Keys are spelled as AWS
+// writes them.
 type Witness struct {
-	Action   string              `json:"action"`
-	Resource string              `json:"resource"`
-	Context  map[string][]string `json:"context"`
+	Action   string
+	Resource string
+	Context  map[string][]string
 	// Latent: allowed only if what Stops names were not there.
-	Latent bool `json:"latent"`
+	Latent bool
 	// Unknown: the catalogue has no such action; AWS may add one.
-	Unknown bool `json:"unknown,omitempty"`
+	Unknown bool
 }
 
 // Because is a statement that a finding rests on.
 type Because struct {
-	Source    int    `json:"source"`
-	Statement string `json:"statement"`
-	Line      int    `json:"line"`
-	Column    int    `json:"column"`
+	Source    int // of Principal.Sources, -1 for none
+	Statement int // from 1, 0 for none
+	Sid       string
+	Line      int
+	Column    int
 
-	ref policy.Reference
+	ref policy.Reference // in the set of its outcome
+	of  *sources.Subject
 }
 
-// Reference is the statement's place in the subject's set.
-func (b *Because) Reference() policy.Reference { return b.ref }
+// In gives the document and the statement of a reason; nil where there is none.
+func (b *Because) In() (*policy.Source, *policy.Statement) {
+	if b.of == nil || b.ref.Source < 0 || b.ref.Source >= len(b.of.Set.Sources) {
+		return nil, nil
+	}
+	src := &b.of.Set.Sources[b.ref.Source]
+	if src.Document == nil || b.ref.Statement < 0 || b.ref.Statement >= len(src.Document.Statements) {
+		return src, nil
+	}
+	return src, &src.Document.Statements[b.ref.Statement]
+}
 
 // Stop is what stops a latent witness: a Deny statement, or a layer that does not
 // allow it.
 type Stop struct {
-	Layer policy.Kind `json:"layer"`
+	Layer policy.Kind
 	Because
 }
 
 // Lack is a statement of a template, by its Sid or number, or a resource of it
 // by its logical id, with its place.
 type Lack struct {
-	Statement string `json:"statement"`
-	File      string `json:"file"`
-	Line      int    `json:"line"`
-	Column    int    `json:"column"`
+	Statement string
+	File      string
+	Line      int
+	Column    int
 }
 
 // Waiver is somebody's acceptance of a finding.
 type Waiver struct {
-	Reason string `json:"reason"`
-	Who    string `json:"who"`
-	Until  string `json:"until"`
+	Reason string
+	Who    string
+	Until  string // the last day, UTC: YYYY-MM-DD
 }
 
 // conclude computes a principal's verdict by the design's rule.
@@ -266,8 +311,8 @@ func (r *Report) conclude() {
 	}
 }
 
-// Open reports whether any principal has an open question.
-func (r *Report) Open() bool {
+// Undecided reports whether any principal is undecided, or nobody was judged.
+func (r *Report) Undecided() bool {
 	for i := range r.Principals {
 		if r.Principals[i].Verdict == NoVerdict {
 			return true
@@ -276,9 +321,9 @@ func (r *Report) Open() bool {
 	return len(r.Principals) == 0
 }
 
-// No reports whether the answer for any principal is no; with strict an unwaived
+// Refused reports whether the answer for any principal is no; with strict an unwaived
 // warning is one too.
-func (r *Report) No(strict bool) bool {
+func (r *Report) Refused(strict bool) bool {
 	for i := range r.Principals {
 		p := &r.Principals[i]
 		if p.Verdict == Violation || p.Verdict == NoAccess {

@@ -105,24 +105,25 @@ func (q *inquiry) certain() *surely {
 // ask asks a rule's question. What the principal can reach only with some values
 // of what a template leaves open is an open question, and no finding.
 func (q *inquiry) ask(question reach.Question) {
+	asked := question
 	a := q.asked.Find(question)
 	find := func(action string) reach.Answer {
 		question.Actions = []string{action}
 		return q.asked.Find(question)
 	}
 	if a.Kind != reach.Found || q.certain() == nil {
-		q.report(q.plainest(a, find))
+		q.report(reply{asked, q.plainest(a, find), q.asked, nil})
 		return
 	}
 	b := q.surely.Find(question)
 	switch b.Kind {
 	case reach.Found:
-		q.report(q.own(q.plainest(b, func(action string) reach.Answer {
+		q.report(reply{asked, q.own(q.plainest(b, func(action string) reach.Answer {
 			question.Actions = []string{action}
 			return q.surely.Find(question)
-		})))
+		})), q.surely, q.sure.reference})
 	case reach.Unknown:
-		q.report(q.own(b))
+		q.report(reply{asked, q.own(b), q.surely, q.sure.reference})
 	case reach.Nothing:
 		q.doubts(a.Doubts)
 		q.openings(a.Because)
@@ -174,16 +175,15 @@ func (q *inquiry) opening(r policy.Reference, o policy.Opening) {
 	if o == (policy.Opening{}) {
 		return
 	}
-	u := Undecided{Reason: string(sources.GapUnresolved), What: o.Names, Source: r.Source, ref: r}
+	u := question(string(sources.GapUnresolved), o.Names)
 	if o.Bucket != "" {
 		u.Reason, u.What = ReasonBucket, o.Bucket
 	}
 	if r.Statement >= 0 {
-		b := q.reference(r)
-		u.Statement, u.Line, u.Column = b.Statement, b.Line, b.Column
+		u.Because = q.reference(r)
 	} else {
 		src := q.s.Set.Sources[r.Source]
-		u.Source, u.File, u.Line, u.Column = -1, src.File, src.First.Line, src.First.Column
+		u.File, u.Line, u.Column = src.File, src.First.Line, src.First.Column
 	}
 	q.opened = true
 	q.open(u)

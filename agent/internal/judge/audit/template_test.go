@@ -88,7 +88,7 @@ func (c stackCase) run(t *testing.T) {
 			t.Errorf("%s, broken %q, open %q; want %s, %q, %q", report.Verdict, gotRules, gotReasons, c.verdict, c.rules, c.reasons)
 			for i := range report.Principals {
 				for _, u := range report.Principals[i].Undecided {
-					t.Logf("%s %v: %s %s %s at %d:%d", report.Principals[i].ARN, report.Principals[i].When, u.Reason, u.What, u.Rule, u.Line, u.Column)
+					t.Logf("%s %v: %s %s %s at %d:%d", report.Principals[i].ARN, u.When, u.Reason, u.What, u.Rule, u.Line, u.Column)
 				}
 			}
 		}

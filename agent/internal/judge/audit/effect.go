@@ -1,0 +1,201 @@
+package audit
+
+import (
+	"slices"
+	"strings"
+
+	"buzon/agent/internal/judge/catalogue"
+	"buzon/agent/internal/judge/reach"
+	"buzon/agent/policy"
+)
+
+// effect lists what is granted in effect: each pattern of an Allow, narrowed to those
+// of its actions and to that part of its resources of which something is left after
+// boundary, session, SCPs and Denies. What it can't narrow within the budget stays as
+// it is written.
+func (q *inquiry) effect() {
+	for _, g := range q.engine.Grants() {
+		if delegates(&q.s.Set, g.Because) {
+			continue
+		}
+		for _, n := range q.narrowed(g) {
+			if n.resource == "" {
+				n.resource = q.s.Set.Sources[g.Because.Source].Attached // a trust policy names no resource
+			}
+			q.grant(Grant{
+				Action: q.s.Show(n.action), Resource: q.s.Show(n.resource), Conditions: q.conditions(g.Conditions),
+				NotAction: n.notAction, NotResource: n.notResource, Because: q.reference(g.Because),
+			})
+		}
+	}
+}
+
+func (q *inquiry) grant(g Grant) {
+	if !slices.ContainsFunc(q.out.Grants, func(old Grant) bool { return old.same(&g) }) {
+		q.out.Grants = append(q.out.Grants, g)
+	}
+}
+
+// delegates reports whether a statement on a resource names accounts alone: it leaves
+// to the identity policies of an account what it allows, and gives nothing itself
+// (IAM User Guide, "AWS JSON policy elements: Principal", on account principals).
+func delegates(set *policy.Set, ref policy.Reference) bool {
+	src := &set.Sources[ref.Source]
+	st := &src.Document.Statements[ref.Statement]
+	if src.Kind.Grammar() == policy.Identity || st.NotPrincipal || set.Subject.Type == policy.Root {
+		return false
+	}
+	return !slices.ContainsFunc(st.Principals, func(p policy.Principal) bool {
+		part := policy.Segments(p.Value)
+		return p.Kind != policy.PrincipalAWS || len(part) == 6 && part[5] != "root" || len(part) == 1 && strings.HasPrefix(p.Value, "A")
+	})
+}
+
+// narrow is a grant in effect.
+type narrow struct {
+	action, resource       string
+	notAction, notResource bool
+}
+
+const (
+	most   = 40 // candidates that are tried for the resources of one grant
+	single = 12 // actions that are narrowed one by one
+)
+
+// narrowed is what is left of a pair of patterns.
+func (q *inquiry) narrowed(g reach.Grant) []narrow {
+	n := narrow{g.Action, g.Resource, g.NotAction, g.NotResource}
+	if !g.NotAction && !strings.ContainsAny(g.Action, "*?") {
+		return []narrow{q.held(g, n, []string{g.Action})}
+	}
+	within := reach.Everything()
+	if !g.NotResource && g.Resource != "" && !strings.Contains(g.Resource, "${") {
+		within = reach.Under(g.Resource)
+	}
+	of := q.actionsOf(g)
+	a := q.engine.Find(reach.Question{Actions: of, Resources: within})
+	if a.Kind != reach.Found || len(a.Doubts) > 0 {
+		return []narrow{n}
+	}
+	if len(a.Actions) == len(of) {
+		return []narrow{q.held(g, n, of)}
+	}
+	n.notAction = false
+	var out []narrow
+	if len(a.Actions) <= single {
+		for _, action := range a.Actions {
+			n.action = named([]string{action})[0]
+			out = append(out, q.held(g, n, []string{action}))
+		}
+		return out
+	}
+	for _, action := range compress(a.Actions, parts().everything()) {
+		n.action = action
+		out = append(out, n)
+	}
+	n = q.held(g, n, a.Actions)
+	for i := range out {
+		out[i].resource, out[i].notResource = n.resource, n.notResource
+	}
+	return out
+}
+
+// held is a grant with the narrowest resource that is known to hold all of it.
+func (q *inquiry) held(g reach.Grant, n narrow, actions []string) narrow {
+	if c, ok := q.part(g, actions); ok {
+		n.resource, n.notResource = c, false
+	}
+	return n
+}
+
+// actionsOf are the actions that a grant's pattern covers.
+func (q *inquiry) actionsOf(g reach.Grant) []string {
+	st := &q.s.Set.Sources[g.Because.Source].Document.Statements[g.Because.Statement]
+	covered := map[string]bool{}
+	cover := func(pattern string) {
+		for _, a := range catalogue.Match(pattern) {
+			covered[a.Name] = true
+		}
+		service, name, _ := strings.Cut(pattern, ":")
+		if name == "*" {
+			covered[catalogue.Tomorrow(strings.ToLower(service))] = true
+		}
+	}
+	if !g.NotAction {
+		if g.Action == "*" {
+			return parts().all
+		}
+		cover(g.Action)
+	} else {
+		for _, a := range st.Actions {
+			cover(a.Value)
+		}
+	}
+	var out []string
+	for _, a := range parts().all {
+		if covered[a] != g.NotAction {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// part finds a pattern of the set's own that holds everything that is allowed of these
+// actions, and is narrower than the grant's.
+func (q *inquiry) part(g reach.Grant, actions []string) (string, bool) {
+	if slices.Contains(q.objects, g.Resource) && !g.NotResource {
+		return "", false
+	}
+	if !strings.ContainsAny(g.Resource, "*?") && !g.NotResource {
+		return "", false
+	}
+	tried := 0
+	for _, c := range q.candidates() {
+		if c == g.Resource && !g.NotResource || c == "*" {
+			continue
+		}
+		if tried++; tried > most {
+			break
+		}
+		if a := q.engine.Find(reach.Question{Actions: actions, Resources: reach.Except(c)}); a.Kind == reach.Nothing {
+			return c, true
+		}
+	}
+	return "", false
+}
+
+// candidates are the prefix, and every pattern of resources that the set's documents
+// hold to, the longest first: they are the narrowest.
+func (q *inquiry) candidates() []string {
+	list := slices.Clone(q.objects)
+	for _, src := range q.s.Set.Sources {
+		if src.Document == nil {
+			continue
+		}
+		for i := range src.Document.Statements {
+			st := &src.Document.Statements[i]
+			if (st.Effect == policy.Allow) == st.NotResource {
+				continue
+			}
+			for _, r := range st.Resources {
+				if !strings.Contains(r.Value, "${") && !slices.Contains(list, r.Value) {
+					list = append(list, r.Value)
+				}
+			}
+		}
+	}
+	rest := list[len(q.objects):]
+	slices.SortStableFunc(rest, func(a, b string) int { return len(b) - len(a) })
+	return list
+}
+
+func (q *inquiry) conditions(in map[string]map[string][]string) map[string]map[string][]string {
+	out := make(map[string]map[string][]string, len(in))
+	for operator, keys := range in {
+		out[operator] = make(map[string][]string, len(keys))
+		for key, values := range keys {
+			out[operator][key] = showAll(q.s, values)
+		}
+	}
+	return out
+}
