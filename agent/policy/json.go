@@ -92,6 +92,16 @@ func ReadJSON(file string, data []byte) (*Node, error) {
 	return node, nil
 }
 
+// ReadJSONWithSymbols is ReadJSON for a text made from a template, in which
+// characters stand for symbols.
+func ReadJSONWithSymbols(file string, data []byte) (*Node, error) {
+	node, errs := readJSON(file, data, MaxFile, true)
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	return node, nil
+}
+
 // readJSON returns the tree together with what is wrong with it. The tree is
 // nil where the text isn't JSON, and whole where only keys are repeated.
 func readJSON(file string, data []byte, limit int, symbols bool) (*Node, Errors) {

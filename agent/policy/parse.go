@@ -23,7 +23,7 @@ func (k Kind) Grammar() Grammar {
 		return Identity
 	case BucketPolicy:
 		return BucketGrammar
-	case AccessPoint, KeyPolicy, KMSGrant, ACL, ResourcePolicy:
+	case AccessPoint, KeyPolicy, KMSGrant, ACL, ResourcePolicy, LambdaPermission:
 		return Resource
 	case Trust:
 		return TrustGrammar

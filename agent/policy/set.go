@@ -26,6 +26,9 @@ const (
 	// ResourcePolicy hangs on a resource of any other service (a queue, a secret,
 	// a function), whose ARN stands in Attached.
 	ResourcePolicy Kind = "resource-policy"
+	// LambdaPermission is one permission of a function, as the statement that it
+	// amounts to.
+	LambdaPermission Kind = "lambda-permission"
 )
 
 // Source is one document and where it stands.

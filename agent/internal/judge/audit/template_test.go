@@ -255,3 +255,42 @@ func TestAStatementOfWhichNothingIsKnownIsNoFinding(t *testing.T) {
 		c.run(t)
 	}
 }
+
+func TestAnyResourceWithAPolicyCounts(t *testing.T) {
+	const modelled = string(sources.GapNotModelled)
+	hung := func(kind, property, policy string, more ...string) string {
+		return writer() + "  R:\n    Type: " + kind + "\n    Properties:\n      " + property + ": " + policy + "\n" + strings.Join(more, "")
+	}
+	lets := func(who, action, resource string, more ...string) string {
+		return `{Version: "2012-10-17", Statement: [{Effect: Allow, Principal: ` + who + `, Action: "` + action + `", Resource: ` + resource + strings.Join(more, "") + `}]}`
+	}
+	const user = "{AWS: !GetAtt U.Arn}"
+	queue := `!GetAtt Q.Arn`
+	for _, c := range []stackCase{
+		{name: "a directory bucket", resources: hung("AWS::S3Express::BucketPolicy", "PolicyDocument", lets(user, "s3express:CreateSession", `"*"`)), verdict: Violation, rules: "read-object"},
+		{name: "a secret", resources: hung("AWS::SecretsManager::ResourcePolicy", "ResourcePolicy", lets(user, "secretsmanager:GetSecretValue", `"*"`)), verdict: Violation, rules: "escalate"},
+		{name: "a queue", resources: hung("AWS::SQS::QueuePolicy", "PolicyDocument", lets(user, "sqs:SendMessage", queue), "  Q: {Type: AWS::SQS::Queue}\n"), verdict: Violation, rules: "other-service"},
+		{name: "a queue by its name", resources: hung("AWS::SQS::QueuePolicy", "PolicyDocument", lets(`{AWS: "arn:aws:iam::111122223333:user/buzon/vm-01"}`, "sqs:*", `"arn:aws:sqs:eu-west-1:111122223333:q"`)), verdict: Violation, rules: "other-service"},
+		{name: "a table bucket", resources: hung("AWS::S3Tables::TableBucketPolicy", "ResourcePolicy", lets(user, "s3tables:GetTableData", `"*"`)), verdict: Violation, rules: "read-object"},
+		{name: "an access point of several Regions", resources: hung("AWS::S3::MultiRegionAccessPointPolicy", "Policy", lets(user, "s3:GetObject", `"arn:aws:s3::111122223333:accesspoint/m.mrap/object/*"`)), verdict: Violation, rules: "read-object"},
+		{name: "a function", resources: writer() + "  P: {Type: AWS::Lambda::Permission, Properties: {FunctionName: f, Action: 'lambda:InvokeFunction', Principal: !GetAtt U.Arn}}\n", verdict: Violation, rules: "escalate"},
+		{name: "a function for a service", resources: writer() + "  P: {Type: AWS::Lambda::Permission, Properties: {FunctionName: f, Action: 'lambda:InvokeFunction', Principal: s3.amazonaws.com}}\n", verdict: WriteOnly},
+		{name: "a repository's text", resources: hung("AWS::ECR::Repository", "RepositoryPolicyText", `{Version: "2012-10-17", Statement: [{Effect: Allow, Principal: `+user+`, Action: "ecr:BatchGetImage"}]}`), verdict: Violation, rules: "other-service"},
+		{name: "a text in JSON", resources: hung("AWS::Logs::ResourcePolicy", "PolicyDocument", `!Sub '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "${U.Arn}"}, "Action": "logs:GetLogEvents", "Resource": "*"}]}'`), verdict: Violation, rules: "other-service"},
+		{name: "deep in a type that nobody here knows", resources: hung("AWS::Tomorrow::Thing", "A", "{B: [{C: "+lets(user, "sns:Publish", `"arn:aws:sns:eu-west-1:111122223333:t"`)+"}]}"), verdict: Violation, rules: "other-service"},
+		{name: "a vault", resources: hung("AWS::Backup::BackupVault", "AccessPolicy", lets(user, "backup:StartRestoreJob", `"*"`)), verdict: NoVerdict, reasons: modelled},
+		{name: "everybody, through another service", resources: hung("AWS::SQS::QueuePolicy", "PolicyDocument", lets(`"*"`, "sqs:SendMessage", queue, `, Condition: {ArnEquals: {"aws:SourceArn": "arn:aws:sns:eu-west-1:111122223333:t"}}`), "  Q: {Type: AWS::SQS::Queue}\n"), verdict: WriteOnly},
+		{name: "everybody", resources: hung("AWS::SNS::TopicPolicy", "PolicyDocument", lets(`"*"`, "sns:Publish", `"*"`)), verdict: Violation, rules: "other-service"},
+		{name: "another user", resources: hung("AWS::SQS::QueuePolicy", "PolicyDocument", lets(`{AWS: "arn:aws:iam::111122223333:user/buzon/vm-02"}`, "sqs:*", `"*"`)), verdict: WriteOnly},
+		{name: "the account", resources: hung("AWS::SQS::QueuePolicy", "PolicyDocument", lets(`{AWS: !Sub "arn:aws:iam::${AWS::AccountId}:root"}`, "sqs:*", `"*"`)), verdict: WriteOnly},
+		{name: "a service", resources: hung("AWS::SNS::TopicPolicy", "PolicyDocument", lets(`{Service: events.amazonaws.com}`, "sns:Publish", `"*"`)), verdict: WriteOnly},
+		{name: "an endpoint only narrows", resources: hung("AWS::EC2::VPCEndpoint", "PolicyDocument", lets(`"*"`, "*", `"*"`)), verdict: WriteOnly},
+		{name: "an open document", sections: "Parameters: {P: {Type: String}}", resources: hung("AWS::SQS::QueuePolicy", "PolicyDocument", "!Ref P"), verdict: NoVerdict, reasons: open},
+		{name: "a lake's permission", resources: writer() + "  L: {Type: AWS::LakeFormation::Permissions, Properties: {DataLakePrincipal: {DataLakePrincipalIdentifier: !GetAtt U.Arn}, Permissions: [SELECT]}}\n", verdict: NoVerdict, reasons: modelled},
+		{name: "another's permission", resources: writer() + "  L: {Type: AWS::LakeFormation::Permissions, Properties: {DataLakePrincipal: {DataLakePrincipalIdentifier: 'arn:aws:iam::111122223333:role/r'}, Permissions: [SELECT]}}\n", verdict: WriteOnly},
+		{name: "a replica of a key", resources: hung("AWS::KMS::ReplicaKey", "KeyPolicy", lets(user, "kms:Decrypt", `"*"`)), verdict: Violation, rules: "other-service"},
+		{name: "a rule of a firewall is none", resources: hung("AWS::WAFv2::WebACL", "Rules", "[{Name: a, Statement: {GeoMatchStatement: {CountryCodes: [ES]}}}]"), verdict: WriteOnly},
+	} {
+		c.run(t)
+	}
+}

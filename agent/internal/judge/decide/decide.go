@@ -161,7 +161,7 @@ func (e *Evaluator) vote(r *request, src *source, v *votes) {
 			return
 		}
 		g = &v.other
-	case policy.ResourcePolicy:
+	case policy.ResourcePolicy, policy.LambdaPermission:
 		if !below(r.Resource, src.attached) {
 			return
 		}
@@ -215,7 +215,7 @@ func answers(k policy.Kind, action string) bool {
 	case policy.BucketPolicy, policy.ACL, policy.AccessPoint:
 		return strings.HasPrefix(action, "s3:")
 	case policy.UserInline, policy.UserManaged, policy.GroupInline, policy.GroupManaged, policy.RoleInline,
-		policy.RoleManaged, policy.Boundary, policy.Session, policy.SCP, policy.RCP, policy.ResourcePolicy:
+		policy.RoleManaged, policy.Boundary, policy.Session, policy.SCP, policy.RCP, policy.ResourcePolicy, policy.LambdaPermission:
 	}
 	return true
 }
@@ -253,7 +253,7 @@ func (v *votes) allow(src *source, st *statement, g *grants, match truth, who st
 		v.levels[src.level] = max(v.levels[src.level], match)
 	case policy.RCP: // AWS's own Allow of everything is always there
 	case policy.BucketPolicy, policy.ACL, policy.AccessPoint, policy.KeyPolicy, policy.KMSGrant,
-		policy.Trust, policy.ResourcePolicy:
+		policy.Trust, policy.ResourcePolicy, policy.LambdaPermission:
 		g.add(match, who)
 	}
 }

@@ -36,7 +36,7 @@ type source struct {
 func (s *source) ofResource() bool {
 	switch s.kind {
 	case policy.BucketPolicy, policy.ACL, policy.AccessPoint, policy.KeyPolicy, policy.KMSGrant,
-		policy.Trust, policy.ResourcePolicy:
+		policy.Trust, policy.ResourcePolicy, policy.LambdaPermission:
 		return true
 	case policy.UserInline, policy.UserManaged, policy.GroupInline, policy.GroupManaged, policy.RoleInline,
 		policy.RoleManaged, policy.Boundary, policy.Session, policy.SCP, policy.RCP:

@@ -188,7 +188,7 @@ func (p *place) here(st *stmt) bool {
 		return p.bucket != "" && (st.attached == "" || st.attached == p.bucket) || p.anyBucket && st.attached == ""
 	case policy.AccessPoint:
 		return st.attached != "" && p.pointARN == st.attached
-	case policy.KeyPolicy, policy.KMSGrant, policy.Trust, policy.ResourcePolicy:
+	case policy.KeyPolicy, policy.KMSGrant, policy.Trust, policy.ResourcePolicy, policy.LambdaPermission:
 		return p.attached == st.attached
 	case policy.RCP:
 		return !p.foreign && !p.anyBucket // they bind the resources of one organization

@@ -119,7 +119,7 @@ func (e *Engine) layers() limits {
 			}
 		case policy.UserInline, policy.UserManaged, policy.GroupInline, policy.GroupManaged, policy.RoleInline,
 			policy.RoleManaged, policy.Trust, policy.BucketPolicy, policy.ACL, policy.AccessPoint, policy.KeyPolicy,
-			policy.KMSGrant, policy.RCP, policy.ResourcePolicy:
+			policy.KMSGrant, policy.RCP, policy.ResourcePolicy, policy.LambdaPermission:
 		}
 	}
 	return l

@@ -42,7 +42,7 @@ func grantsRights(k policy.Kind) bool {
 	switch k {
 	case policy.UserInline, policy.UserManaged, policy.GroupInline, policy.GroupManaged, policy.RoleInline, policy.RoleManaged,
 		policy.BucketPolicy, policy.ACL, policy.AccessPoint, policy.KeyPolicy, policy.KMSGrant,
-		policy.Trust, policy.ResourcePolicy:
+		policy.Trust, policy.ResourcePolicy, policy.LambdaPermission:
 		return true
 	case policy.Boundary, policy.Session, policy.SCP, policy.RCP:
 	}

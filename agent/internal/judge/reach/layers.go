@@ -67,7 +67,7 @@ func (c *cell) sort(left []int) *sorted {
 			l.bucket.add(j, st.who)
 		case policy.AccessPoint:
 			l.point.add(j, st.who)
-		case policy.KeyPolicy, policy.KMSGrant, policy.Trust, policy.ResourcePolicy:
+		case policy.KeyPolicy, policy.KMSGrant, policy.Trust, policy.ResourcePolicy, policy.LambdaPermission:
 			l.other.add(j, st.who)
 		case policy.RCP: // AWS's own Allow of everything is always there
 		}

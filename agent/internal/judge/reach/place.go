@@ -75,7 +75,7 @@ func answers(k policy.Kind, f family) bool {
 	case policy.KeyPolicy, policy.KMSGrant:
 		return f == kmsFamily
 	case policy.UserInline, policy.UserManaged, policy.GroupInline, policy.GroupManaged, policy.RoleInline,
-		policy.RoleManaged, policy.Boundary, policy.Session, policy.SCP, policy.RCP, policy.ResourcePolicy:
+		policy.RoleManaged, policy.Boundary, policy.Session, policy.SCP, policy.RCP, policy.ResourcePolicy, policy.LambdaPermission:
 	}
 	return true
 }
@@ -243,7 +243,7 @@ func (e *Engine) knownOthers() []known {
 			continue
 		}
 		switch src.Kind {
-		case policy.KeyPolicy, policy.KMSGrant, policy.Trust, policy.ResourcePolicy:
+		case policy.KeyPolicy, policy.KMSGrant, policy.Trust, policy.ResourcePolicy, policy.LambdaPermission:
 			i := slices.IndexFunc(list, func(k known) bool { return k.arn == src.Attached })
 			switch {
 			case i < 0:
@@ -263,7 +263,7 @@ func (e *Engine) knownOthers() []known {
 // that its name lacks (Secrets Manager User Guide, "Secrets Manager ARN").
 func (k known) shape(s *Space) *lang {
 	own := s.glob(chars(k.arn), false)
-	if k.kind != policy.ResourcePolicy {
+	if k.kind != policy.ResourcePolicy && k.kind != policy.LambdaPermission {
 		return own
 	}
 	l := s.or(own, s.or(s.glob(append(chars(k.arn+"/"), token{kind: run}), false), s.glob(append(chars(k.arn+":"), token{kind: run}), false)))

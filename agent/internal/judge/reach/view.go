@@ -151,7 +151,7 @@ func (v *view) add(src *policy.Source, st *policy.Statement, ref policy.Referenc
 func ofResource(k policy.Kind) bool {
 	switch k {
 	case policy.BucketPolicy, policy.ACL, policy.AccessPoint, policy.KeyPolicy, policy.KMSGrant,
-		policy.Trust, policy.ResourcePolicy:
+		policy.Trust, policy.ResourcePolicy, policy.LambdaPermission:
 		return true
 	case policy.UserInline, policy.UserManaged, policy.GroupInline, policy.GroupManaged, policy.RoleInline,
 		policy.RoleManaged, policy.Boundary, policy.Session, policy.SCP, policy.RCP:

@@ -22,9 +22,10 @@ type account struct {
 	members    []membership
 	trusts     []policy.Source // of the account's roles
 	resources  []policy.Source // of bucket, access points, keys, anything
-	gaps       []Gap           // that concern every principal
-	topics     []Assumption    // what this source doesn't tell; another may
-	beyond     []Assumption    // what this source shows to be there and doesn't tell
+	claims     []claim
+	gaps       []Gap        // that concern every principal
+	topics     []Assumption // what this source doesn't tell; another may
+	beyond     []Assumption // what this source shows to be there and doesn't tell
 	bucket     string
 	owner      string // the bucket's account, "" where it is the principal's
 	owns       bool   // the bucket is made here

@@ -505,7 +505,7 @@ func (r *resolver) ref(id string, at policy.Position) *policy.Node {
 	}
 	switch res.kind {
 	case "AWS::IAM::User", "AWS::IAM::Role", "AWS::IAM::Group", "AWS::S3::Bucket", "AWS::S3::AccessPoint",
-		"AWS::IAM::InstanceProfile", "AWS::KMS::Key":
+		"AWS::IAM::InstanceProfile", "AWS::KMS::Key", "AWS::KMS::ReplicaKey":
 		return text(r.name(res), at)
 	case "AWS::IAM::ManagedPolicy", "AWS::IAM::OIDCProvider", "AWS::IAM::SAMLProvider":
 		return text(r.arn(res), at)
@@ -630,7 +630,7 @@ func (r *resolver) arn(res *resource) string {
 		return "arn:" + r.partition() + ":s3:::" + r.name(res)
 	case "AWS::S3::AccessPoint":
 		return "arn:" + r.partition() + ":s3:" + region + ":" + r.account() + ":accesspoint/" + r.name(res)
-	case "AWS::KMS::Key":
+	case "AWS::KMS::Key", "AWS::KMS::ReplicaKey":
 		return "arn:" + r.partition() + ":kms:" + region + ":" + r.account() + ":key/" + r.name(res)
 	}
 	return ""

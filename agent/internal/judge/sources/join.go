@@ -336,6 +336,7 @@ func (j *joined) around(s *Subject) {
 	s.Set.Subject.Pinned = pinned(&s.Set.Subject, j.trusts)
 	s.Set.Sources = append(s.Set.Sources, j.trusts...)
 	s.Set.Sources = append(s.Set.Sources, j.resources...)
+	s.Gaps = append(s.Gaps, j.claimed(&s.Set.Subject)...)
 	s.Gaps = append(s.Gaps, j.gaps...)
 }
 

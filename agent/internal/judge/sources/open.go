@@ -42,6 +42,10 @@ func (st statement) perhaps(s *policy.Node, bucket string) statement {
 // it is only perhaps a document of that: what it allows counts among the most, and
 // what it denies among what may forbid.
 func (t *template) close(doc *policy.Node, kind policy.Kind, unsure string) closed {
+	t.anything = "*"
+	if kind == policy.BucketPolicy {
+		t.anything = t.bucketARN("*") // S3 takes no other there
+	}
 	c := closed{most: &policy.Node{Kind: policy.ObjectNode, Pos: doc.Pos}, surely: &policy.Node{Kind: policy.ObjectNode, Pos: doc.Pos}}
 	for _, m := range doc.Members {
 		most, surely := m, m
@@ -99,7 +103,7 @@ func (t *template) closeStatement(s *policy.Node, kind policy.Kind) statement {
 	switch {
 	case s.Kind != policy.ObjectNode:
 		// It may allow everything, and it may forbid everything.
-		st.most, st.surely, st.blocking = everything("Allow", kind, s.Pos), []*policy.Node{everything("Deny", kind, s.Pos)}, true
+		st.most, st.surely, st.blocking = t.everything("Allow", kind, s.Pos), []*policy.Node{t.everything("Deny", kind, s.Pos)}, true
 	case effect != nil && t.anyOpen(effect):
 		st.most = t.rebuild(with(s, "Effect", "Allow"), t.widest)
 		st.surely, st.blocking = []*policy.Node{t.rebuild(with(s, "Effect", "Deny"), t.widest)}, true
@@ -132,7 +136,7 @@ func with(s *policy.Node, key, value string) *policy.Node {
 }
 
 // everything is a statement on all that a policy of that kind can speak of.
-func everything(effect string, kind policy.Kind, at policy.Position) *policy.Node {
+func (t *template) everything(effect string, kind policy.Kind, at policy.Position) *policy.Node {
 	out := &policy.Node{Kind: policy.ObjectNode, Pos: at}
 	add := func(key, value string) {
 		out.Members = append(out.Members, policy.Member{Key: key, Pos: at, Value: text(value, at)})
@@ -147,7 +151,7 @@ func everything(effect string, kind policy.Kind, at policy.Position) *policy.Nod
 		return out
 	}
 	add("Action", "*")
-	add("Resource", "*")
+	add("Resource", t.anything)
 	return out
 }
 
@@ -192,6 +196,9 @@ func (t *template) widest(m policy.Member) (policy.Member, fate) {
 		// What isn't known is not excluded.
 		if m.Value = t.drop(m.Value); m.Value == nil {
 			m.Key, m.Value = strings.TrimPrefix(m.Key, "Not"), text("*", at)
+			if m.Key == "Resource" {
+				m.Value.Text = t.anything
+			}
 		}
 	case "Principal":
 		m.Value = t.anybody(m.Value)
@@ -243,7 +250,7 @@ func (t *template) narrowest(m policy.Member) (policy.Member, fate) {
 // else is known: the one that breaks no rule, if any does not. What the statement
 // allows beyond the contract even so it allows with every value.
 func (t *template) sampleOf(s *policy.Node) *policy.Node {
-	whole := "*" // of what can't be in the contract, any resource breaks it
+	whole := t.anything // of what can't be in the contract, any resource breaks it
 	if mayWrite(s.Get("Action")) {
 		whole = t.bucketARN(t.targetName()) + "/" + t.contractPrefix() + "*"
 	}
@@ -406,7 +413,7 @@ func (t *template) widen(n *policy.Node, wide func(string) []string) *policy.Nod
 func (t *template) wideARN(s string) []string {
 	segments := policy.Segments(s)
 	if len(segments) < 6 || segments[0] != "arn" || t.hasOpen(strings.Join(segments[:5], ":")) {
-		return []string{"*"}
+		return []string{t.anything}
 	}
 	out := []string{strings.Map(func(c rune) rune {
 		if t.symbols[c].Open {

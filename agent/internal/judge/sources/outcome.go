@@ -15,8 +15,9 @@ const maxOutcomes = 256
 
 // deployment is what all templates together say under one outcome.
 type deployment struct {
-	when  []string
-	parts []*account
+	when    []string
+	parts   []*account
+	account string // as the outcome says
 }
 
 // names gives the characters that stand for what only deployment knows: one for
@@ -161,7 +162,8 @@ func (l *loader) deployments(files []string, design bool) ([]deployment, error) 
 			faults, spared = append(faults, rest...), append(spared, found...)
 			continue
 		}
-		out = append(out, deployment{when: at.when(l.names.symbols), parts: parts})
+		account, _ := l.names.symbol("AWS::AccountId", "${AWS::AccountId}", false)
+		out = append(out, deployment{when: at.when(l.names.symbols), parts: parts, account: at.is[account]})
 	}
 	if len(out) == 0 {
 		faults = spared

@@ -113,9 +113,12 @@ type Subject struct {
 	// about it is then empty.
 	Absent *Declared
 	// When says under which outcome of what templates leave open these are the
-	// documents: "${Stage} = prod", "${Stage} ≠ prod". Subjects of one ARN are the
+	// documents: "${Stage} = prod", "${Stage} ≠ prod". Subjects of one Whose are the
 	// outcomes of one principal; a principal that is the same in all has none.
 	When []string
+	// Whose names the principal, the same in all outcomes: its ARN, with the account
+	// open where outcomes differ in it.
+	Whose string
 }
 
 // Topic is something that can add rights to a principal.
@@ -390,13 +393,19 @@ func (l *loader) subjects(loose *loose, deployed []*account, deployments []deplo
 				continue
 			}
 			seen[key] = len(out)
-			of[s.Set.Subject.ARN]++
 			s.When = d.when
+			s.Whose = s.Set.Subject.ARN
+			if d.account != "" {
+				open, _ := l.names.symbol("AWS::AccountId", "", false)
+				s.Whose = strings.Replace(s.Whose, ":"+d.account+":", ":"+showSymbols(l.names.symbols, open)+":", 1)
+			}
+			s.Whose = s.Show(s.Whose)
+			of[s.Whose]++
 			out = append(out, s)
 		}
 	}
 	for i := range out {
-		if of[out[i].Set.Subject.ARN] == 1 {
+		if of[out[i].Whose] == 1 {
 			out[i].When = nil // the same in all outcomes
 		}
 	}

@@ -38,6 +38,8 @@ type template struct {
 	root    *policy.Node
 	outputs *policy.Node
 	out     *account
+
+	anything string // the resource that stands for all in the document being closed
 }
 
 func (l *loader) newTemplate(src *templateFile, at choices, s *stacks) *template {
@@ -89,6 +91,7 @@ func (t *template) account() *account {
 	t.eachResource(t.holders)
 	t.eachResource(t.attachments)
 	t.eachResource(t.onResources)
+	t.eachResource(t.held)
 	t.aimed()
 	return a
 }
@@ -382,7 +385,7 @@ func (t *template) onResources(res *resource) {
 				src.Bucket = t.bucketARN(t.asTarget(bucket))
 			}
 		}
-	case "AWS::KMS::Key":
+	case "AWS::KMS::Key", "AWS::KMS::ReplicaKey":
 		if src, ok = t.document(p.Get("KeyPolicy"), policy.KeyPolicy, res.id); ok {
 			src.Attached = t.arn(res)
 		}
