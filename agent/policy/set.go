@@ -39,6 +39,7 @@ type Source struct {
 	Version string // of a managed policy: "v3"
 	SHA256  string // of Raw, in hex
 	File    string // the file's path as given, "" for live documents
+	Address string // of the attribute of a Terraform plan's resource that holds it as a text
 	Raw     []byte // the text as read, to show a line of it
 
 	// Attached is the ARN of what a resource policy hangs on: the bucket, the

@@ -64,6 +64,7 @@ func newAuditPolicy(a *app) *cobra.Command {
 	f.StringArrayVar(&s.Roles, "role", nil, a.words.Text("audit.flag-role"))
 	f.BoolVar(&s.All, "all", false, a.words.Text("audit.flag-all"))
 	f.StringArrayVar(&s.Templates, "template", nil, a.words.Text("audit.flag-template"))
+	f.StringArrayVar(&s.Plans, "terraform-plan", nil, a.words.Text("audit.flag-terraform-plan"))
 	f.StringArrayVar(&s.Parameters, "parameter", nil, a.words.Text("audit.flag-parameter"))
 	f.StringArrayVar(&s.ParameterFiles, "parameters", nil, a.words.Text("audit.flag-parameters"))
 	f.StringArrayVar(&s.Exports, "authorization-details", nil, a.words.Text("audit.flag-authorization-details"))

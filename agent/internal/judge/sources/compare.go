@@ -33,7 +33,7 @@ type Declared struct {
 // becomes a subject of its own. Templates are read as they would be deployed
 // for the bucket in question.
 func (l *loader) compare(subjects []Subject) ([]Subject, error) {
-	deployments, err := l.deployments(l.sel.Compare, true)
+	deployments, err := l.deployments(l.sel.Compare, nil, true)
 	if err != nil {
 		return nil, err
 	}

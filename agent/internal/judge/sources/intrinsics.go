@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"buzon/agent/internal/judge/sources/terraform"
 	"buzon/agent/policy"
 )
 
@@ -42,6 +43,7 @@ type resolver struct {
 type resource struct {
 	id, kind   string
 	condition  string
+	known      string // its ARN, where a plan knows it
 	properties *policy.Node
 	node       *policy.Node
 	pos        policy.Position
@@ -259,6 +261,8 @@ func (r *resolver) call(name string, arg *policy.Node, at policy.Position) *poli
 		return r.unknown(name, arg, at)
 	case "Fn::Transform":
 		return r.somewhere(name, at)
+	case terraform.KnownAfterApply:
+		return text(r.symbol(arg.Text, "${"+arg.Text+"}", true), at)
 	default:
 		// Everything else (Base64, Cidr, GetAZs, ToJsonString …) has a value that
 		// nothing here knows.
@@ -601,6 +605,9 @@ func (r *resolver) path(res *resource) string {
 
 // arn of the resources whose ARN's shape is known; "" of any other.
 func (r *resolver) arn(res *resource) string {
+	if res.known != "" {
+		return res.known
+	}
 	iam := func(kind string) string {
 		return "arn:" + r.partition() + ":iam::" + r.account() + ":" + kind + r.path(res) + r.name(res)
 	}

@@ -77,7 +77,7 @@ func stranger(path string) (policy.Subject, policy.Symbols) {
 // whom no other source holds; those that another does hold were given them by
 // join.
 func (o *loose) subjects(sel Selection, others []Subject) ([]Subject, error) {
-	elsewhere := len(sel.Templates)+len(sel.Exports) > 0 || sel.Live()
+	elsewhere := len(sel.Templates)+len(sel.Plans)+len(sel.Exports) > 0 || sel.Live()
 	if len(o.own) == 0 && elsewhere {
 		for _, arn := range sel.Principals {
 			if !holds(others, arn) {

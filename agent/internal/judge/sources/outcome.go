@@ -128,7 +128,7 @@ func (c choices) when(symbols policy.Symbols) []string {
 // deployments reads templates together, in every outcome of what they hang on and
 // leave open. Where there are too many outcomes, each that was looked at has a gap
 // that says so. As a design they are taken to be of the bucket in question.
-func (l *loader) deployments(files []string, design bool) ([]deployment, error) {
+func (l *loader) deployments(files []string, plans []*templateFile, design bool) ([]deployment, error) {
 	var read []*templateFile
 	for _, file := range files {
 		src, err := l.readTemplate(file)
@@ -137,6 +137,7 @@ func (l *loader) deployments(files []string, design bool) ([]deployment, error) 
 		}
 		read = append(read, src)
 	}
+	read = append(read, plans...)
 	var out []deployment
 	var faults, spared policy.Errors
 	queue := []choices{{map[string]string{}, map[string][]string{}, map[[2]string]bool{}}}

@@ -38,6 +38,7 @@ type Selection struct {
 	Documents  []Document // loose documents
 	Templates  []string   // files
 	Compare    []string   // templates that what is deployed is held against, together
+	Plans      []string   // files of terraform show -json
 	Exports    []string   // files
 	Users      []string   // live, by name or ARN
 	Roles      []string   // live, by name or ARN
@@ -52,7 +53,7 @@ func (s Selection) Live() bool { return s.All || len(s.Users) > 0 || len(s.Roles
 
 // Empty reports whether the selection names no source at all.
 func (s Selection) Empty() bool {
-	return !s.Live() && len(s.Documents) == 0 && len(s.Templates) == 0 && len(s.Exports) == 0
+	return !s.Live() && len(s.Documents) == 0 && len(s.Templates) == 0 && len(s.Plans) == 0 && len(s.Exports) == 0
 }
 
 // Document is one loose document.
@@ -140,6 +141,9 @@ const (
 	TopicKeyPolicy      Topic = "key-policy"
 	TopicNestedStack    Topic = "nested-stack"
 	TopicCustomResource Topic = "custom-resource"
+
+	TopicOutsidePlan Topic = "outside-the-plan"
+	TopicPlanPartial Topic = "plan-partial"
 )
 
 // Why says why a topic was not read.
@@ -150,6 +154,8 @@ const (
 	NotGiven Why = "not given"
 	NotRead  Why = "not read"
 	Outside  Why = "outside the template"
+
+	OutsidePlan Why = "outside the plan"
 )
 
 // Assumption is something that could add rights and was not read.
@@ -283,8 +289,16 @@ func (l *loader) load(ctx context.Context) (*Found, error) {
 	if err := l.readParameters(); err != nil {
 		return nil, err
 	}
-	l.account = l.accountOf(deployed)
-	deployments, err := l.deployments(l.sel.Templates, false)
+	var plans []*templateFile
+	for _, file := range l.sel.Plans {
+		p, err := l.readPlan(file)
+		if err != nil {
+			return nil, err
+		}
+		plans = append(plans, p)
+	}
+	l.account = l.accountOf(deployed, plans)
+	deployments, err := l.deployments(l.sel.Templates, plans, false)
 	if err != nil {
 		return nil, err
 	}
@@ -335,7 +349,7 @@ func (l *loader) deployed(ctx context.Context) ([]*account, error) {
 
 // accountOf is the account in which the templates are taken to be deployed: the
 // one of everything else that was given, if that is one.
-func (l *loader) accountOf(deployed []*account) string {
+func (l *loader) accountOf(deployed []*account, plans []*templateFile) string {
 	found := ""
 	add := func(id string) {
 		switch {
@@ -350,6 +364,9 @@ func (l *loader) accountOf(deployed []*account) string {
 		for _, p := range a.principals {
 			add(p.subject.Account)
 		}
+	}
+	for _, p := range plans {
+		add(planAccount(p.plan))
 	}
 	for _, arn := range l.sel.Principals {
 		if s, ok := subjectOf(arn); ok {

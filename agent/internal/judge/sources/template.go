@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"buzon/agent/internal/judge/sources/terraform"
 	"buzon/agent/policy"
 )
 
@@ -11,6 +12,7 @@ import (
 type templateFile struct {
 	name string
 	root *policy.Node
+	plan *terraform.Plan // where it was made of one
 }
 
 // readTemplate reads a CloudFormation template.
@@ -29,7 +31,7 @@ func (l *loader) readTemplate(file string) (*templateFile, error) {
 	if faults := checkShape(file, root); len(faults) > 0 {
 		return nil, sorted(faults)
 	}
-	return &templateFile{file, root}, nil
+	return &templateFile{name: file, root: root}, nil
 }
 
 type template struct {
@@ -37,6 +39,7 @@ type template struct {
 	sel     Selection
 	root    *policy.Node
 	outputs *policy.Node
+	plan    *terraform.Plan
 	out     *account
 
 	anything string // the resource that stands for all in the document being closed
@@ -51,7 +54,7 @@ func (l *loader) newTemplate(src *templateFile, at choices, s *stacks) *template
 			names: l.names, choices: at, stacks: s, removed: map[string]bool{},
 			pending: map[string]bool{}, region: l.sel.Region, id: l.account,
 		},
-		sel: l.sel, root: root, outputs: root.Get("Outputs"), out: newAccount(src.name),
+		sel: l.sel, root: root, outputs: root.Get("Outputs"), plan: src.plan, out: newAccount(src.name),
 	}
 	t.out.id = t.resolver.account()
 	for _, m := range root.Get("Resources").Members {
@@ -64,6 +67,9 @@ func (l *loader) newTemplate(src *templateFile, at choices, s *stacks) *template
 		}
 		if c := m.Value.Get("Condition"); c != nil {
 			res.condition = c.Text
+		}
+		if src.plan != nil {
+			res.known = src.plan.ARNs[m.Key]
 		}
 		t.resources[m.Key] = res
 		t.order = append(t.order, m.Key)
@@ -93,6 +99,9 @@ func (t *template) account() *account {
 	t.eachResource(t.onResources)
 	t.eachResource(t.held)
 	t.aimed()
+	if t.plan != nil {
+		t.fromPlan(t.plan)
+	}
 	return a
 }
 
@@ -349,6 +358,8 @@ func (t *template) attachments(res *resource) {
 		g.inline = &src
 	case "AWS::IAM::ManagedPolicy":
 		g.managed = t.arn(res)
+	case terraform.Attachment:
+		g.managed = t.string(p.Get("PolicyArn"))
 	case "AWS::IAM::UserToGroupAddition":
 		t.out.members = append(t.out.members, membership{t.string(p.Get("GroupName")), t.strings(p.Get("Users")), g.from})
 		return
@@ -428,16 +439,24 @@ func (t *template) perhaps(n *policy.Node, kind policy.Kind, name, unsure string
 		return policy.Source{}, false
 	}
 	c := t.close(resolved, kind, unsure)
-	doc, ok := t.parse(c.most, kind, name, c.open != nil)
+	where := t.file
+	if w, ok := t.textOf(n); ok {
+		where += ": " + w.Address
+	}
+	doc, ok := t.parse(where, c.most, kind, name, c.open != nil)
 	if !ok {
 		return policy.Source{}, false
 	}
 	src := policy.Source{
 		Kind: kind, Name: showSymbols(t.symbols, name), File: t.file, Raw: doc.JSON(), First: n.Pos, Document: doc,
 	}
+	if w, ok := t.textOf(n); ok {
+		// The text has lines of its own.
+		src.File, src.First, src.Address, src.Raw = "", policy.Position{}, w.Address, w.Raw
+	}
 	src.SHA256 = digest(src.Raw)
 	if c.open != nil {
-		surely, ok := t.parse(c.surely, kind, name, true)
+		surely, ok := t.parse(where, c.surely, kind, name, true)
 		if !ok {
 			return policy.Source{}, false
 		}
@@ -447,7 +466,7 @@ func (t *template) perhaps(n *policy.Node, kind policy.Kind, name, unsure string
 }
 
 // parse reads a closed document, of which nothing may be left.
-func (t *template) parse(n *policy.Node, kind policy.Kind, name string, open bool) (*policy.Document, bool) {
+func (t *template) parse(file string, n *policy.Node, kind policy.Kind, name string, open bool) (*policy.Document, bool) {
 	if list := n.Get("Statement"); open && list.Kind == policy.ArrayNode && len(list.Items) == 0 {
 		doc := &policy.Document{Pos: n.Pos}
 		if v := n.Get("Version"); v != nil {
@@ -455,7 +474,7 @@ func (t *template) parse(n *policy.Node, kind policy.Kind, name string, open boo
 		}
 		return doc, true
 	}
-	doc, err := policy.ParseNode(t.file, n, policy.ParseOptions{Grammar: kind.Grammar(), Symbols: true})
+	doc, err := policy.ParseNode(file, n, policy.ParseOptions{Grammar: kind.Grammar(), Symbols: true})
 	if err != nil {
 		if !collect(&t.faults, err) {
 			t.fault(n.Pos, WrongShape, "name", name, "want", "policy")

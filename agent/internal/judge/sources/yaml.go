@@ -13,6 +13,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 	"go.yaml.in/yaml/v3"
 
+	"buzon/agent/internal/judge/sources/terraform"
 	"buzon/agent/policy"
 )
 
@@ -34,10 +35,10 @@ const (
 
 // Codes lists every fault that this package adds to those of policy.
 func Codes() []policy.Code {
-	return []policy.Code{
+	return append(terraform.Codes(), []policy.Code{
 		NotYAML, YAMLAlias, YAMLTag, NotATemplate, NotAnExport, BadIntrinsic, UnknownReference,
 		WrongShape, Circular, BadEncoding, UnknownPart, TwoDocuments,
-	}
+	}...)
 }
 
 func fault(file string, at policy.Position, code policy.Code, args ...string) *policy.Error {

@@ -1,0 +1,448 @@
+package terraform
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"strings"
+
+	tfjson "github.com/hashicorp/terraform-json"
+
+	"buzon/agent/policy"
+)
+
+// A rule puts one resource of the provider aws into the form of CloudFormation.
+type rule func(r planned, add func(kind string, members ...policy.Member))
+
+func m(key string, value *policy.Node) policy.Member { return policy.Member{Key: key, Value: value} }
+
+// rules are the resources that bear on rights, by their types in the provider
+// aws. Of any other, a policy is looked for in its attributes.
+var rules = map[string]rule{
+	"aws_iam_user": func(r planned, add func(string, ...policy.Member)) {
+		add("AWS::IAM::User", m("UserName", r.value("name")), m("Path", r.value("path")),
+			m("PermissionsBoundary", r.value("permissions_boundary")), m("Tags", r.tags()), m("LoginProfile", r.profile()))
+	},
+	"aws_iam_role": func(r planned, add func(string, ...policy.Member)) {
+		add("AWS::IAM::Role", m("RoleName", r.name("name")), m("Path", r.value("path")),
+			m("PermissionsBoundary", r.value("permissions_boundary")), m("Tags", r.tags()),
+			m("AssumeRolePolicyDocument", r.document("assume_role_policy")),
+			m("ManagedPolicyArns", r.value("managed_policy_arns")), m("Policies", r.inline()))
+	},
+	"aws_iam_group": func(r planned, add func(string, ...policy.Member)) {
+		add("AWS::IAM::Group", m("GroupName", r.value("name")), m("Path", r.value("path")))
+	},
+	"aws_iam_policy": func(r planned, add func(string, ...policy.Member)) {
+		add("AWS::IAM::ManagedPolicy", m("ManagedPolicyName", r.name("name")), m("Path", r.value("path")),
+			m("PolicyDocument", r.document("policy")))
+	},
+	"aws_iam_user_policy":  inlinePolicy("AWS::IAM::UserPolicy", "UserName", "user"),
+	"aws_iam_role_policy":  inlinePolicy("AWS::IAM::RolePolicy", "RoleName", "role"),
+	"aws_iam_group_policy": inlinePolicy("AWS::IAM::GroupPolicy", "GroupName", "group"),
+
+	"aws_iam_user_policy_attachment":             attachment,
+	"aws_iam_role_policy_attachment":             attachment,
+	"aws_iam_group_policy_attachment":            attachment,
+	"aws_iam_policy_attachment":                  attachment,
+	"aws_iam_user_policy_attachments_exclusive":  attachment,
+	"aws_iam_role_policy_attachments_exclusive":  attachment,
+	"aws_iam_group_policy_attachments_exclusive": attachment,
+
+	"aws_iam_group_membership": func(r planned, add func(string, ...policy.Member)) {
+		add("AWS::IAM::UserToGroupAddition", m("GroupName", r.value("group")), m("Users", r.value("users")))
+	},
+	"aws_iam_user_group_membership": func(r planned, add func(string, ...policy.Member)) {
+		groups := r.value("groups")
+		if groups == nil {
+			return
+		}
+		if groups.Kind != policy.ArrayNode {
+			groups = list(groups)
+		}
+		for _, g := range groups.Items {
+			add("AWS::IAM::UserToGroupAddition", m("GroupName", g), m("Users", list(r.value("user"))))
+		}
+	},
+	"aws_iam_access_key": func(r planned, add func(string, ...policy.Member)) {
+		add("AWS::IAM::AccessKey", m("UserName", r.value("user")), m("Status", r.value("status")))
+	},
+	"aws_iam_user_login_profile": nothing, // the user's own rule asks for it
+
+	"aws_s3_bucket": bucketRule,
+	"aws_s3_bucket_policy": func(r planned, add func(string, ...policy.Member)) {
+		add("AWS::S3::BucketPolicy", m("Bucket", r.value("bucket")), m("PolicyDocument", r.document("policy")))
+	},
+	"aws_s3_bucket_versioning":                           nothing, // these are asked for by the bucket
+	"aws_s3_bucket_ownership_controls":                   nothing,
+	"aws_s3_bucket_server_side_encryption_configuration": nothing,
+	"aws_s3_bucket_acl":                                  nothing,
+	"aws_s3_access_point": func(r planned, add func(string, ...policy.Member)) {
+		add("AWS::S3::AccessPoint", m("Name", r.value("name")), m("Bucket", r.value("bucket")), m("Policy", r.policyOf("policy", "aws_s3control_access_point_policy", "access_point_arn", "arn")))
+	},
+	"aws_s3control_access_point_policy": nothing, // the access point's rule asks for it
+	"aws_kms_key": func(r planned, add func(string, ...policy.Member)) {
+		add("AWS::KMS::Key", m("KeyPolicy", r.policyOf("policy", "aws_kms_key_policy", "key_id", "key_id")))
+	},
+	"aws_kms_key_policy": nothing, // the key's rule asks for it
+	"aws_lambda_permission": func(r planned, add func(string, ...policy.Member)) {
+		add("AWS::Lambda::Permission", m("FunctionName", r.value("function_name")), m("Action", r.value("action")), m("Principal", r.value("principal")))
+	},
+	"aws_s3control_access_grant": func(r planned, add func(string, ...policy.Member)) {
+		grantee := object()
+		for _, b := range r.blocks("grantee") {
+			with(grantee, m("GranteeType", b.value("grantee_type")), m("GranteeIdentifier", b.value("grantee_identifier")))
+		}
+		add("AWS::S3::AccessGrant", m("Grantee", grantee), m("Permission", r.value("permission")), m("AccessGrantsLocationId", r.value("access_grants_location_id")))
+	},
+	"aws_iam_openid_connect_provider": func(r planned, add func(string, ...policy.Member)) {
+		add("AWS::IAM::OIDCProvider", m("Url", r.value("url")))
+	},
+	"aws_iam_saml_provider": func(r planned, add func(string, ...policy.Member)) {
+		add("AWS::IAM::SAMLProvider", m("Name", r.value("name")))
+	},
+}
+
+func nothing(planned, func(string, ...policy.Member)) {}
+
+func inlinePolicy(kind, holder, attribute string) rule {
+	return func(r planned, add func(string, ...policy.Member)) {
+		add(kind, m(holder, r.value(attribute)), m("PolicyName", r.name("name")), m("PolicyDocument", r.document("policy")))
+	}
+}
+
+// attachment hangs managed policies on whomever it names: one or many, by the
+// attributes that its type has.
+func attachment(r planned, add func(string, ...policy.Member)) {
+	arns := r.value("policy_arns")
+	if arns == nil {
+		arns = list(r.value("policy_arn"))
+	}
+	if arns.Kind != policy.ArrayNode {
+		arns = list(arns)
+	}
+	holders := func(one, many string) *policy.Node {
+		if v := r.value(many); v != nil {
+			return v
+		}
+		v := r.value(one)
+		if v == nil {
+			v = r.value(one + "_name")
+		}
+		if v == nil {
+			return nil
+		}
+		return list(v)
+	}
+	for _, arn := range arns.Items {
+		add(Attachment, m("PolicyArn", arn),
+			m("Users", holders("user", "users")), m("Roles", holders("role", "roles")), m("Groups", holders("group", "groups")))
+	}
+}
+
+// name is a name that may be made of a prefix and what the provider adds to it.
+func (r planned) name(attribute string) *policy.Node {
+	if v := r.value(attribute); v != nil {
+		return v
+	}
+	if r.has(attribute + "_prefix") {
+		return call(KnownAfterApply, text(r.address+"."+attribute, nowhere))
+	}
+	return nil
+}
+
+// tags are the tags of a principal, those of the provider's settings included.
+func (r planned) tags() *policy.Node {
+	v := r.value("tags_all")
+	if v == nil {
+		v = r.value("tags")
+	}
+	if v == nil || v.Kind != policy.ObjectNode {
+		return nil
+	}
+	if v.Get(KnownAfterApply) != nil {
+		return v
+	}
+	out := list()
+	for _, tag := range v.Members {
+		out.Items = append(out.Items, object(m("Key", text(tag.Key, nowhere)), m("Value", tag.Value)))
+	}
+	return out
+}
+
+// inline are the blocks inline_policy of a role. A block without a name says only
+// that there are to be none.
+func (r planned) inline() *policy.Node {
+	if r.open("inline_policy") {
+		return r.value("inline_policy")
+	}
+	out := list()
+	for _, b := range r.blocks("inline_policy") {
+		if document := b.document("policy"); document != nil {
+			out.Items = append(out.Items, object(m("PolicyName", b.name("name")), m("PolicyDocument", document)))
+		}
+	}
+	return out
+}
+
+// profile is the password of a user, where the plan gives it one.
+func (r planned) profile() *policy.Node {
+	name, _ := r.plan.values[r.address].AttributeValues["name"].(string)
+	for _, other := range r.others("aws_iam_user_login_profile") {
+		if user, _ := other.values["user"].(string); user == name && !other.open("user") || r.referredBy(other, "user") {
+			return object(m("Password", text("known to the plan alone", nowhere)))
+		}
+	}
+	return nil
+}
+
+// others are the resources of a type, in their order.
+func (r planned) others(kind string) []planned {
+	var out []planned
+	for _, address := range sorted(r.plan.values) {
+		if r.plan.values[address].Type == kind {
+			out = append(out, r.resource(address))
+		}
+	}
+	return out
+}
+
+// referredBy reports whether another resource's attribute, known after apply only,
+// will be this one's.
+func (r planned) referredBy(other planned, attribute string) bool {
+	if !other.open(attribute) {
+		return false
+	}
+	address, _, ok := other.refers(attribute)
+	return ok && address == r.address
+}
+
+// beside finds the resource of a type that belongs to this one: its attribute
+// holds this one's, or will.
+func (r planned) beside(kind, attribute, own string) (planned, bool) {
+	mine, _ := r.values[own].(string)
+	for _, other := range r.others(kind) {
+		if its, _ := other.values[attribute].(string); mine != "" && its == mine || r.referredBy(other, attribute) {
+			return other, true
+		}
+	}
+	return planned{}, false
+}
+
+// policyOf is the policy of a resource: its own attribute, or that of a resource
+// beside it, which wins, for the provider writes it last.
+func (r planned) policyOf(attribute, kind, link, own string) *policy.Node {
+	if other, ok := r.beside(kind, link, own); ok {
+		return other.document("policy")
+	}
+	if r.open(attribute) && !r.configured(attribute) {
+		return nil // the default, which the provider reads back
+	}
+	return r.document(attribute)
+}
+
+// configured reports whether the configuration says anything of an attribute. An
+// attribute that the provider computes is unknown without it. Without a
+// configuration it may be either, and counts.
+func (r planned) configured(attribute string) bool {
+	if r.tf.Config == nil {
+		return true
+	}
+	module, own := splitAddress(r.address)
+	calls := modulesOf(r.tf.Config.RootModule, module)
+	if calls == nil {
+		return true
+	}
+	for _, res := range calls[len(calls)-1].Resources {
+		if res.Address == withoutIndex(own) {
+			return res.Expressions[attribute] != nil
+		}
+	}
+	return true
+}
+
+func bucketRule(r planned, add func(string, ...policy.Member)) {
+	versioning := list()
+	for _, b := range r.blocks("versioning") {
+		if b.values["enabled"] == true {
+			versioning.Items = append(versioning.Items, text("Enabled", nowhere))
+		}
+	}
+	if other, ok := r.beside("aws_s3_bucket_versioning", "bucket", "bucket"); ok {
+		versioning.Items = nil
+		for _, b := range other.blocks("versioning_configuration") {
+			if v := b.value("status"); v != nil {
+				versioning.Items = append(versioning.Items, v)
+			}
+		}
+	}
+	var status *policy.Node
+	if len(versioning.Items) > 0 {
+		status = object(m("Status", versioning.Items[0]))
+	}
+	add("AWS::S3::Bucket", m("BucketName", r.value("bucket")), m("VersioningConfiguration", status),
+		m("OwnershipControls", r.ownership()), m("AccessControl", r.accessControl()), m("BucketEncryption", r.encryption()))
+	// An attribute of the bucket itself, of older configurations; the provider also
+	// reads back there what aws_s3_bucket_policy has written.
+	if _, beside := r.beside("aws_s3_bucket_policy", "bucket", "bucket"); !beside && (!r.open("policy") || r.configured("policy")) {
+		if document := r.document("policy"); document != nil {
+			add("AWS::S3::BucketPolicy", m("Bucket", call("Ref", text(r.address, nowhere))), m("PolicyDocument", document))
+		}
+	}
+}
+
+func (r planned) ownership() *policy.Node {
+	other, ok := r.beside("aws_s3_bucket_ownership_controls", "bucket", "bucket")
+	if !ok {
+		return nil
+	}
+	for _, b := range other.blocks("rule") {
+		return object(m("Rules", list(object(m("ObjectOwnership", b.value("object_ownership"))))))
+	}
+	return nil
+}
+
+func (r planned) accessControl() *policy.Node {
+	if other, ok := r.beside("aws_s3_bucket_acl", "bucket", "bucket"); ok {
+		if v := other.value("acl"); v != nil {
+			return v
+		}
+		return text("of aws_s3_bucket_acl", nowhere)
+	}
+	if r.configured("acl") || r.configured("grant") {
+		return r.value("acl")
+	}
+	return nil
+}
+
+func (r planned) encryption() *policy.Node {
+	other, ok := r.beside("aws_s3_bucket_server_side_encryption_configuration", "bucket", "bucket")
+	if !ok {
+		return nil
+	}
+	rules := list()
+	for _, rule := range other.blocks("rule") {
+		for _, b := range rule.blocks("apply_server_side_encryption_by_default") {
+			rules.Items = append(rules.Items, object(m("ServerSideEncryptionByDefault",
+				object(m("SSEAlgorithm", b.value("sse_algorithm")), m("KMSMasterKeyID", b.value("kms_master_key_id"))))))
+		}
+	}
+	return object(m("ServerSideEncryptionConfiguration", rules))
+}
+
+// translate makes the template of everything that stands after the plan.
+func (p *plan) translate() {
+	resources := object()
+	for _, address := range sorted(p.values) {
+		r := p.resource(address)
+		if !strings.HasPrefix(r.kind, "aws_") && !strings.HasPrefix(r.kind, "awscc_") {
+			continue
+		}
+		p.arnOf(address)
+		n := 0
+		add := func(kind string, members ...policy.Member) {
+			id := address
+			if n++; n > 1 {
+				id += " " + kind
+			}
+			for slices.ContainsFunc(resources.Members, func(m policy.Member) bool { return m.Key == id }) {
+				id += "'"
+			}
+			with(resources, m(id, object(m("Type", text(kind, nowhere)), m("Properties", object(members...)))))
+		}
+		if put, ok := rules[r.kind]; ok {
+			put(r, add)
+			continue
+		}
+		p.other(r)
+	}
+	p.out.Template = object(m("Resources", resources))
+	p.deferred()
+}
+
+// holding are attributes that hold policy documents, of whatever resource: where
+// one of them is known after apply only, what it grants is not known.
+var holding = []string{"policy", "policy_document", "resource_policy", "access_policy", "access_policies", "bucket_policy", "assume_role_policy"}
+
+// other looks for policies in a resource that no rule knows.
+func (p *plan) other(r planned) {
+	if strings.HasPrefix(r.kind, "awscc_iam_") || strings.HasPrefix(r.kind, "awscc_s3_") || strings.HasPrefix(r.kind, "awscc_kms_") ||
+		slices.Contains([]string{"aws_cloudformation_stack", "aws_cloudformation_stack_set", "aws_cloudformation_stack_set_instance", "aws_cloudformation_stack_instances",
+			"aws_servicecatalog_provisioned_product", "aws_serverlessapplicationrepository_cloudformation_stack",
+			"aws_kms_grant"}, r.kind) {
+		p.notKnown(r.address, "")
+		return
+	}
+	for _, attribute := range holding {
+		if r.open(attribute) && r.configured(attribute) {
+			p.notKnown(r.address, attribute)
+		}
+	}
+	for _, attribute := range sorted(r.values) {
+		s, ok := r.values[attribute].(string)
+		if !ok || !strings.Contains(s, `"Statement"`) {
+			continue
+		}
+		n := r.parse(s, attribute)
+		if n == nil {
+			continue
+		}
+		delete(p.out.Documents, n)
+		doc, err := policy.ParseNode(p.place(r.address, attribute), n, policy.ParseOptions{Grammar: policy.ResourcePolicy.Grammar()})
+		if err != nil {
+			p.notKnown(r.address, attribute) // a document of another kind, or none
+			continue
+		}
+		on := r.attached(doc)
+		if on == "" {
+			p.notKnown(r.address, attribute)
+			continue
+		}
+		raw := []byte(s)
+		p.out.Policies = append(p.out.Policies, policy.Source{
+			Kind: policy.ResourcePolicy, Name: r.address, Address: r.address + "." + attribute, Raw: raw, SHA256: digest(raw),
+			Attached: on, Document: doc,
+		})
+	}
+}
+
+// attached is the ARN of what a resource's policy hangs on: as an attribute says,
+// else the one that the policy itself names; "" where neither tells.
+func (r planned) attached(doc *policy.Document) string {
+	for _, attribute := range []string{"resource_arn", "secret_arn", "topic_arn", "queue_arn", "arn"} {
+		if arn, _ := r.values[attribute].(string); strings.HasPrefix(arn, "arn:") {
+			return arn
+		}
+	}
+	named := map[string]bool{}
+	for _, s := range doc.Statements {
+		for _, resource := range s.Resources {
+			named[resource.Value] = true
+		}
+	}
+	if only := sorted(named); len(only) == 1 && strings.HasPrefix(only[0], "arn:") && !strings.ContainsAny(only[0], "*?$") {
+		return only[0]
+	}
+	return ""
+}
+
+func (p *plan) notKnown(address, attribute string) {
+	if attribute != "" {
+		address += "." + attribute
+	}
+	p.out.Open = append(p.out.Open, address)
+}
+
+// deferred names the resources of changes that were put off: nobody knows yet what
+// they will be.
+func (p *plan) deferred() {
+	for _, d := range p.tf.DeferredChanges {
+		if d.ResourceChange != nil && strings.HasPrefix(d.ResourceChange.Type, "aws") && d.ResourceChange.Mode == tfjson.ManagedResourceMode {
+			p.notKnown(d.ResourceChange.Address, "")
+		}
+	}
+}
+
+func digest(raw []byte) string {
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:])
+}
