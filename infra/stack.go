@@ -21,7 +21,7 @@ func NewStacks(app awscdk.App, s Settings) []awscdk.Stack {
 	main := awscdk.NewStack(app, jsii.String(s.StackName), stackProps(&s,
 		"Buzon: a bucket whose slot only takes, its guard, and its uploaders"))
 	box := mailbox.New(main, jsii.String("Default"), &s.Props)
-	mailbox.AddOutputs(main, *box.Bucket().BucketName(), &s.Props)
+	box.AddOutputs()
 	stacks := []awscdk.Stack{main}
 	if s.Shards == 0 {
 		for _, name := range s.Uploaders {

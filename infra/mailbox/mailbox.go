@@ -32,15 +32,17 @@ func New(scope constructs.Construct, id *string, props *Props) *Mailbox {
 	}
 	p = p.WithDefaults()
 	refuse(p.Faults())
-	m := &Mailbox{Construct: constructs.NewConstruct(scope, id), props: p}
-	m.bucket = newBucket(m.Construct, &p)
+	m := &Mailbox{props: p}
+	// So that it can itself be a scope, or what others depend on.
+	constructs.NewConstruct_Override(m, scope, id)
+	m.bucket = newBucket(m, &p)
 	guard(m.bucket, &p)
-	m.auditor = newAuditor(m.Construct, m.bucket, &p)
+	m.auditor = newAuditor(m, m.bucket, &p)
 	if p.CloudTrail {
-		newTrail(m.Construct, m.bucket, &p)
+		newTrail(m, m.bucket, &p)
 	}
 	if p.EventBridge {
-		newArrivals(m.Construct, m.bucket, &p)
+		newArrivals(m, m.bucket, &p)
 	}
 	return m
 }
@@ -59,15 +61,20 @@ func (m *Mailbox) AddUploader(name string) *Uploader {
 	if m.uploaders == nil {
 		to := destination{BucketARN: *m.bucket.BucketArn()}
 		if key := m.bucket.EncryptionKey(); key != nil {
-			stack := awscdk.Stack_Of(m.Construct)
+			stack := awscdk.Stack_Of(m)
 			to.KeyARN = *key.KeyArn()
 			to.Via = fmt.Sprintf("s3.%s.%s", *stack.Region(), *stack.UrlSuffix())
 		}
-		m.uploaders = newUploaders(m.Construct, jsii.String("Uploaders"), to, &m.props)
+		m.uploaders = newUploaders(m, jsii.String("Uploaders"), to, &m.props)
 		// The guard stands before there is anybody to be guarded from.
 		m.uploaders.Node().AddDependency(m.bucket.Policy())
 	}
 	return m.uploaders.Add(name)
+}
+
+// AddOutputs gives the mailbox's stack the outputs that AddOutputs names.
+func (m *Mailbox) AddOutputs() {
+	AddOutputs(awscdk.Stack_Of(m), *m.bucket.BucketName(), &m.props)
 }
 
 // AddOutputs gives a stack the outputs that scripts/agent-config, the key

@@ -71,15 +71,16 @@ func NewUploaders(scope constructs.Construct, id *string, props *Props) *Uploade
 // the uploader's name as a variable: it gives each the same set as its own
 // policy, and an account's number of managed policies doesn't limit the fleet.
 func newUploaders(scope constructs.Construct, id *string, to destination, p *Props) *Uploaders {
-	u := &Uploaders{Construct: constructs.NewConstruct(scope, id), props: p, to: to}
+	u := &Uploaders{props: p, to: to}
+	constructs.NewConstruct_Override(u, scope, id)
 	shared := to.writeOnly(p.UploadPrefix, p.nameVariable())
-	u.boundary = awsiam.NewCfnManagedPolicy(u.Construct, jsii.String("Boundary"), &awsiam.CfnManagedPolicyProps{
+	u.boundary = awsiam.NewCfnManagedPolicy(u, jsii.String("Boundary"), &awsiam.CfnManagedPolicyProps{
 		Description:    jsii.String("Buzon: the most that an uploader can do, whatever else is attached to it"),
 		Path:           jsii.String(p.Path),
 		PolicyDocument: shared,
 	})
 	if p.Attach == AttachGroup {
-		u.group = awsiam.NewCfnGroup(u.Construct, jsii.String("Group"), &awsiam.CfnGroupProps{
+		u.group = awsiam.NewCfnGroup(u, jsii.String("Group"), &awsiam.CfnGroupProps{
 			Path:     jsii.String(p.Path),
 			Policies: []any{inline(shared)},
 		})
@@ -102,7 +103,7 @@ func (u *Uploaders) Add(name string) *Uploader {
 	made := &Uploader{Name: name, Prefix: u.props.UploadPrefix + name + "/"}
 	switch u.props.Identity {
 	case IdentityUser:
-		made.ARN = *awsiam.NewCfnUser(u.Construct, jsii.String(name), &awsiam.CfnUserProps{
+		made.ARN = *awsiam.NewCfnUser(u, jsii.String(name), &awsiam.CfnUserProps{
 			UserName: jsii.String(name), Path: jsii.String(u.props.Path),
 			PermissionsBoundary: u.boundary.Ref(), Policies: own, Groups: groups,
 		}).AttrArn()
@@ -117,7 +118,7 @@ func (u *Uploaders) Add(name string) *Uploader {
 // instanceRole is for EC2, with the instance profile of the same name.
 func (u *Uploaders) instanceRole(name string, own any) (arn string) {
 	role := u.role(name, own, trust("ec2.amazonaws.com", []string{"sts:AssumeRole"}, nil))
-	awsiam.NewCfnInstanceProfile(u.Construct, jsii.String(name+"/Profile"), &awsiam.CfnInstanceProfileProps{
+	awsiam.NewCfnInstanceProfile(u, jsii.String(name+"/Profile"), &awsiam.CfnInstanceProfileProps{
 		InstanceProfileName: jsii.String(name), Path: jsii.String(u.props.Path), Roles: &[]any{*role.Ref()},
 	})
 	return *role.AttrArn()
@@ -133,14 +134,14 @@ func (u *Uploaders) certificateRole(name string, own any) (arn string) {
 			"StringEquals": map[string]any{"aws:PrincipalTag/" + certificateTag: name},
 			"ArnEquals":    map[string]any{"aws:SourceArn": u.props.TrustAnchor},
 		}))
-	awsrolesanywhere.NewCfnProfile(u.Construct, jsii.String(name+"/Profile"), &awsrolesanywhere.CfnProfileProps{
+	awsrolesanywhere.NewCfnProfile(u, jsii.String(name+"/Profile"), &awsrolesanywhere.CfnProfileProps{
 		Name: jsii.String(name), RoleArns: &[]any{*role.AttrArn()}, Enabled: jsii.Bool(true),
 	})
 	return *role.AttrArn()
 }
 
 func (u *Uploaders) role(name string, own any, trust map[string]any) awsiam.CfnRole {
-	return awsiam.NewCfnRole(u.Construct, jsii.String(name), &awsiam.CfnRoleProps{
+	return awsiam.NewCfnRole(u, jsii.String(name), &awsiam.CfnRoleProps{
 		RoleName: jsii.String(name), Path: jsii.String(u.props.Path),
 		AssumeRolePolicyDocument: trust,
 		PermissionsBoundary:      u.boundary.Ref(), Policies: own,
