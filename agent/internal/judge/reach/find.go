@@ -93,7 +93,7 @@ func (f *finding) answer(e *Engine) Answer {
 	case len(f.found) > 0:
 		slices.SortStableFunc(f.found, func(x, y *found) int {
 			return cmp.Or(
-				cmp.Compare(x.keys, y.keys), cmp.Compare(x.cell.scope.place.rank, y.cell.scope.place.rank),
+				cmp.Compare(x.cell.scope.place.rank, y.cell.scope.place.rank), cmp.Compare(x.keys, y.keys),
 				cmp.Compare(telling(x.action), telling(y.action)), cmp.Compare(x.order, y.order))
 		})
 		best := f.found[0]
@@ -227,6 +227,13 @@ func (e *Engine) solve(g *group, q ask) outcome {
 	return out
 }
 
+// ordinary tells whether a key says nothing of note about a request: nearly all
+// hold this value.
+func (e *Engine) ordinary(key, value string) bool {
+	return key == "aws:securetransport" && value == "true" || key == "aws:viaawsservice" && value == "false" ||
+		key == "aws:tokenissuetime" && e.present(key)
+}
+
 // leaves is how many boxes are compared to find the one with the fewest keys.
 const leaves = 24
 
@@ -248,8 +255,8 @@ func (c *cell) best(q ask) outcome {
 			return true
 		}
 		keys := 0
-		for _, values := range chosen {
-			if len(values) > 0 {
+		for i, values := range chosen {
+			if len(values) > 0 && !c.v.e.ordinary(c.dims[i].key, values[0]) {
 				keys++
 			}
 		}

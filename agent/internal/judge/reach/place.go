@@ -497,7 +497,9 @@ func (e *Engine) everywhere() []*place {
 		for _, part := range []string{service, region} {
 			switch part {
 			case "*":
-				list = append(list, token{kind: run, but: ":"})
+				list = append(list, token{kind: run, but: ":/*?"})
+			case "any service":
+				list = append(list, token{kind: one, but: noService + e.symbolChars}, token{kind: run, but: noService + e.symbolChars})
 			default:
 				list = append(list, chars(part)...)
 			}
@@ -546,7 +548,7 @@ func (e *Engine) everywhere() []*place {
 		}
 		for _, o := range e.others {
 			points := s.minus(o.in(s, pointsOf), except)
-			all := o.in(s, func(account []token) *lang { return tokensOf("*", "*", account) })
+			all := o.in(s, func(account []token) *lang { return tokensOf("any service", "*", account) })
 			list = append(list,
 				&place{
 					shape: points, hints: []string{"arn:" + e.partition + ":s3:us-east-1:" + o.sample + ":accesspoint/x/object/x"},
@@ -560,11 +562,15 @@ func (e *Engine) everywhere() []*place {
 				shape: points, hints: []string{"arn:" + e.partition + ":s3:us-east-1:" + account + ":accesspoint/x/object/x"},
 				rank: 4, owner: account, point: true,
 			},
-			&place{shape: s.minus(tokens("*", "*", account), s.or(except, points)), rank: 3, owner: account})
+			&place{shape: s.minus(tokens("any service", "*", account), s.or(except, points)), rank: 3, owner: account})
 	}
-	ownerless := s.union([]*lang{tokens("*", "*", ""), tokens("*", "*", "aws"), s.glob(chars("*"), false)})
+	ownerless := s.union([]*lang{tokens("any service", "*", ""), tokens("any service", "*", "aws"), s.glob(chars("*"), false)})
 	return append(list, &place{shape: s.minus(ownerless, except), hints: []string{"*"}, rank: 2})
 }
+
+// noService are the characters that witnesses are made of and names of services
+// are not.
+const noService = " !\"#$%&'()*+,./:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`{|}~"
 
 // some is any text but the empty one; bucketName is what a name can be.
 var (

@@ -228,3 +228,35 @@ func TestWhomABucketNames(t *testing.T) {
 		t.Errorf("of a user whose name nobody knows: %+v", a)
 	}
 }
+
+// TestWitnessesThatAreEasyToRead: on the bucket in question before all others, by
+// the best known action, and on a resource that can be.
+func TestWitnessesThatAreEasyToRead(t *testing.T) {
+	tls := inBucket(`{"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": ["arn:aws:s3:::slot", "arn:aws:s3:::slot/*"],
+		"Condition": {"Bool": {"aws:SecureTransport": "false"}}}`)
+	endpoint := inBucket(`{"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": ["arn:aws:s3:::slot", "arn:aws:s3:::slot/*"],
+		"Condition": {"StringNotEquals": {"aws:SourceVpce": "vpce-1"}}}`)
+	reads := []string{"s3:GetDataAccess", "s3:GetObjectTagging", "s3:GetObject", "s3-object-lambda:GetObject"}
+	deletes := []string{"s3-object-lambda:DeleteObject", "s3:DeleteObject"}
+	for _, tr := range []struct {
+		docs    []doc
+		actions []string
+		want    string
+	}{
+		{nil, reads, "s3:GetObject"},
+		{[]doc{tls}, reads, "s3:GetObject"},
+		{[]doc{tls}, deletes, "s3:DeleteObject"},
+		{[]doc{tls, endpoint}, reads, "s3:GetObject"},
+	} {
+		a := engine(makeSet(t, theUser(), append(tr.docs, doc{"user-inline", allowS3})...)).Find(Question{Actions: tr.actions})
+		if a.Witness.Action != tr.want || !strings.HasPrefix(a.Witness.Resource, "arn:aws:s3:::slot/") {
+			t.Errorf("%+v", a.Witness)
+		}
+	}
+	const account = "\U000F0001"
+	set := templateSet(t, doc{"user-inline", grantOf(`"iam:*"`, "arn:aws:iam::<C>:role/<B>")})
+	a := engine(set).Find(Question{Actions: []string{"iam:~"}, Resources: Except("arn:aws:iam::*:role/*")})
+	if parts := policy.Segments(a.Witness.Resource); a.Kind == Found && (strings.Contains(parts[2], account) || strings.Contains(parts[3], account)) {
+		t.Errorf("%q", a.Witness.Resource)
+	}
+}
