@@ -28,6 +28,7 @@ type auditOptions struct {
 	loose   map[policy.Kind]*[]string
 	allow   []string
 	strict  bool
+	budget  struct{ one, total time.Duration }
 	format  string
 	output  string
 }
@@ -77,6 +78,8 @@ func newAuditPolicy(a *app) *cobra.Command {
 	f.StringArrayVar(&o.allow, "allow", nil, a.words.Text("audit.flag-allow"))
 	f.StringArrayVar(&s.Compare, "compare", nil, a.words.Text("audit.flag-compare"))
 	f.BoolVar(&o.strict, "strict", false, a.words.Text("audit.flag-strict"))
+	f.DurationVar(&o.budget.one, "budget", time.Minute, a.words.Text("audit.flag-budget"))
+	f.DurationVar(&o.budget.total, "budget-total", 15*time.Minute, a.words.Text("audit.flag-budget-total"))
 	f.StringVar(&o.format, "format", "text", a.words.Text("audit.flag-format"))
 	f.StringVarP(&o.output, "output", "o", "", a.words.Text("audit.flag-output"))
 	return cmd
@@ -121,7 +124,10 @@ func runAuditPolicy(ctx context.Context, a *app, o *auditOptions) error {
 	if err != nil {
 		return a.sourcesError(err)
 	}
-	result := audit.Judge(ctx, found, audit.Options{Allow: o.allow, Strict: o.strict, Version: Version()})
+	result := audit.Judge(ctx, found, audit.Options{Allow: o.allow, Strict: o.strict, Version: Version(), Time: o.budget.one, TotalTime: o.budget.total})
+	if ctx.Err() != nil {
+		return fail(undecided, sentence("audit.interrupted"))
+	}
 	if err := o.write(a, result, found); err != nil {
 		return err
 	}

@@ -39,12 +39,17 @@ type Options struct {
 	// Version of the agent, Command, Region and the ARN of the Caller, for the report.
 	Version, Region, Caller string
 	Command                 []string
-	// Budget of each question; zero is reach's own.
+	// Budget of each question, and Work of all questions about one principal
+	// (states and boxes, the same on every machine); zero is reach's own.
 	Budget reach.Budget
+	Work   int
+	// Time for one principal, and for all: the last resort where the work that is
+	// allowed takes too long. Zero is no end.
+	Time, TotalTime time.Duration
 }
 
-// Judge judges every subject. Where ctx ends, the principals that were not
-// reached are undecided.
+// Judge judges every subject. Where ctx ends, or the time for all, what was not
+// asked yet is undecided, and the principals that were not reached are.
 func Judge(ctx context.Context, found *sources.Found, opts Options) *Report {
 	if opts.Now.IsZero() {
 		opts.Now = time.Now()
@@ -55,6 +60,8 @@ func Judge(ctx context.Context, found *sources.Found, opts Options) *Report {
 		Region: opts.Region, Caller: opts.Caller, Command: opts.Command,
 	}
 	outcomes := make([]Principal, len(found.Subjects))
+	all, done := within(ctx, opts.TotalTime)
+	defer done()
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), len(found.Subjects)) {
@@ -66,9 +73,11 @@ func Judge(ctx context.Context, found *sources.Found, opts Options) *Report {
 				case i >= len(found.Subjects):
 					return
 				case ctx.Err() != nil:
-					outcomes[i] = canceled(&found.Subjects[i])
+					outcomes[i] = unreached(&found.Subjects[i], ReasonCanceled)
+				case all.Err() != nil:
+					outcomes[i] = unreached(&found.Subjects[i], string(reach.OverTime))
 				default:
-					outcomes[i] = judge.subject(&found.Subjects[i])
+					outcomes[i] = judge.subject(all, &found.Subjects[i])
 				}
 			}
 		})
@@ -92,8 +101,10 @@ func newJudge(opts Options) *judge {
 }
 
 // subject judges one principal.
-func (j *judge) subject(s *sources.Subject) Principal {
-	q := newInquiry(j, s)
+func (j *judge) subject(ctx context.Context, s *sources.Subject) Principal {
+	ctx, done := within(ctx, j.opts.Time)
+	defer done()
+	q := newInquiry(j, s, reach.NewMeter(ctx, j.opts.Work))
 	for _, rule := range Rules {
 		if s.Absent != nil && rule.ID != RuleDrift {
 			continue // there is nobody of whom to ask it
@@ -104,9 +115,17 @@ func (j *judge) subject(s *sources.Subject) Principal {
 	return q.result()
 }
 
-func canceled(s *sources.Subject) Principal {
+// within is a context that ends after a time, if there is one.
+func within(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	if limit <= 0 {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, limit)
+}
+
+func unreached(s *sources.Subject, reason string) Principal {
 	p := newPrincipal(s)
-	p.Undecided = append(p.Undecided, question(ReasonCanceled, ""))
+	p.Undecided = append(p.Undecided, question(reason, ""))
 	p.Verdict = p.conclude()
 	return p
 }

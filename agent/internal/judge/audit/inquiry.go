@@ -16,6 +16,7 @@ type inquiry struct {
 	judge  *judge
 	s      *sources.Subject
 	engine *reach.Engine
+	meter  *reach.Meter // of all engines
 	// asked is engine without the statement that widens the contract.
 	asked   *reach.Engine
 	widened []policy.Reference
@@ -33,18 +34,16 @@ type inquiry struct {
 	weighed, opened bool
 }
 
-func newInquiry(j *judge, s *sources.Subject) *inquiry {
+func newInquiry(j *judge, s *sources.Subject, meter *reach.Meter) *inquiry {
 	q := &inquiry{
-		judge: j, s: s, out: newPrincipal(s), reached: map[string]bool{},
-		engine: reach.New(&s.Set, reach.Options{Budget: j.opts.Budget, Now: j.opts.Now, Space: j.space}),
+		judge: j, s: s, out: newPrincipal(s), reached: map[string]bool{}, meter: meter,
 	}
+	q.engine = reach.New(&s.Set, q.options(reach.Without{}))
 	q.asked = q.engine
 	q.objects = []string{q.object("")}
 	if ref, ok := q.widening(); ok {
 		q.widened = []policy.Reference{ref}
-		q.asked = reach.New(&s.Set, reach.Options{
-			Budget: j.opts.Budget, Now: j.opts.Now, Space: j.space, Without: reach.Without{Statements: q.widened},
-		})
+		q.asked = reach.New(&s.Set, q.options(reach.Without{Statements: q.widened}))
 	}
 	for _, src := range s.Set.Sources {
 		if src.Kind == policy.AccessPoint && src.Bucket != "" && src.Bucket == q.bucketARN() {
@@ -52,6 +51,12 @@ func newInquiry(j *judge, s *sources.Subject) *inquiry {
 		}
 	}
 	return q
+}
+
+// options are those of an engine of this inquiry.
+func (q *inquiry) options(without reach.Without) reach.Options {
+	j := q.judge
+	return reach.Options{Budget: j.opts.Budget, Now: j.opts.Now, Space: j.space, Meter: q.meter, Without: without}
 }
 
 func newPrincipal(s *sources.Subject) Principal {

@@ -16,9 +16,7 @@ func (q *inquiry) latent(without reach.Without) {
 		return
 	}
 	without.Statements = append(slices.Clone(without.Statements), q.widened...)
-	engine := reach.New(&q.s.Set, reach.Options{
-		Budget: q.judge.opts.Budget, Now: q.judge.opts.Now, Space: q.judge.space, Without: without,
-	})
+	engine := reach.New(&q.s.Set, q.options(without))
 	var found *Finding
 	ask := func(actions []string, on reach.Resources) {
 		actions = slices.DeleteFunc(slices.Clone(actions), func(a string) bool { return q.reached[a] })

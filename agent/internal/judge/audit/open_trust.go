@@ -161,7 +161,7 @@ func (q *inquiry) lets(source int, s stranger) bool {
 		}},
 		trust,
 	}
-	engine := reach.New(&set, reach.Options{Budget: q.judge.opts.Budget, Now: q.judge.opts.Now, Space: q.judge.space})
+	engine := reach.New(&set, q.options(reach.Without{}))
 	a := engine.Find(reach.Question{Actions: []string{"sts:AssumeRole"}, Resources: reach.Under(trust.Attached), Context: ownID(trust.Document, &s.subject)})
 	switch a.Kind {
 	case reach.Nothing:

@@ -189,6 +189,7 @@ func (s *Space) matching(pattern string) []int32 {
 		}
 	default:
 		tokens := actionTokens(pattern)
+		s.count(len(x.actions) / 16)
 		for i := range x.actions {
 			if globs(tokens, x.actions[i].Lower) {
 				list = append(list, int32(i))

@@ -68,6 +68,7 @@ func (v *view) groups(list []asked, given string) []*group {
 	var more []byte
 	for i := range list {
 		a := &list[i]
+		v.e.meter.count(1 + len(v.stmts)/32)
 		k := groupKey{own: -1}
 		more = more[:0]
 		for j, st := range v.stmts {
@@ -200,6 +201,7 @@ func (p *place) here(st *stmt) bool {
 
 // makeCell reads the statements that match an action at a place.
 func (v *view) makeCell(a *asked, stmts []int, p *place, given map[string][]string) *cell {
+	v.e.meter.count(len(stmts))
 	sc := &scope{view: v, place: p, action: a.entry(), given: given}
 	c := &cell{v: v, scope: sc}
 	type open struct { // a condition on a key that isn't fixed

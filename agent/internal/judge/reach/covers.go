@@ -16,7 +16,7 @@ const environments = 4096
 func (e *Engine) Covers(glob string, calls []Call, except ...string) Coverage {
 	var out Coverage
 	if !e.within(func() { out = e.covers(glob, calls, except) }) {
-		return Coverage{Kind: Open, Doubts: []Doubt{{OverBudget, nowhere}}}
+		return Coverage{Kind: Open, Doubts: []Doubt{e.gaveUp()}}
 	}
 	return out
 }

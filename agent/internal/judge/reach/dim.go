@@ -61,7 +61,7 @@ func (d *dim) divide(s *Space, now time.Time, present bool) {
 	add := func(in []bool, a atom) {
 		n := len(d.atoms)
 		if n >= maxAtoms {
-			panic(overBudget{})
+			panic(givenUp{OverBudget})
 		}
 		d.atoms = append(d.atoms, a)
 		d.values.set(n)
@@ -169,7 +169,7 @@ func (d *dim) textPoints(s *Space, preds []int) []point {
 			}
 		}
 		if points = next; len(points) > maxAtoms {
-			panic(overBudget{})
+			panic(givenUp{OverBudget})
 		}
 	}
 	empty := s.glob(nil, false)

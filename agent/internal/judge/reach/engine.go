@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"time"
@@ -34,6 +35,9 @@ type Engine struct {
 	others       []others
 	widened      map[widened]*lang
 	looked       int // boxes looked at in the search that is under way
+	meter        *Meter
+	grantsCut    bool
+	reason       Reason // why the last piece of work was given up
 }
 
 // limits are the layers that have to allow, whatever else does.
@@ -55,6 +59,9 @@ func New(set *policy.Set, opts Options) *Engine {
 	}
 	if e.budget.Boxes == 0 {
 		e.budget.Boxes = DefaultBudget.Boxes
+	}
+	if e.meter = opts.Meter; e.meter == nil {
+		e.meter = NewMeter(context.Background(), 0)
 	}
 	if e.space == nil {
 		e.space = NewSpace()
@@ -144,14 +151,15 @@ func (e *Engine) narrowView() *view {
 
 // begin starts a new piece of work.
 func (e *Engine) begin() {
-	e.space.limit, e.space.spent = e.budget.States, 0
+	e.space.limit, e.space.spent, e.space.meter = e.budget.States, 0, e.meter
 	e.looked = 0
 }
 
 // look counts one box.
 func (e *Engine) look() {
+	e.meter.count(1)
 	if e.looked++; e.looked > e.budget.Boxes {
-		panic(overBudget{})
+		panic(givenUp{OverBudget})
 	}
 }
 
@@ -159,16 +167,21 @@ func (e *Engine) look() {
 func (e *Engine) within(work func()) (ok bool) {
 	defer func() {
 		if r := recover(); r != nil {
-			if _, over := r.(overBudget); !over {
+			over, is := r.(givenUp)
+			if !is {
 				panic(r)
 			}
-			ok = false
+			e.reason, ok = over.reason, false
 		}
 	}()
 	e.begin()
+	e.meter.begin()
 	work()
 	return true
 }
+
+// gaveUp is why the last piece of work has no answer.
+func (e *Engine) gaveUp() Doubt { return Doubt{e.reason, nowhere} }
 
 // nowhere is the reference of a doubt that hangs on no single statement.
 var nowhere = policy.Reference{Source: -1, Statement: -1}

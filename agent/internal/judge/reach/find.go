@@ -14,7 +14,7 @@ import (
 func (e *Engine) Find(q Question) Answer {
 	var f finding
 	if !e.within(func() { f = e.find(q) }) {
-		return Answer{Kind: Unknown, Doubts: []Doubt{{OverBudget, nowhere}}, Actions: e.spelled(q.Actions)}
+		return Answer{Kind: Unknown, Doubts: []Doubt{e.gaveUp()}, Actions: e.spelled(q.Actions)}
 	}
 	return f.answer(e)
 }
@@ -68,7 +68,7 @@ func (e *Engine) find(q Question) finding {
 	for i, g := range v.groups(f.asked, signature) {
 		var o outcome
 		if over == patience || !e.within(func() { o = e.solve(g, asks) }) {
-			o = outcome{kind: Unknown, doubts: []Doubt{{OverBudget, nowhere}}}
+			o = outcome{kind: Unknown, doubts: []Doubt{e.gaveUp()}}
 			over = min(over+1, patience)
 		}
 		for _, a := range g.actions {

@@ -19,12 +19,16 @@ func (e *Engine) Granting(q Question) (refs []policy.Reference, whole bool) {
 		v := e.wideView()
 		given, signature := normalised(q.Context)
 		asks := ask{res: e.resources(q.Resources), given: given, present: q.Present}
+		over := 0
 		for _, g := range v.groups(v.ask(q.Actions), signature) {
 			for _, p := range e.placesOf(g.sample) {
-				if !e.space.disjoint(p.lang(), asks.res) {
-					refs = e.granting(refs, g, p, asks)
+				if over < patience && !e.within(func() { refs = e.granting(refs, g, p, asks) }) {
+					over++
 				}
 			}
+		}
+		if over > 0 {
+			panic(givenUp{e.reason})
 		}
 	})
 	slices.SortFunc(refs, func(a, b policy.Reference) int {
@@ -35,6 +39,9 @@ func (e *Engine) Granting(q Question) (refs []policy.Reference, whole bool) {
 
 // granting adds the statements that grant an action of a group at a place.
 func (e *Engine) granting(refs []policy.Reference, g *group, p *place, q ask) []policy.Reference {
+	if e.space.disjoint(p.lang(), q.res) {
+		return refs
+	}
 	c := e.wideView().cellOf(g, p, q.given)
 	if len(c.doubts) > 0 {
 		c = e.narrowView().makeCell(g.sample, e.narrowView().matching(g.sample), p, q.given)

@@ -4,11 +4,19 @@ import (
 	"buzon/agent/policy"
 )
 
+// mostGrants is how many grants are listed; nobody reads more.
+const mostGrants = 1_000
+
 // Grants lists what the Allow statements grant in effect, in the order of the
-// sources. What may be left counts as left.
+// sources: at most the first thousand (see GrantsCut). What may be left counts as
+// left.
 func (e *Engine) Grants() []Grant {
 	var out []Grant
-	v := e.wideView()
+	var v *view
+	if !e.within(func() { v = e.wideView() }) {
+		e.grantsCut = true
+		return nil
+	}
 	for j, st := range v.stmts {
 		if !st.allow || st.gone || !grantsRights(st.kind) {
 			continue
@@ -26,6 +34,10 @@ func (e *Engine) Grants() []Grant {
 				if !left {
 					continue
 				}
+				if len(out) == mostGrants {
+					e.grantsCut = true
+					return out
+				}
 				out = append(out, Grant{
 					Action: a.Value, Resource: res.Value, NotAction: st.st.NotAction, NotResource: st.st.NotResource,
 					Conditions: conditionsOf(st.st), Because: st.ref,
@@ -35,6 +47,9 @@ func (e *Engine) Grants() []Grant {
 	}
 	return out
 }
+
+// GrantsCut tells whether Grants left some out.
+func (e *Engine) GrantsCut() bool { return e.grantsCut }
 
 // grantsRights tells of a kind of document whether its Allows give anything, and
 // not only let it pass.
@@ -154,6 +169,7 @@ func (r *remains) of(action, resource string) bool {
 }
 
 func (r *remains) left(g int, resource string) bool {
+	r.v.e.look()
 	key := remainsKey{g, resource}
 	left, ok := r.known[key]
 	if !ok {

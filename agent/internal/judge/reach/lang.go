@@ -58,6 +58,7 @@ func (l *lang) has(text string) bool {
 type Space struct {
 	limit    int // of states before minimisation
 	spent    int // states made since the work began
+	meter    *Meter
 	interned map[string]*lang
 	memo     map[memoKey]*lang
 	globs    map[string]*lang
@@ -87,18 +88,22 @@ const (
 	opMinus
 )
 
-// overBudget is what a computation panics with that would grow beyond the
-// budget; the engine's exported methods recover it and answer Unknown.
-type overBudget struct{}
-
 // fullAutomata is how many automata of the full size a piece of work may build in
 // all, or as many states in smaller ones.
 const fullAutomata = 50
 
 // spend counts one more state beside those that an automaton has.
 func (s *Space) spend(states int) {
+	s.count(1)
 	if s.spent++; states >= s.limit || s.spent > fullAutomata*s.limit {
-		panic(overBudget{})
+		panic(givenUp{OverBudget})
+	}
+}
+
+// count takes work off the meter of the engine that is at work.
+func (s *Space) count(work int) {
+	if s.meter != nil {
+		s.meter.count(work)
 	}
 }
 

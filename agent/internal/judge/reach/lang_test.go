@@ -126,7 +126,7 @@ func TestFoldingMatchesEitherCase(t *testing.T) {
 
 func TestTooManyStatesAreRefused(t *testing.T) {
 	defer func() {
-		if _, ok := recover().(overBudget); !ok {
+		if _, ok := recover().(givenUp); !ok {
 			t.Error("no end to the states")
 		}
 	}()

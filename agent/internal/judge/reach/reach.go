@@ -28,6 +28,10 @@ type Options struct {
 	Budget  Budget
 	Without Without
 
+	// Meter bounds the work of several engines together; nil gives the engine one of
+	// its own, with DefaultWork and no end of time.
+	Meter *Meter
+
 	// Now is the earliest instant at which a request can be made; aws:CurrentTime
 	// runs from here on. The zero time is the present.
 	Now time.Time
@@ -150,6 +154,7 @@ type Reason string
 // The reasons.
 const (
 	OverBudget   Reason = "over-budget"   // too many states or boxes
+	OverTime     Reason = "over-time"     // the time given ran out first
 	FreeVariable Reason = "free-variable" // a policy variable over a key that isn't fixed
 	TiedKeys     Reason = "tied-keys"     // only for a combination of values that wasn't shown to occur
 	Unclear      Reason = "unclear"       // AWS accepted the statement, this parser doesn't understand it

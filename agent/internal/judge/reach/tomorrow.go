@@ -284,7 +284,7 @@ func (v *view) newNames(service, first string, parts []future) []string {
 			}
 		}
 		if classes = next; len(classes) > 4*maxAtoms {
-			panic(overBudget{})
+			panic(givenUp{OverBudget})
 		}
 	}
 	var names []string
@@ -340,7 +340,7 @@ func (s *Space) newName(l *lang, samples []string, newService bool) (string, boo
 			l = s.minus(l, s.glob(append(chars(service+":"), token{kind: run}), false))
 		}
 	}
-	panic(overBudget{})
+	panic(givenUp{OverBudget})
 }
 
 func tokenText(list []token) string {
