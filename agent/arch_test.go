@@ -73,7 +73,10 @@ var arrows = map[string][]string{
 
 	"judge/catalogue": {},
 	"judge/decide":    {"judge/catalogue", "policy"},
-	"judge/reach":     {"judge/catalogue", "policy"},
+	"judge/reach":     {"judge/catalogue", "judge/reach/strset", "policy"},
+
+	"judge/reach/strset": {},
+
 	"judge/judgetest": {"policy"}, // of tests alone
 	"policy":          {},
 	"client":          {},

@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"buzon/agent/internal/judge/reach/strset"
 	bits64 "math/bits"
 	"strings"
 	"sync"
@@ -69,8 +70,8 @@ func numbered[T any](actions []catalogue.Action, list func(*catalogue.Action) *T
 // it doesn't know.
 type actionSet struct {
 	known    []uint64
-	patterns [][]token // of a statement: folded, over the whole name
-	shown    []string  // the patterns as they are written
+	patterns [][]strset.Token // of a statement: folded, over the whole name
+	shown    []string         // the patterns as they are written
 	not      bool
 	all      bool
 }
@@ -149,16 +150,16 @@ func (s *Space) actionsOf(st *stmt) actionSet {
 	return set
 }
 
-func actionTokens(pattern string) []token {
-	list := make([]token, 0, len(pattern))
+func actionTokens(pattern string) []strset.Token {
+	list := make([]strset.Token, 0, len(pattern))
 	for _, r := range pattern {
 		switch r {
 		case '*':
-			list = append(list, token{kind: run})
+			list = append(list, strset.Token{Kind: strset.Run})
 		case '?':
-			list = append(list, token{kind: one})
+			list = append(list, strset.Token{Kind: strset.One})
 		default:
-			list = append(list, token{kind: char, r: r})
+			list = append(list, strset.Token{Kind: strset.Char, R: r})
 		}
 	}
 	return list
@@ -201,15 +202,15 @@ func (s *Space) matching(pattern string) []int32 {
 }
 
 // globs matches a list of tokens against a text, going back to the last run.
-func globs(list []token, text string) bool {
+func globs(list []strset.Token, text string) bool {
 	runes := []rune(text)
 	p, i, star, mark := 0, 0, -1, 0
 	for i < len(runes) {
 		switch {
-		case p < len(list) && list[p].kind == run:
+		case p < len(list) && list[p].Kind == strset.Run:
 			star, mark = p, i
 			p++
-		case p < len(list) && (list[p].kind == one || list[p].r == runes[i]):
+		case p < len(list) && (list[p].Kind == strset.One || list[p].R == runes[i]):
 			p++
 			i++
 		case star >= 0:
@@ -219,7 +220,7 @@ func globs(list []token, text string) bool {
 			return false
 		}
 	}
-	for p < len(list) && list[p].kind == run {
+	for p < len(list) && list[p].Kind == strset.Run {
 		p++
 	}
 	return p == len(list)

@@ -1,5 +1,7 @@
 package reach
 
+import "buzon/agent/internal/judge/reach/strset"
+
 // bits is a set of classes of values of one condition key.
 type bits [4]uint64
 
@@ -98,14 +100,14 @@ func (k keyset) within(o keyset) bool { return len(k.minus(o)) == 0 }
 
 // box is a product: resources × one keyset for each key of its cell.
 type box struct {
-	res  *lang
+	res  *strset.Set
 	keys []keyset
 }
 
 // and cuts two boxes; false if nothing is left.
 func (s *Space) cut(a, b box) (box, bool) {
-	out := box{res: s.and(a.res, b.res)}
-	if out.res.empty() {
+	out := box{res: s.And(a.res, b.res)}
+	if out.res.Empty() {
 		return out, false
 	}
 	out.keys = make([]keyset, len(a.keys))
@@ -125,7 +127,7 @@ func (s *Space) apart(a, b box) bool {
 			return true
 		}
 	}
-	return s.disjoint(a.res, b.res)
+	return s.Disjoint(a.res, b.res)
 }
 
 // sticksOut counts the dimensions in which a isn't within b.
@@ -136,7 +138,7 @@ func (s *Space) sticksOut(a, b box) int {
 			n++
 		}
 	}
-	if !s.within(a.res, b.res) {
+	if !s.Within(a.res, b.res) {
 		n++
 	}
 	return n
@@ -157,7 +159,7 @@ func (s *Space) subtract(a, b box) []box {
 			return parts
 		}
 	}
-	if res := s.minus(rest.res, b.res); !res.empty() {
+	if res := s.Minus(rest.res, b.res); !res.Empty() {
 		parts = append(parts, box{res: res, keys: rest.keys})
 	}
 	return parts

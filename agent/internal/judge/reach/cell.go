@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"buzon/agent/internal/judge/reach/strset"
 	"encoding/binary"
 	"slices"
 
@@ -282,8 +283,8 @@ next:
 			continue
 		}
 		sc.at = j
-		b.res = v.e.space.and(p.lang(), c.resources(st))
-		if b.res.empty() {
+		b.res = v.e.space.And(p.lang(), c.resources(st))
+		if b.res.Empty() {
 			continue
 		}
 		c.boxes[j] = b
@@ -294,25 +295,25 @@ next:
 }
 
 // resources are those of a statement as the place has them.
-func (c *cell) resources(st *stmt) *lang { return c.placed(st, c.scope.resources(st)) }
+func (c *cell) resources(st *stmt) *strset.Set { return c.placed(st, c.scope.resources(st)) }
 
 // resource is one of a statement's patterns alone.
-func (c *cell) resource(st *stmt, text string) *lang {
+func (c *cell) resource(st *stmt, text string) *strset.Set {
 	r := reading{b: st.b, allow: st.allow, variables: st.variables, segments: !st.allow}
 	return c.placed(st, c.scope.resource(text, st.kind, r))
 }
 
 // placed turns resources as a statement sees them into those of the request: a
 // bucket's policy sees what is behind the access point.
-func (c *cell) placed(st *stmt, l *lang) *lang {
+func (c *cell) placed(st *stmt, l *strset.Set) *strset.Set {
 	s, p := c.v.e.space, c.scope.place
-	if st.kind != policy.BucketPolicy || !p.point || l == s.any {
+	if st.kind != policy.BucketPolicy || !p.point || l == s.Any {
 		return l
 	}
-	through := s.concat(p.pointARN+"/object/", s.after(p.bucket+"/", l))
-	if l.has(p.bucket) {
-		whole := s.glob(append(chars(p.pointARN+"/object/"), token{kind: run}), false)
-		through = s.or(through, s.minus(s.any, whole))
+	through := s.Concat(p.pointARN+"/object/", s.After(p.bucket+"/", l))
+	if l.Has(p.bucket) {
+		whole := s.Glob(append(strset.Chars(p.pointARN+"/object/"), strset.Token{Kind: strset.Run}), false)
+		through = s.Or(through, s.Minus(s.Any, whole))
 	}
 	return through
 }

@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"buzon/agent/internal/judge/reach/strset"
 	"maps"
 	"slices"
 	"strings"
@@ -50,7 +51,7 @@ func (e *Engine) contains(v *view, w Witness) (inside, possible bool) {
 	if !c.can(context) {
 		return false, false
 	}
-	b := box{res: e.space.glob(chars(w.Resource), false), keys: make([]keyset, len(c.dims))}
+	b := box{res: e.space.Glob(strset.Chars(w.Resource), false), keys: make([]keyset, len(c.dims))}
 	for i, d := range c.dims {
 		values, ok := context[d.key]
 		if fill, has := e.defaultOf(d.key); !ok && has {
@@ -71,7 +72,7 @@ func (e *Engine) askedOf(name string) *asked {
 // placeOf is where a request happens, nil where it can't be.
 func (e *Engine) placeOf(a *asked, w Witness) *place {
 	for _, p := range e.placesOf(a) {
-		if !p.lang().has(w.Resource) {
+		if !p.lang().Has(w.Resource) {
 			continue
 		}
 		if !p.point {
@@ -182,7 +183,7 @@ func (e *Engine) stopped(w Witness) Stops {
 		return Stops{Layers: []policy.Kind{e.identityKind()}}
 	}
 	c := v.makeCell(a, v.matching(a), p, e.settled(v, w.Context))
-	b := box{res: e.space.glob(chars(w.Resource), false)}
+	b := box{res: e.space.Glob(strset.Chars(w.Resource), false)}
 	in := func(j int) bool { return e.space.inside(b, c.boxes[j]) }
 	var stops Stops
 	for _, j := range c.denies {

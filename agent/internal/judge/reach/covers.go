@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"buzon/agent/internal/judge/reach/strset"
 	"maps"
 	"slices"
 	"strings"
@@ -22,9 +23,9 @@ func (e *Engine) Covers(glob string, calls []Call, except ...string) Coverage {
 }
 
 func (e *Engine) covers(glob string, calls []Call, except []string) Coverage {
-	target := e.space.glob(globTokens(glob), false)
+	target := e.space.Glob(globTokens(glob), false)
 	for _, g := range except {
-		target = e.space.minus(target, e.space.glob(globTokens(g), false))
+		target = e.space.Minus(target, e.space.Glob(globTokens(g), false))
 	}
 	certain := e.narrowView().cover(target, calls)
 	if certain.best.Kind == Full || len(certain.doubts) == 0 && !certain.cut {
@@ -43,7 +44,7 @@ func (e *Engine) covers(glob string, calls []Call, except []string) Coverage {
 // cover is a search for the best environment.
 type cover struct {
 	v      *view
-	target *lang
+	target *strset.Set
 	calls  []callAt
 	dims   []*dim
 	best   Coverage
@@ -60,7 +61,7 @@ type callAt struct {
 	given  map[string][]string
 }
 
-func (v *view) cover(target *lang, calls []Call) *cover {
+func (v *view) cover(target *strset.Set, calls []Call) *cover {
 	s := v.e.space
 	c := &cover{v: v, target: target, best: Coverage{Kind: None}}
 	preds := map[string][]*pred{}
@@ -70,7 +71,7 @@ func (v *view) cover(target *lang, calls []Call) *cover {
 		at.given, _ = normalised(call.Context)
 		at.given = v.unsent(at.given)
 		for _, p := range v.e.placesOf(at.asked) {
-			if s.disjoint(p.lang(), target) {
+			if s.Disjoint(p.lang(), target) {
 				continue
 			}
 			at.places = append(at.places, p)
@@ -189,7 +190,7 @@ func excluded(env []option, key string, values []string) bool {
 // try works out what is allowed in an environment, and keeps the best.
 func (c *cover) try(env []option) {
 	missing, because := c.missing(env)
-	if missing.empty() {
+	if missing.Empty() {
 		c.best = Coverage{Kind: Full, Because: because, Environment: map[string][]string{}}
 		for _, o := range env {
 			if len(o.values) > 0 {
@@ -199,20 +200,20 @@ func (c *cover) try(env []option) {
 		return
 	}
 	kind := None
-	if missing != c.target && !c.v.e.space.within(c.target, missing) {
+	if missing != c.target && !c.v.e.space.Within(c.target, missing) {
 		kind = Part
 	}
 	if c.best.Missing == "" || c.best.Kind == None && kind == Part {
-		text, _ := c.v.e.space.word(missing)
+		text, _ := c.v.e.space.Shortest(missing)
 		c.best = Coverage{Kind: kind, Missing: text, Because: because}
 	}
 }
 
 // missing is what of the target isn't allowed for all calls, and the statements
 // that grant.
-func (c *cover) missing(env []option) (*lang, []policy.Reference) {
+func (c *cover) missing(env []option) (*strset.Set, []policy.Reference) {
 	s := c.v.e.space
-	missing := s.none
+	missing := s.None
 	var because []policy.Reference
 	for _, call := range c.calls {
 		given := maps.Clone(call.given)
@@ -222,32 +223,32 @@ func (c *cover) missing(env []option) (*lang, []policy.Reference) {
 		if at, ok := given[clock]; ok && at != nil {
 			given["aws:epochtime"] = epochs(at)
 		}
-		got := s.none
+		got := s.None
 		for _, p := range call.places {
 			cell := c.v.makeCell(call.asked, call.stmts, p, given)
 			allowed, used := cell.resourcesAllowed(c.target)
-			got = s.or(got, allowed)
+			got = s.Or(got, allowed)
 			for _, j := range used {
 				if ref := c.v.stmts[j].ref; !slices.Contains(because, ref) {
 					because = append(because, ref)
 				}
 			}
 		}
-		missing = s.or(missing, s.minus(c.target, got))
+		missing = s.Or(missing, s.Minus(c.target, got))
 	}
 	return missing, because
 }
 
 // resourcesAllowed is what of a target a cell without open keys allows, and the
 // statements that do.
-func (c *cell) resourcesAllowed(target *lang) (*lang, []int) {
+func (c *cell) resourcesAllowed(target *strset.Set) (*strset.Set, []int) {
 	s := c.v.e.space
-	got := s.none
+	got := s.None
 	var used []int
-	union := func(stmts []int) *lang {
-		l := s.none
+	union := func(stmts []int) *strset.Set {
+		l := s.None
 		for _, j := range stmts {
-			l = s.or(l, c.boxes[j].res)
+			l = s.Or(l, c.boxes[j].res)
 		}
 		return l
 	}
@@ -255,23 +256,23 @@ func (c *cell) resourcesAllowed(target *lang) (*lang, []int) {
 		if !w.open() {
 			continue
 		}
-		rest := s.and(c.scope.place.lang(), target)
+		rest := s.And(c.scope.place.lang(), target)
 		for _, l := range w {
-			rest = s.and(rest, union(l.stmts))
+			rest = s.And(rest, union(l.stmts))
 		}
-		if rest.empty() {
+		if rest.Empty() {
 			continue
 		}
-		got = s.or(got, rest)
+		got = s.Or(got, rest)
 		for _, l := range w {
 			for _, j := range l.stmts {
-				if !s.disjoint(rest, c.boxes[j].res) && !slices.Contains(used, j) {
+				if !s.Disjoint(rest, c.boxes[j].res) && !slices.Contains(used, j) {
 					used = append(used, j)
 				}
 			}
 		}
 	}
-	return s.minus(got, union(c.denies)), used
+	return s.Minus(got, union(c.denies)), used
 }
 
 // needed leaves out of a full environment what makes no difference.
@@ -290,7 +291,7 @@ func (c *cover) needed(env map[string][]string) map[string][]string {
 				continue
 			}
 			other[i].values = values
-			if missing, _ := c.missing(other); !missing.empty() {
+			if missing, _ := c.missing(other); !missing.Empty() {
 				matters = true
 				break
 			}

@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"buzon/agent/internal/judge/reach/strset"
 	"math"
 	"net/netip"
 	"time"
@@ -29,8 +30,8 @@ type atom struct {
 // point is a value that stands for its class in one field.
 type point struct {
 	text string
-	in   []bool // for each pred of the field
-	set  *lang  // of texts: the whole class
+	in   []bool      // for each pred of the field
+	set  *strset.Set // of texts: the whole class
 }
 
 // divide works out the atoms. now bounds the clock.
@@ -149,21 +150,21 @@ func (d *dim) mixed(parts [][]point, order [][]int, add func([]bool, atom)) {
 
 // textPoints divides texts by the sets that they are held against.
 func (d *dim) textPoints(s *Space, preds []int) []point {
-	all := s.any
+	all := s.Any
 	if d.kind == boolKey {
-		all = s.build([][]token{chars("true"), chars("false")}, false)
+		all = s.Build([][]strset.Token{strset.Chars("true"), strset.Chars("false")}, false)
 	}
 	points := []point{{set: all}}
 	for _, i := range preds {
 		p := d.preds[i]
 		var next []point
 		for _, pt := range points {
-			yes, no := s.and(pt.set, p.texts), s.minus(pt.set, p.texts)
+			yes, no := s.And(pt.set, p.texts), s.Minus(pt.set, p.texts)
 			if p.all {
-				yes, no = pt.set, s.none
+				yes, no = pt.set, s.None
 			}
-			for k, half := range []*lang{yes, no} {
-				if !half.empty() {
+			for k, half := range []*strset.Set{yes, no} {
+				if !half.Empty() {
 					next = append(next, point{set: half, in: append(pt.in[:len(pt.in):len(pt.in)], k == 0)})
 				}
 			}
@@ -172,9 +173,9 @@ func (d *dim) textPoints(s *Space, preds []int) []point {
 			panic(givenUp{OverBudget})
 		}
 	}
-	empty := s.glob(nil, false)
+	empty := s.Glob(nil, false)
 	for i := range points {
-		text, ok := s.word(s.minus(points[i].set, empty))
+		text, ok := s.Shortest(s.Minus(points[i].set, empty))
 		if !ok {
 			text = ""
 		}

@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"buzon/agent/internal/judge/reach/strset"
 	"context"
 	"slices"
 	"strings"
@@ -33,7 +34,7 @@ type Engine struct {
 	wide, narrow *view
 	world        *world
 	others       []others
-	widened      map[widened]*lang
+	widened      map[widened]*strset.Set
 	looked       int // boxes looked at in the search that is under way
 	meter        *Meter
 	grantsCut    bool
@@ -52,7 +53,7 @@ func New(set *policy.Set, opts Options) *Engine {
 	e := &Engine{
 		set: set, opts: opts, budget: opts.Budget, space: opts.Space, now: opts.Now,
 		partition: s.Partition, root: s.Type == policy.Root, fixed: fixedKeys(s),
-		omitted: map[policy.Reference]bool{}, noDenies: map[int]bool{}, widened: map[widened]*lang{},
+		omitted: map[policy.Reference]bool{}, noDenies: map[int]bool{}, widened: map[widened]*strset.Set{},
 	}
 	if e.budget.States == 0 {
 		e.budget.States = DefaultBudget.States
@@ -151,7 +152,8 @@ func (e *Engine) narrowView() *view {
 
 // begin starts a new piece of work.
 func (e *Engine) begin() {
-	e.space.limit, e.space.spent, e.space.meter = e.budget.States, 0, e.meter
+	e.space.meter = e.meter
+	e.space.Begin(e.budget.States, e.meter.count)
 	e.looked = 0
 }
 
@@ -167,11 +169,15 @@ func (e *Engine) look() {
 func (e *Engine) within(work func()) (ok bool) {
 	defer func() {
 		if r := recover(); r != nil {
-			over, is := r.(givenUp)
-			if !is {
+			switch r := r.(type) {
+			case givenUp:
+				e.reason = r.reason
+			case strset.OverBudget:
+				e.reason = OverBudget
+			default:
 				panic(r)
 			}
-			e.reason, ok = over.reason, false
+			ok = false
 		}
 	}()
 	e.begin()

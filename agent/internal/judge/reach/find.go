@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"buzon/agent/internal/judge/reach/strset"
 	"cmp"
 	"maps"
 	"slices"
@@ -166,24 +167,24 @@ func normalised(context map[string][]string) (map[string][]string, string) {
 }
 
 // resources is the set of the resources of a question.
-func (e *Engine) resources(r Resources) *lang {
+func (e *Engine) resources(r Resources) *strset.Set {
 	s := e.space
-	list := make([]*lang, 0, len(r.globs))
+	list := make([]*strset.Set, 0, len(r.globs))
 	for _, g := range r.globs {
-		list = append(list, s.glob(globTokens(g), false))
+		list = append(list, s.Glob(globTokens(g), false))
 	}
 	switch r.kind {
 	case under:
-		return s.union(list)
+		return s.Union(list)
 	case except:
-		return s.not(s.union(list))
+		return s.Not(s.Union(list))
 	case everything:
 	}
-	return s.any
+	return s.Any
 }
 
 // globTokens reads "*" and "?" as wildcards and everything else as it stands.
-func globTokens(glob string) []token {
+func globTokens(glob string) []strset.Token {
 	return actionTokens(glob)
 }
 
@@ -198,7 +199,7 @@ type outcome struct {
 
 // ask is what a question says of requests, besides their actions.
 type ask struct {
-	res     *lang
+	res     *strset.Set
 	given   map[string][]string
 	present []string
 }
@@ -207,7 +208,7 @@ type ask struct {
 func (e *Engine) solve(g *group, q ask) outcome {
 	out := outcome{kind: Nothing}
 	for _, p := range e.placesOf(g.sample) {
-		if e.space.and(p.lang(), q.res).empty() {
+		if e.space.And(p.lang(), q.res).Empty() {
 			continue
 		}
 		c := e.wideView().cellOf(g, p, q.given)
@@ -241,7 +242,7 @@ const leaves = 24
 func (c *cell) best(q ask) outcome {
 	out := outcome{kind: Nothing}
 	start := c.start(q)
-	if start.res.empty() {
+	if start.res.Empty() {
 		return out
 	}
 	n := 0
@@ -325,7 +326,7 @@ func (e *Engine) guesses(c *cell, l leaf) []map[string][]string {
 			}
 		}
 	}
-	if text, ok := e.space.word(l.box.res); ok {
+	if text, ok := e.space.Shortest(l.box.res); ok {
 		for _, j := range l.used {
 			for _, v := range standIns(c.v.stmts[j], text) {
 				if len(list) < 80 {

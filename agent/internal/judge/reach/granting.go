@@ -39,7 +39,7 @@ func (e *Engine) Granting(q Question) (refs []policy.Reference, whole bool) {
 
 // granting adds the statements that grant an action of a group at a place.
 func (e *Engine) granting(refs []policy.Reference, g *group, p *place, q ask) []policy.Reference {
-	if e.space.disjoint(p.lang(), q.res) {
+	if e.space.Disjoint(p.lang(), q.res) {
 		return refs
 	}
 	c := e.wideView().cellOf(g, p, q.given)
@@ -47,7 +47,7 @@ func (e *Engine) granting(refs []policy.Reference, g *group, p *place, q ask) []
 		c = e.narrowView().makeCell(g.sample, e.narrowView().matching(g.sample), p, q.given)
 	}
 	start := c.start(q)
-	if start.res.empty() {
+	if start.res.Empty() {
 		return refs
 	}
 	for _, w := range c.ways {

@@ -188,9 +188,9 @@ func (r *remains) search(g *group, resource string) bool {
 		}
 		b := c.boxes[r.index]
 		if len(r.st.st.Resources) > 1 && !r.st.st.NotResource {
-			b.res = e.space.and(b.res, c.resource(r.st, resource))
+			b.res = e.space.And(b.res, c.resource(r.st, resource))
 		}
-		if b.res.empty() {
+		if b.res.Empty() {
 			continue
 		}
 		left := false

@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"buzon/agent/internal/judge/reach/strset"
 	"strings"
 
 	"buzon/agent/policy"
@@ -146,22 +147,22 @@ func (e *Engine) same(pattern, text string, b bound) bool {
 		return false
 	}
 	s := e.space
-	l := s.build([][]token{e.symbolTokens(pattern)}, false)
-	r := s.build([][]token{e.symbolTokens(text)}, false)
-	return !s.disjoint(l, r)
+	l := s.Build([][]strset.Token{e.symbolTokens(pattern)}, false)
+	r := s.Build([][]strset.Token{e.symbolTokens(text)}, false)
+	return !s.Disjoint(l, r)
 }
 
 // symbolTokens spells a text out with what its symbols could stand for.
-func (e *Engine) symbolTokens(text string) []token {
-	var list []token
+func (e *Engine) symbolTokens(text string) []strset.Token {
+	var list []strset.Token
 	for _, r := range text {
 		switch {
 		case !policy.IsSymbol(r):
-			list = append(list, token{kind: char, r: r})
+			list = append(list, strset.Token{Kind: strset.Char, R: r})
 		case e.set.Symbols[r].Open:
-			list = append(list, token{kind: run})
+			list = append(list, strset.Token{Kind: strset.Run})
 		default:
-			list = append(list, token{kind: one, but: separators}, token{kind: run, but: separators})
+			list = append(list, strset.Token{Kind: strset.One, But: separators}, strset.Token{Kind: strset.Run, But: separators})
 		}
 	}
 	return list

@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"buzon/agent/internal/judge/reach/strset"
 	"slices"
 	"strings"
 
@@ -21,17 +22,17 @@ type others struct {
 const noDigits = " !\"#$%&'()*+,-./:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~"
 
 // in makes the ARNs of these accounts by those of an account.
-func (o *others) in(s *Space, arns func(account []token) *lang) *lang {
+func (o *others) in(s *Space, arns func(account []strset.Token) *strset.Set) *strset.Set {
 	if o.account != "" {
-		return arns(chars(o.account))
+		return arns(strset.Chars(o.account))
 	}
-	any := make([]token, 12)
+	any := make([]strset.Token, 12)
 	for i := range any {
-		any[i] = token{kind: one, but: noDigits}
+		any[i] = strset.Token{Kind: strset.One, But: noDigits}
 	}
 	l := arns(any)
 	for _, account := range o.but {
-		l = s.minus(l, arns(chars(account)))
+		l = s.Minus(l, arns(strset.Chars(account)))
 	}
 	return l
 }

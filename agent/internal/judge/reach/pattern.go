@@ -1,7 +1,7 @@
 package reach
 
 import (
-	"strconv"
+	"buzon/agent/internal/judge/reach/strset"
 	"strings"
 
 	"buzon/agent/policy"
@@ -21,10 +21,10 @@ type reading struct {
 // tokens takes a text apart. It is false where nothing can match: a variable
 // without a value, or one that is not known where only the certain counts.
 // vague reports a variable that isn't fixed, or a text that isn't understood.
-func (c *scope) tokens(text string, r reading) (list []token, ok bool) {
+func (c *scope) tokens(text string, r reading) (list []strset.Token, ok bool) {
 	pieces, understood := policy.Pieces(text, r.variables)
 	if !understood {
-		return []token{{kind: run}}, r.b == may
+		return []strset.Token{{Kind: strset.Run}}, r.b == may
 	}
 	for _, p := range pieces {
 		switch p.Kind {
@@ -34,19 +34,19 @@ func (c *scope) tokens(text string, r reading) (list []token, ok bool) {
 			}
 		case policy.AnyRun:
 			if r.plain {
-				list = append(list, token{kind: char, r: '*'})
+				list = append(list, strset.Token{Kind: strset.Char, R: '*'})
 			} else {
-				list = append(list, token{kind: run})
+				list = append(list, strset.Token{Kind: strset.Run})
 			}
 		case policy.AnyOne:
 			switch {
 			case r.plain:
-				list = append(list, token{kind: char, r: '?'})
+				list = append(list, strset.Token{Kind: strset.Char, R: '?'})
 			case r.b == must:
 				// Of how many characters a symbol will be isn't known.
-				list = append(list, token{kind: one, but: c.view.e.symbolChars})
+				list = append(list, strset.Token{Kind: strset.One, But: c.view.e.symbolChars})
 			default:
-				list = append(list, token{kind: one})
+				list = append(list, strset.Token{Kind: strset.One})
 			}
 		case policy.Variable:
 			key := strings.ToLower(p.Key)
@@ -57,7 +57,7 @@ func (c *scope) tokens(text string, r reading) (list []token, ok bool) {
 				if r.b == must {
 					return nil, false
 				}
-				list = append(list, token{kind: run})
+				list = append(list, strset.Token{Kind: strset.Run})
 				continue
 			case len(state.values) == 1:
 				list, ok = c.literal(list, state.values[0], r)
@@ -95,7 +95,7 @@ func (c *scope) void(text string, r reading) bool {
 
 // literal spells a text out. A symbol is itself; an open one is anything where
 // an Allow is read widely, and nothing where a Deny is read narrowly.
-func (c *scope) literal(list []token, text string, r reading) ([]token, bool) {
+func (c *scope) literal(list []strset.Token, text string, r reading) ([]strset.Token, bool) {
 	if r.expand && r.b == may {
 		return append(list, c.view.e.symbolTokens(text)...), true
 	}
@@ -103,29 +103,29 @@ func (c *scope) literal(list []token, text string, r reading) ([]token, bool) {
 		if policy.IsSymbol(ch) && c.view.e.set.Symbols[ch].Open {
 			switch {
 			case r.allow && r.b == may:
-				list = append(list, token{kind: run})
+				list = append(list, strset.Token{Kind: strset.Run})
 				continue
 			case !r.allow && r.b == must:
 				return nil, false
 			}
 		}
-		list = append(list, token{kind: char, r: ch})
+		list = append(list, strset.Token{Kind: strset.Char, R: ch})
 	}
 	return list, true
 }
 
 // bySegment rewrites tokens so that wildcards don't cross the first five colons;
 // false if the text hasn't six segments.
-func bySegment(list []token) ([]token, bool) {
-	out := make([]token, len(list))
+func bySegment(list []strset.Token) ([]strset.Token, bool) {
+	out := make([]strset.Token, len(list))
 	colons := 0
 	for i, t := range list {
 		if colons < 5 {
 			switch {
-			case t.kind == char && t.r == ':':
+			case t.Kind == strset.Char && t.R == ':':
 				colons++
-			case t.kind != char:
-				t.but += ":"
+			case t.Kind != strset.Char:
+				t.But += ":"
 			}
 		}
 		out[i] = t
@@ -133,39 +133,12 @@ func bySegment(list []token) ([]token, bool) {
 	return out, colons == 5
 }
 
-// glob makes the set of one token list, and remembers it.
-func (s *Space) glob(list []token, fold bool) *lang {
-	key := make([]byte, 0, 2*len(list)+8)
-	if fold {
-		key = append(key, 'f')
-	}
-	for _, t := range list {
-		switch t.kind {
-		case char:
-			if t.r == 0 || t.r == 1 || t.r == 2 {
-				key = append(key, 2)
-			}
-			key = append(key, string(t.r)...)
-		case one, run:
-			key = append(key, byte(t.kind-one))
-			key = strconv.AppendInt(key, int64(len(t.but)), 10)
-			key = append(key, t.but...)
-		}
-	}
-	if l, ok := s.globs[string(key)]; ok {
-		return l
-	}
-	l := s.build([][]token{list}, fold)
-	s.globs[string(key)] = l
-	return l
-}
-
 // resources is the set of resources that a statement's Resource or NotResource
 // matches, under a reading.
-func (c *scope) resources(st *stmt) *lang {
+func (c *scope) resources(st *stmt) *strset.Set {
 	s := c.view.e.space
 	if st.all || st.kind == policy.Trust {
-		return s.any
+		return s.Any
 	}
 	if st.res != nil {
 		return st.res
@@ -174,17 +147,17 @@ func (c *scope) resources(st *stmt) *lang {
 	if st.st.NotResource {
 		r.b = may + must - r.b
 	}
-	list := make([]*lang, 0, len(st.st.Resources))
+	list := make([]*strset.Set, 0, len(st.st.Resources))
 	for _, text := range st.st.Resources {
 		if !st.allow && st.st.NotResource && st.b == must && c.void(text.Value, r) {
 			// The page on variables has it that the statement may not be valid.
-			return s.none
+			return s.None
 		}
 		list = append(list, c.resource(text.Value, st.kind, r))
 	}
-	l := s.union(list)
+	l := s.Union(list)
 	if st.st.NotResource {
-		l = s.not(l)
+		l = s.Not(l)
 	}
 	if st.plain && c.view.e.symbolChars == "" {
 		st.res = l
@@ -196,32 +169,32 @@ func (c *scope) resources(st *stmt) *lang {
 // ARN, a Deny only where it matches segment by segment as well (IAM User Guide,
 // "IAM JSON policy elements: Resource": a wildcard that ends a segment can run
 // on past the next colons).
-func (c *scope) resource(text string, kind policy.Kind, r reading) *lang {
+func (c *scope) resource(text string, kind policy.Kind, r reading) *strset.Set {
 	s := c.view.e.space
 	if text == "*" {
-		return s.any
+		return s.Any
 	}
 	whole := policy.CompleteARN(text)
 	if r.segments && kind.OfResource() && len(policy.Segments(text)) < 6 && !strings.ContainsAny(text, "*?") {
-		return s.none
+		return s.None
 	}
 	list, ok := c.tokens(whole, r)
 	if !ok {
-		return s.none
+		return s.None
 	}
-	l := s.glob(list, false)
+	l := s.Glob(list, false)
 	if whole != text && !r.segments {
 		// The wildcards of a short ARN may run on past the colons it seems to lack.
 		if short, ok := c.tokens(text, r); ok {
-			l = s.or(l, s.glob(short, false))
+			l = s.Or(l, s.Glob(short, false))
 		}
 	}
 	if r.segments {
 		parts, ok := bySegment(list)
 		if !ok {
-			return s.none
+			return s.None
 		}
-		l = s.and(l, s.glob(parts, false))
+		l = s.And(l, s.Glob(parts, false))
 	}
 	if r.b == may {
 		l = c.view.e.symbolic(l, c.place)

@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"buzon/agent/internal/judge/reach/strset"
 	"slices"
 	"strings"
 
@@ -11,10 +12,10 @@ import (
 // place is a kind of resource that an action can have, as far as documents tell
 // it apart: whose it is, and which policies hang on it.
 type place struct {
-	shape *lang
-	later func() *lang // makes shape when it is asked for
-	hints []string     // members that are easy to read
-	rank  int          // what to show first: the bucket in question before all others
+	shape *strset.Set
+	later func() *strset.Set // makes shape when it is asked for
+	hints []string           // members that are easy to read
+	rank  int                // what to show first: the bucket in question before all others
 
 	owner string // account; "" where it isn't known
 
@@ -95,7 +96,7 @@ func (p *place) pointState(key string) keyState {
 }
 
 // lang is the resources of the place.
-func (p *place) lang() *lang {
+func (p *place) lang() *strset.Set {
 	if p.shape == nil {
 		p.shape = p.later()
 	}
@@ -169,7 +170,7 @@ func (e *Engine) placesOf(a *asked) []*place {
 	case entry == nil:
 		found = e.everywhere()
 	case len(entry.Resources) == 0:
-		found = []*place{{shape: e.space.glob(chars("*"), false), hints: []string{"*"}, rank: 3}}
+		found = []*place{{shape: e.space.Glob(strset.Chars("*"), false), hints: []string{"*"}, rank: 3}}
 	default:
 		for _, r := range entry.Resources {
 			found = append(found, e.template(r)...)
@@ -177,7 +178,7 @@ func (e *Engine) placesOf(a *asked) []*place {
 	}
 	list := make([]*place, 0, len(found))
 	for _, p := range found {
-		if p.shape != nil && p.shape.empty() || p.foreign && key.family == iamFamily { // IAM lets in nobody from outside
+		if p.shape != nil && p.shape.Empty() || p.foreign && key.family == iamFamily { // IAM lets in nobody from outside
 			continue
 		}
 		same := *p
@@ -261,18 +262,18 @@ func (e *Engine) knownOthers() []known {
 // shape is the ARNs that the policies of a known resource are about: its own,
 // and those of its parts and versions. The ARN of a secret ends in six characters
 // that its name lacks (Secrets Manager User Guide, "Secrets Manager ARN").
-func (k known) shape(s *Space) *lang {
-	own := s.glob(chars(k.arn), false)
+func (k known) shape(s *Space) *strset.Set {
+	own := s.Glob(strset.Chars(k.arn), false)
 	if k.kind != policy.ResourcePolicy && k.kind != policy.LambdaPermission {
 		return own
 	}
-	l := s.or(own, s.or(s.glob(append(chars(k.arn+"/"), token{kind: run}), false), s.glob(append(chars(k.arn+":"), token{kind: run}), false)))
+	l := s.Or(own, s.Or(s.Glob(append(strset.Chars(k.arn+"/"), strset.Token{Kind: strset.Run}), false), s.Glob(append(strset.Chars(k.arn+":"), strset.Token{Kind: strset.Run}), false)))
 	if strings.Contains(k.arn, ":secretsmanager:") {
-		tail := chars(k.arn + "-")
+		tail := strset.Chars(k.arn + "-")
 		for range 6 {
-			tail = append(tail, token{kind: one})
+			tail = append(tail, strset.Token{Kind: strset.One})
 		}
-		l = s.or(l, s.glob(tail, false))
+		l = s.Or(l, s.Glob(tail, false))
 	}
 	return l
 }
@@ -339,10 +340,10 @@ func (e *Engine) bucketPlaces(rest string) []*place {
 	tail, hint := placeholders(nil, rest), strings.NewReplacer("${ObjectName}", "x").Replace(rest)
 	var list []*place
 	known := e.knownBuckets()
-	others := s.glob(append(append(chars(e.bucketARN("")), bucketName...), tail...), false)
+	others := s.Glob(append(append(strset.Chars(e.bucketARN("")), bucketName...), tail...), false)
 	for i, b := range known {
-		shape := s.glob(append(chars(b), tail...), false)
-		others = s.minus(others, shape)
+		shape := s.Glob(append(strset.Chars(b), tail...), false)
+		others = s.Minus(others, shape)
 		list = append(list, &place{
 			shape: shape, hints: []string{b + hint}, rank: min(i, 1), owner: e.ownerOf(b), bucket: b, bucketOwner: e.ownerOf(b),
 		})
@@ -354,24 +355,24 @@ func (e *Engine) bucketPlaces(rest string) []*place {
 func (e *Engine) pointPlaces(segs []string) []*place {
 	s := e.space
 	_, rest, objects := strings.Cut(strings.TrimPrefix(segs[5], "accesspoint/"), "/")
-	var tail []token
+	var tail []strset.Token
 	hint := ""
 	if objects {
-		tail, hint = placeholders(chars("/"), rest), "/"+strings.NewReplacer("${ObjectName}", "x").Replace(rest)
+		tail, hint = placeholders(strset.Chars("/"), rest), "/"+strings.NewReplacer("${ObjectName}", "x").Replace(rest)
 	}
 	account := e.set.Subject.Account
-	region := []token{{kind: run, but: ":"}} // none for those of several Regions
-	head := append(append(chars("arn:"+e.partition+":s3:"), region...), token{kind: char, r: ':'})
-	points := func(account []token) *lang {
-		list := append(append(slices.Clone(head), account...), chars(":accesspoint/")...)
-		return s.glob(append(append(list, bucketName...), tail...), false)
+	region := []strset.Token{{Kind: strset.Run, But: ":"}} // none for those of several Regions
+	head := append(append(strset.Chars("arn:"+e.partition+":s3:"), region...), strset.Token{Kind: strset.Char, R: ':'})
+	points := func(account []strset.Token) *strset.Set {
+		list := append(append(slices.Clone(head), account...), strset.Chars(":accesspoint/")...)
+		return s.Glob(append(append(list, bucketName...), tail...), false)
 	}
-	others := points(chars(account))
+	others := points(strset.Chars(account))
 	var list []*place
-	var known []*lang
+	var known []*strset.Set
 	arns, bucket := e.knownPoints()
 	for _, a := range arns {
-		shape := s.glob(append(chars(a), tail...), false)
+		shape := s.Glob(append(strset.Chars(a), tail...), false)
 		known = append(known, shape)
 		p := &place{
 			shape: shape, hints: []string{a + hint}, rank: 2, owner: accountIn(a), point: true, pointARN: a,
@@ -388,16 +389,16 @@ func (e *Engine) pointPlaces(segs []string) []*place {
 	if account == "" {
 		return list
 	}
-	except := s.union(known)
+	except := s.Union(known)
 	for _, o := range e.others {
 		list = append(list, &place{
-			shape: s.minus(o.in(s, points), except),
+			shape: s.Minus(o.in(s, points), except),
 			hints: []string{"arn:" + e.partition + ":s3:us-east-1:" + o.sample + ":accesspoint/x" + hint},
 			rank:  6, owner: o.owner, point: true, foreign: true,
 		})
 	}
 	return append(list, &place{
-		shape: s.minus(others, except), hints: []string{"arn:" + e.partition + ":s3:us-east-1:" + account + ":accesspoint/x" + hint},
+		shape: s.Minus(others, except), hints: []string{"arn:" + e.partition + ":s3:us-east-1:" + account + ":accesspoint/x" + hint},
 		rank: 4, owner: account, point: true,
 	})
 }
@@ -408,32 +409,32 @@ func (e *Engine) pointPlaces(segs []string) []*place {
 func (e *Engine) otherPlaces(segs []string) []*place {
 	s := e.space
 	account, partition := e.set.Subject.Account, e.partition
-	shape := func(owner string) *lang {
+	shape := func(owner string) *strset.Set {
 		parts := slices.Clone(segs)
 		parts[1], parts[4] = partition, owner
 		key := "template " + strings.Join(parts, ":")
 		if l, ok := s.shapes[key]; ok {
 			return l
 		}
-		l := s.glob(templateTokens(parts), false)
+		l := s.Glob(templateTokens(parts), false)
 		s.shapes[key] = l
 		return l
 	}
 	var list []*place
-	var known []*lang
+	var known []*strset.Set
 	for _, k := range e.knownOthers() {
 		parts := policy.Segments(k.arn)
 		if len(parts) != 6 || !strings.Contains(segs[4], "${") && parts[4] != segs[4] {
 			continue
 		}
-		one := s.and(k.shape(s), shape(parts[4]))
-		if one.empty() {
+		one := s.And(k.shape(s), shape(parts[4]))
+		if one.Empty() {
 			continue
 		}
 		known = append(known, one)
 		list = append(list, e.attachedPlace(k, one))
 	}
-	except := s.union(known)
+	except := s.Union(known)
 	add := func(rank int, owner string, accounts ...string) {
 		p := &place{rank: rank, owner: owner}
 		for _, a := range accounts {
@@ -441,12 +442,12 @@ func (e *Engine) otherPlaces(segs []string) []*place {
 			parts[1], parts[4] = partition, a
 			p.hints = append(p.hints, hintOf(parts))
 		}
-		p.later = func() *lang {
-			var shapes []*lang
+		p.later = func() *strset.Set {
+			var shapes []*strset.Set
 			for _, a := range accounts {
 				shapes = append(shapes, shape(a))
 			}
-			return s.minus(s.union(shapes), except)
+			return s.Minus(s.Union(shapes), except)
 		}
 		list = append(list, p)
 	}
@@ -464,8 +465,8 @@ func (e *Engine) otherPlaces(segs []string) []*place {
 			parts := slices.Clone(segs)
 			parts[1], parts[4] = partition, o.sample
 			p := &place{rank: 4, owner: o.owner, foreign: true, hints: []string{hintOf(parts)}}
-			p.later = func() *lang {
-				return s.minus(o.in(s, func(account []token) *lang { return s.glob(templateWith(segs, partition, account), false) }), except)
+			p.later = func() *strset.Set {
+				return s.Minus(o.in(s, func(account []strset.Token) *strset.Set { return s.Glob(templateWith(segs, partition, account), false) }), except)
 			}
 			list = append(list, p)
 		}
@@ -476,7 +477,7 @@ func (e *Engine) otherPlaces(segs []string) []*place {
 }
 
 // attachedPlace is a resource with policies of its own.
-func (e *Engine) attachedPlace(k known, shape *lang) *place {
+func (e *Engine) attachedPlace(k known, shape *strset.Set) *place {
 	return &place{
 		shape: shape, hints: []string{k.arn}, rank: 3, owner: accountIn(k.arn), attached: k.arn, attachedKind: k.kind,
 		foreign: e.foreign(k.arn),
@@ -487,33 +488,35 @@ func (e *Engine) attachedPlace(k known, shape *lang) *place {
 // resource that there can be.
 func (e *Engine) everywhere() []*place {
 	s := e.space
-	below := func(arn string) *lang {
+	below := func(arn string) *strset.Set {
 		// Also with nothing after the slash: that is no object's name, but of an action
 		// that nobody knows it isn't said that it needs one.
-		return s.or(s.glob(chars(arn), false), s.glob(append(chars(arn+"/"), token{kind: run}), false))
+		return s.Or(s.Glob(strset.Chars(arn), false), s.Glob(append(strset.Chars(arn+"/"), strset.Token{Kind: strset.Run}), false))
 	}
-	tokensOf := func(service, region string, account []token) *lang {
-		list := chars("arn:" + e.partition + ":")
+	tokensOf := func(service, region string, account []strset.Token) *strset.Set {
+		list := strset.Chars("arn:" + e.partition + ":")
 		for _, part := range []string{service, region} {
 			switch part {
 			case "*":
-				list = append(list, token{kind: run, but: ":/*?"})
+				list = append(list, strset.Token{Kind: strset.Run, But: ":/*?"})
 			case "any service":
-				list = append(list, token{kind: one, but: noService + e.symbolChars}, token{kind: run, but: noService + e.symbolChars})
+				list = append(list, strset.Token{Kind: strset.One, But: noService + e.symbolChars}, strset.Token{Kind: strset.Run, But: noService + e.symbolChars})
 			default:
-				list = append(list, chars(part)...)
+				list = append(list, strset.Chars(part)...)
 			}
-			list = append(list, token{kind: char, r: ':'})
+			list = append(list, strset.Token{Kind: strset.Char, R: ':'})
 		}
-		return s.glob(append(append(append(list, account...), token{kind: char, r: ':'}), some...), false)
+		return s.Glob(append(append(append(list, account...), strset.Token{Kind: strset.Char, R: ':'}), some...), false)
 	}
-	tokens := func(service, region, account string) *lang { return tokensOf(service, region, chars(account)) }
+	tokens := func(service, region, account string) *strset.Set {
+		return tokensOf(service, region, strset.Chars(account))
+	}
 	account := e.set.Subject.Account
 	var list []*place
 	bucketKind := tokens("s3", "", "")
 	others := bucketKind
 	for i, b := range e.knownBuckets() {
-		others = s.minus(others, below(b))
+		others = s.Minus(others, below(b))
 		list = append(list, &place{
 			shape: below(b), hints: []string{b + "/x", b}, rank: min(i, 1), owner: e.ownerOf(b), bucket: b, bucketOwner: e.ownerOf(b),
 		})
@@ -521,7 +524,7 @@ func (e *Engine) everywhere() []*place {
 	list = append(list, &place{
 		shape: others, hints: []string{e.bucketARN("another-bucket/x"), e.bucketARN("another-bucket")}, rank: 2, anyBucket: true,
 	})
-	var seen []*lang
+	var seen []*strset.Set
 	arns, bucket := e.knownPoints()
 	for _, a := range arns {
 		p := &place{
@@ -539,33 +542,33 @@ func (e *Engine) everywhere() []*place {
 		seen = append(seen, one)
 		list = append(list, e.attachedPlace(k, one))
 	}
-	except := s.union(append(seen, bucketKind))
+	except := s.Union(append(seen, bucketKind))
 	if account != "" {
-		head := append(chars("arn:"+e.partition+":s3:"), token{kind: run, but: ":"})
-		pointsOf := func(account []token) *lang {
-			list := append(append(slices.Clone(head), token{kind: char, r: ':'}), account...)
-			return s.glob(append(append(list, chars(":accesspoint/")...), token{kind: run}), false)
+		head := append(strset.Chars("arn:"+e.partition+":s3:"), strset.Token{Kind: strset.Run, But: ":"})
+		pointsOf := func(account []strset.Token) *strset.Set {
+			list := append(append(slices.Clone(head), strset.Token{Kind: strset.Char, R: ':'}), account...)
+			return s.Glob(append(append(list, strset.Chars(":accesspoint/")...), strset.Token{Kind: strset.Run}), false)
 		}
 		for _, o := range e.others {
-			points := s.minus(o.in(s, pointsOf), except)
-			all := o.in(s, func(account []token) *lang { return tokensOf("any service", "*", account) })
+			points := s.Minus(o.in(s, pointsOf), except)
+			all := o.in(s, func(account []strset.Token) *strset.Set { return tokensOf("any service", "*", account) })
 			list = append(list,
 				&place{
 					shape: points, hints: []string{"arn:" + e.partition + ":s3:us-east-1:" + o.sample + ":accesspoint/x/object/x"},
 					rank: 6, owner: o.owner, point: true, foreign: true,
 				},
-				&place{shape: s.minus(all, s.or(except, points)), rank: 6, owner: o.owner, foreign: true})
+				&place{shape: s.Minus(all, s.Or(except, points)), rank: 6, owner: o.owner, foreign: true})
 		}
-		points := s.minus(pointsOf(chars(account)), except)
+		points := s.Minus(pointsOf(strset.Chars(account)), except)
 		list = append(list,
 			&place{
 				shape: points, hints: []string{"arn:" + e.partition + ":s3:us-east-1:" + account + ":accesspoint/x/object/x"},
 				rank: 4, owner: account, point: true,
 			},
-			&place{shape: s.minus(tokens("any service", "*", account), s.or(except, points)), rank: 3, owner: account})
+			&place{shape: s.Minus(tokens("any service", "*", account), s.Or(except, points)), rank: 3, owner: account})
 	}
-	ownerless := s.union([]*lang{tokens("any service", "*", ""), tokens("any service", "*", "aws"), s.glob(chars("*"), false)})
-	return append(list, &place{shape: s.minus(ownerless, except), hints: []string{"*"}, rank: 2})
+	ownerless := s.Union([]*strset.Set{tokens("any service", "*", ""), tokens("any service", "*", "aws"), s.Glob(strset.Chars("*"), false)})
+	return append(list, &place{shape: s.Minus(ownerless, except), hints: []string{"*"}, rank: 2})
 }
 
 // noService are the characters that witnesses are made of and names of services
@@ -574,20 +577,20 @@ const noService = " !\"#$%&'()*+,./:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`{|}~"
 
 // some is any text but the empty one; bucketName is what a name can be.
 var (
-	some       = []token{{kind: one}, {kind: run}}
-	bucketName = []token{{kind: one, but: separators}, {kind: run, but: separators}}
+	some       = []strset.Token{{Kind: strset.One}, {Kind: strset.Run}}
+	bucketName = []strset.Token{{Kind: strset.One, But: separators}, {Kind: strset.Run, But: separators}}
 )
 
 // placeholders appends the tokens of a text of the catalogue, in which "${Name}"
 // is any text but the empty one.
-func placeholders(list []token, text string) []token {
+func placeholders(list []strset.Token, text string) []strset.Token {
 	for text != "" {
 		before, rest, found := strings.Cut(text, "${")
 		for _, r := range before {
 			if r == '*' {
-				list = append(list, token{kind: run})
+				list = append(list, strset.Token{Kind: strset.Run})
 			} else {
-				list = append(list, token{kind: char, r: r})
+				list = append(list, strset.Token{Kind: strset.Char, R: r})
 			}
 		}
 		if !found {
@@ -607,11 +610,11 @@ func placeholders(list []token, text string) []token {
 
 // templateTokens are the tokens of an ARN of the catalogue, in which no
 // placeholder but those of the last part holds a colon.
-func templateTokens(segs []string) []token {
-	var list []token
+func templateTokens(segs []string) []strset.Token {
+	var list []strset.Token
 	for i, part := range segs {
 		if i > 0 {
-			list = append(list, token{kind: char, r: ':'})
+			list = append(list, strset.Token{Kind: strset.Char, R: ':'})
 		}
 		from := len(list)
 		list = placeholders(list, part)
@@ -619,8 +622,8 @@ func templateTokens(segs []string) []token {
 			break
 		}
 		for k := from; k < len(list); k++ {
-			if list[k].kind != char {
-				list[k].but += ":"
+			if list[k].Kind != strset.Char {
+				list[k].But += ":"
 			}
 		}
 	}
@@ -629,11 +632,11 @@ func templateTokens(segs []string) []token {
 
 // templateWith are the tokens of an ARN of the catalogue with a partition and an
 // account.
-func templateWith(segs []string, partition string, account []token) []token {
+func templateWith(segs []string, partition string, account []strset.Token) []strset.Token {
 	front, back := slices.Clone(segs[:4]), slices.Clone(segs)
 	front[1] = partition
-	list := append(templateTokens(front), token{kind: char, r: ':'})
-	list = append(append(list, account...), token{kind: char, r: ':'})
+	list := append(templateTokens(front), strset.Token{Kind: strset.Char, R: ':'})
+	list = append(append(list, account...), strset.Token{Kind: strset.Char, R: ':'})
 	return append(list, placeholders(nil, back[5])...)
 }
 

@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"buzon/agent/internal/judge/reach/strset"
 	"encoding/base64"
 	"net/netip"
 
@@ -11,12 +12,12 @@ import (
 // without the negation.
 type pred struct {
 	field  field
-	texts  *lang
+	texts  *strset.Set
 	spans  []span
 	blocks []netip.Prefix
-	all    bool                             // also everything else: a value isn't known
-	may    func(l *lang, value string) bool // set where values and texts hold symbols that may be equal
-	number int                              // in its view, once it is part of a dimension
+	all    bool                                   // also everything else: a value isn't known
+	may    func(l *strset.Set, value string) bool // set where values and texts hold symbols that may be equal
+	number int                                    // in its view, once it is part of a dimension
 }
 
 // field is what a test compares.
@@ -75,7 +76,7 @@ func (p *pred) has(value string) bool {
 	if p.may != nil {
 		return p.may(p.texts, value)
 	}
-	return p.texts.has(value)
+	return p.texts.Has(value)
 }
 
 func (p *pred) inSpan(v float64) bool {
@@ -95,27 +96,27 @@ func (c *scope) pred(cond *policy.Condition, r reading) *pred {
 	if t.Negated() {
 		r.b = may + must - r.b
 	}
-	p := &pred{field: fieldOf(t), texts: s.none}
+	p := &pred{field: fieldOf(t), texts: s.None}
 	if r.expand && r.b == may {
 		p.may = c.view.e.mayEqual
 	}
 	if p.field == asNumber && lower(cond.Key) == "aws:epochtime" {
 		p.field = asDate // the one clock, in seconds
 	}
-	var list []*lang
+	var list []*strset.Set
 	for _, v := range cond.Values {
 		// A symbol where a number, date, address or Boolean should be.
 		unknown := func() { p.all = p.all || r.b == may && policy.HasSymbol(v.Value) }
 		switch t {
 		case policy.StringLike, policy.StringNotLike:
 			if tokens, ok := c.tokens(v.Value, r); ok {
-				list = append(list, s.glob(tokens, false))
+				list = append(list, s.Glob(tokens, false))
 			}
 		case policy.StringEquals, policy.StringNotEquals, policy.StringEqualsIgnoreCase, policy.StringNotEqualsIgnoreCase:
 			exact := r
 			exact.plain = true
 			if tokens, ok := c.tokens(v.Value, exact); ok {
-				list = append(list, s.glob(tokens, t == policy.StringEqualsIgnoreCase || t == policy.StringNotEqualsIgnoreCase))
+				list = append(list, s.Glob(tokens, t == policy.StringEqualsIgnoreCase || t == policy.StringNotEqualsIgnoreCase))
 			}
 		case policy.ArnEquals, policy.ArnLike, policy.ArnNotEquals, policy.ArnNotLike:
 			list = append(list, c.arns(v.Value, r))
@@ -123,13 +124,13 @@ func (c *scope) pred(cond *policy.Condition, r reading) *pred {
 			if b, ok := policy.ParseBool(v.Value); !ok {
 				unknown()
 			} else if b {
-				list = append(list, s.glob(chars("true"), true))
+				list = append(list, s.Glob(strset.Chars("true"), true))
 			} else {
-				list = append(list, s.glob(chars("false"), true))
+				list = append(list, s.Glob(strset.Chars("false"), true))
 			}
 		case policy.BinaryEquals:
 			if raw, err := base64.StdEncoding.DecodeString(v.Value); err == nil {
-				list = append(list, s.glob(chars(base64.StdEncoding.EncodeToString(raw)), false))
+				list = append(list, s.Glob(strset.Chars(base64.StdEncoding.EncodeToString(raw)), false))
 			}
 		case policy.IPAddress, policy.NotIPAddress:
 			if b, ok := policy.ParseIP(v.Value); ok {
@@ -155,7 +156,7 @@ func (c *scope) pred(cond *policy.Condition, r reading) *pred {
 		}
 	}
 	if len(list) > 0 {
-		p.texts = s.union(list)
+		p.texts = s.Union(list)
 	}
 	return p
 }
@@ -163,22 +164,22 @@ func (c *scope) pred(cond *policy.Condition, r reading) *pred {
 // arns is the set of ARNs that match segment by segment. A pattern that hasn't
 // six is a glob where it is read widely, and matches nothing elsewhere. Where a variable could be any text, also one with
 // colons, the whole is one glob.
-func (c *scope) arns(text string, r reading) *lang {
+func (c *scope) arns(text string, r reading) *strset.Set {
 	s := c.view.e.space
 	tokens, ok := c.tokens(text, r)
 	if !ok {
-		return s.none
+		return s.None
 	}
 	if r.b == may && c.vague(text, r) {
-		return s.glob(tokens, false)
+		return s.Glob(tokens, false)
 	}
 	switch parts, ok := bySegment(tokens); {
 	case ok:
-		return s.glob(parts, false)
+		return s.Glob(parts, false)
 	case !r.segments:
-		return s.glob(tokens, false)
+		return s.Glob(tokens, false)
 	}
-	return s.none
+	return s.None
 }
 
 // vague tells whether a text holds something that tokens had to widen.

@@ -112,7 +112,7 @@ func (q *question) asks(w Witness) bool {
 	if !slices.ContainsFunc(q.q.Actions, func(a string) bool { return strings.EqualFold(a, w.Action) }) {
 		return false
 	}
-	in := slices.ContainsFunc(q.q.Resources.globs, func(g string) bool { return globMatches(tokensOfGlob(g), []rune(w.Resource)) })
+	in := slices.ContainsFunc(q.q.Resources.globs, func(g string) bool { return globHas(g, w.Resource) })
 	if q.q.Resources.kind == under && !in || q.q.Resources.kind == except && in {
 		return false
 	}
@@ -124,19 +124,20 @@ func (q *question) asks(w Witness) bool {
 	return true
 }
 
-func tokensOfGlob(glob string) []token {
-	var list []token
-	for _, r := range glob {
-		switch r {
-		case '*':
-			list = append(list, token{kind: run})
-		case '?':
-			list = append(list, token{kind: one})
-		default:
-			list = append(list, token{kind: char, r: r})
+// globHas is the plainest way to match a glob: by trying.
+func globHas(glob, text string) bool {
+	switch {
+	case glob == "":
+		return text == ""
+	case glob[0] == '*':
+		for i := 0; i <= len(text); i++ {
+			if globHas(glob[1:], text[i:]) {
+				return true
+			}
 		}
+		return false
 	}
-	return list
+	return text != "" && (glob[0] == '?' || glob[0] == text[0]) && globHas(glob[1:], text[1:])
 }
 
 // randomQuestion asks for some actions, on some resources, in some contexts.

@@ -77,15 +77,15 @@ func (s *Space) inside(a, b box) bool {
 			return false
 		}
 	}
-	return s.within(a.res, b.res)
+	return s.Within(a.res, b.res)
 }
 
 // start is the box of everything that a question asks of a cell.
 func (c *cell) start(q ask) box {
-	b := box{res: c.v.e.space.and(c.scope.place.lang(), q.res), keys: make([]keyset, len(c.dims))}
+	b := box{res: c.v.e.space.And(c.scope.place.lang(), q.res), keys: make([]keyset, len(c.dims))}
 	for _, key := range q.present {
 		if state := c.scope.state(key); state.fixed && len(state.values) == 0 {
-			b.res = c.v.e.space.none // no request holds it
+			b.res = c.v.e.space.None // no request holds it
 		}
 	}
 	for d := range c.dims {

@@ -1,9 +1,8 @@
 package reach
 
 import (
-	"encoding/binary"
+	"buzon/agent/internal/judge/reach/strset"
 	"slices"
-	"strings"
 
 	"buzon/agent/policy"
 )
@@ -25,15 +24,15 @@ func (p *place) symbols() []rune {
 
 // widened names a set of ARNs and the symbols that it was widened by.
 type widened struct {
-	l       *lang
+	l       *strset.Set
 	symbols string
 }
 
 // symbolic widens a set of ARNs by what is asked about: where a member has a name,
 // the ARN may have a symbol that turns out to be that name. Only the part before
 // the first "/" is read so: there are the account and the bucket.
-func (e *Engine) symbolic(l *lang, p *place) *lang {
-	if e.symbolChars == "" || l.empty() || l == e.space.any {
+func (e *Engine) symbolic(l *strset.Set, p *place) *strset.Set {
+	if e.symbolChars == "" || l.Empty() || l == e.space.Any {
 		return l
 	}
 	symbols := p.symbols()
@@ -44,124 +43,13 @@ func (e *Engine) symbolic(l *lang, p *place) *lang {
 	if wide, ok := e.widened[key]; ok {
 		return wide
 	}
-	w := widening{l: l, symbols: symbols, space: e.space, number: map[string]int32{}}
-	wide := e.space.minimal(w.states())
+	wide := e.space.Widen(l, symbols, separators, policy.IsSymbol)
 	e.widened[key] = wide
 	return wide
 }
 
-// widening is the subset construction over the states of a set, in which reading
-// a symbol is reading a name.
-type widening struct {
-	l       *lang
-	symbols []rune
-	space   *Space
-	number  map[string]int32
-	todo    [][]int32 // states; those after the first "/" are counted on from the set's own
-}
-
-func (w *widening) find(places []int32) int32 {
-	if len(places) == 0 {
-		return dead
-	}
-	slices.Sort(places)
-	places = slices.Compact(places)
-	var key []byte
-	for _, p := range places {
-		key = binary.AppendUvarint(key, uint64(p))
-	}
-	n, ok := w.number[string(key)]
-	if !ok {
-		w.space.spend(len(w.todo))
-		n = int32(len(w.todo))
-		w.number[string(key)] = n
-		w.todo = append(w.todo, places)
-	}
-	return n
-}
-
-// next is where a state leads on a character; on dead, on one that isn't named.
-func (w *widening) next(p int32, r rune) int32 {
-	n := int32(len(w.l.states))
-	st := &w.l.states[p%n]
-	to := st.other
-	if r != dead {
-		to = st.next(r)
-	}
-	if to == dead {
-		return dead
-	}
-	if p >= n || r == '/' {
-		return to + n
-	}
-	return to
-}
-
-// named lists the states that a name leads to.
-func (w *widening) named(p int32) []int32 {
-	var found []int32
-	todo := []int32{p}
-	for len(todo) > 0 {
-		at := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		st := &w.l.states[at]
-		tos := []int32{st.other}
-		for _, e := range st.edges {
-			if !strings.ContainsRune(separators, e.r) && !policy.IsSymbol(e.r) {
-				tos = append(tos, e.to)
-			}
-		}
-		for _, to := range tos {
-			if to != dead && !slices.Contains(found, to) {
-				found = append(found, to)
-				todo = append(todo, to)
-			}
-		}
-	}
-	return found
-}
-
-func (w *widening) states() []state {
-	n := int32(len(w.l.states))
-	w.find([]int32{0})
-	var out []state
-	for i := 0; i < len(w.todo); i++ {
-		places := w.todo[i]
-		runes := append([]rune{'/'}, w.symbols...)
-		st := state{}
-		for _, p := range places {
-			own := &w.l.states[p%n]
-			st.accept = st.accept || own.accept
-			for _, e := range own.edges {
-				runes = append(runes, e.r)
-			}
-		}
-		slices.Sort(runes)
-		step := func(r rune) []int32 {
-			var to []int32
-			for _, p := range places {
-				if q := w.next(p, r); q != dead {
-					to = append(to, q)
-				}
-				if p < n && slices.Contains(w.symbols, r) {
-					to = append(to, w.named(p)...)
-				}
-			}
-			return to
-		}
-		st.other = w.find(step(dead))
-		for _, r := range slices.Compact(runes) {
-			if to := w.find(step(r)); to != st.other {
-				st.edges = append(st.edges, edge{r, to})
-			}
-		}
-		out = append(out, st)
-	}
-	return out
-}
-
 // mayEqual tells whether a value that is known, perhaps with symbols, may turn out
 // to be in a set of values that is read with what its symbols could stand for.
-func (e *Engine) mayEqual(l *lang, value string) bool {
-	return !e.space.disjoint(l, e.space.glob(e.symbolTokens(value), false))
+func (e *Engine) mayEqual(l *strset.Set, value string) bool {
+	return !e.space.Disjoint(l, e.space.Glob(e.symbolTokens(value), false))
 }

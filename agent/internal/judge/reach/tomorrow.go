@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"buzon/agent/internal/judge/reach/strset"
 	"cmp"
 	"slices"
 	"strings"
@@ -149,7 +150,7 @@ type futures struct {
 // future is a pattern of one statement.
 type future struct {
 	stmt   int
-	tokens []token
+	tokens []strset.Token
 	text   string
 	sample string // what a name of its kind could be, without the service
 }
@@ -262,23 +263,23 @@ func (v *view) newNames(service, first string, parts []future) []string {
 		}
 	}
 	s := v.e.space
-	classes := []*lang{s.anyName(service)}
+	classes := []*strset.Set{s.anyName(service)}
 	for from := 0; from < len(parts); {
 		to := from
-		var lists [][]token
+		var lists [][]strset.Token
 		for ; to < len(parts) && parts[to].stmt == parts[from].stmt; to++ {
 			lists = append(lists, parts[to].tokens)
 		}
 		from = to
-		var ls []*lang
+		var ls []*strset.Set
 		for _, l := range lists {
-			ls = append(ls, s.glob(l, false))
+			ls = append(ls, s.Glob(l, false))
 		}
-		l := s.union(ls)
-		var next []*lang
+		l := s.Union(ls)
+		var next []*strset.Set
 		for _, c := range classes {
-			for _, half := range []*lang{s.and(c, l), s.minus(c, l)} {
-				if !half.empty() {
+			for _, half := range []*strset.Set{s.And(c, l), s.Minus(c, l)} {
+				if !half.Empty() {
 					next = append(next, half)
 				}
 			}
@@ -319,40 +320,40 @@ func fresh(name string, newService bool) bool {
 }
 
 // newName picks a name that the catalogue doesn't know.
-func (s *Space) newName(l *lang, samples []string, newService bool) (string, bool) {
+func (s *Space) newName(l *strset.Set, samples []string, newService bool) (string, bool) {
 	for _, name := range samples {
-		if l.has(lower(name)) && fresh(lower(name), newService) {
+		if l.Has(lower(name)) && fresh(lower(name), newService) {
 			return name, true
 		}
 	}
 	// A pattern without "*" can have few names, and all of them known.
 	for range 1000 {
-		name, ok := s.word(l)
+		name, ok := s.Shortest(l)
 		if !ok {
 			return "", false
 		}
 		if fresh(name, newService) {
 			return name, true
 		}
-		l = s.minus(l, s.glob(chars(name), false))
+		l = s.Minus(l, s.Glob(strset.Chars(name), false))
 		if newService {
 			service, _, _ := strings.Cut(name, ":")
-			l = s.minus(l, s.glob(append(chars(service+":"), token{kind: run}), false))
+			l = s.Minus(l, s.Glob(append(strset.Chars(service+":"), strset.Token{Kind: strset.Run}), false))
 		}
 	}
 	panic(givenUp{OverBudget})
 }
 
-func tokenText(list []token) string {
+func tokenText(list []strset.Token) string {
 	var b strings.Builder
 	for _, t := range list {
-		switch t.kind {
-		case run:
+		switch t.Kind {
+		case strset.Run:
 			b.WriteByte('*')
-		case one:
+		case strset.One:
 			b.WriteByte('?')
-		case char:
-			b.WriteRune(t.r)
+		case strset.Char:
+			b.WriteRune(t.R)
 		}
 	}
 	return b.String()
@@ -363,27 +364,17 @@ const nameChars = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 // anyName is every name, in lower case, that an action of a service could have;
 // with "", of any service.
-func (s *Space) anyName(service string) *lang {
+func (s *Space) anyName(service string) *strset.Set {
 	key := "names of " + service
 	if l, ok := s.shapes[key]; ok {
 		return l
 	}
-	// A word: one state that loops on each of its letters.
-	word := func(more string) *lang {
-		letters := []rune(nameChars + more)
-		slices.Sort(letters)
-		states := []state{{other: dead}, {other: dead, accept: true}}
-		for _, r := range letters {
-			states[0].edges = append(states[0].edges, edge{r, 1})
-			states[1].edges = append(states[1].edges, edge{r, 1})
-		}
-		return s.minimal(states)
-	}
-	var l *lang
+	word := func(more string) *strset.Set { return s.WordsOf(nameChars + more) }
+	var l *strset.Set
 	if service != "" {
-		l = s.concat(service+":", word("-_."))
+		l = s.Concat(service+":", word("-_."))
 	} else {
-		l = s.join(word("-"), ':', word("-_."))
+		l = s.Join(word("-"), ':', word("-_."))
 	}
 	s.shapes[key] = l
 	return l

@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"buzon/agent/internal/judge/reach/strset"
 	"slices"
 	"strings"
 
@@ -47,8 +48,8 @@ type stmt struct {
 
 	actions actionSet
 	conds   []*cond
-	plain   bool  // no variables in its resources
-	res     *lang // of its resources, where they are plain
+	plain   bool        // no variables in its resources
+	res     *strset.Set // of its resources, where they are plain
 }
 
 func (e *Engine) newView(wide bool) *view {

@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"buzon/agent/internal/judge/reach/strset"
 	"slices"
 	"strconv"
 	"strings"
@@ -204,14 +205,14 @@ func (c *cell) clocks() map[string]bool {
 
 // readable is a text of a set that is easy to read: a hint of the place, or else
 // the shortest.
-func (c *cell) readable(res *lang) (string, bool) {
+func (c *cell) readable(res *strset.Set) (string, bool) {
 	for _, hint := range c.scope.place.hints {
-		if res.has(hint) {
+		if res.Has(hint) {
 			return hint, true
 		}
 	}
-	text, ok := c.v.e.space.word(res)
-	if file := text + "x"; strings.HasSuffix(text, "/") && res.has(file) {
+	text, ok := c.v.e.space.Shortest(res)
+	if file := text + "x"; strings.HasSuffix(text, "/") && res.Has(file) {
 		text = file // an object, not a folder
 	}
 	return text, ok

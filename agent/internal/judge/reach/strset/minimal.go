@@ -1,17 +1,17 @@
-package reach
+package strset
 
 import (
 	"encoding/binary"
 	"slices"
 )
 
-// minimal turns an automaton into the one lang that accepts the same: states
+// minimal turns an automaton into the one Set that accepts the same: states
 // that can't reach acceptance become dead, states that behave alike become one,
 // and what is left is numbered in the order of a walk from the start.
-func (s *Space) minimal(states []state) *lang {
+func (s *Space) minimal(states []state) *Set {
 	states, before := trim(states)
 	if len(states) == 0 {
-		return s.none
+		return s.None
 	}
 	class := merge(states, before)
 

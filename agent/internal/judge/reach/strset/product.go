@@ -1,4 +1,4 @@
-package reach
+package strset
 
 // draft is room for an automaton that is being made.
 type draft struct {

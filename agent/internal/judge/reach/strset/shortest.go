@@ -1,4 +1,4 @@
-package reach
+package strset
 
 import (
 	"container/heap"
@@ -11,9 +11,9 @@ type word struct {
 	ok   bool
 }
 
-// word finds a cheapest text: few characters, and plain ones. Each state's way to
+// Shortest finds a cheapest text: few characters, and plain ones. Each state's way to
 // acceptance is settled in the order of its cost, from the end backwards.
-func (s *Space) word(l *lang) (string, bool) {
+func (s *Space) Shortest(l *Set) (string, bool) {
 	if w, ok := s.words[l]; ok {
 		return w.text, w.ok
 	}
@@ -22,8 +22,8 @@ func (s *Space) word(l *lang) (string, bool) {
 	return w.text, w.ok
 }
 
-func cheapest(l *lang) word {
-	if l.empty() {
+func cheapest(l *Set) word {
+	if l.Empty() {
 		return word{}
 	}
 	n := len(l.states)

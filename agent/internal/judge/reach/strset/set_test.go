@@ -1,4 +1,4 @@
-package reach
+package strset
 
 import (
 	"math/rand/v2"
@@ -7,29 +7,29 @@ import (
 )
 
 // tokensOf reads "*" and "?" of a test's pattern.
-func tokensOf(pattern string) []token {
-	var list []token
+func tokensOf(pattern string) []Token {
+	var list []Token
 	for _, r := range pattern {
 		switch r {
 		case '*':
-			list = append(list, token{kind: run})
+			list = append(list, Token{Kind: Run})
 		case '?':
-			list = append(list, token{kind: one})
+			list = append(list, Token{Kind: One})
 		case '!': // any but "b"
-			list = append(list, token{kind: one, but: "b"})
+			list = append(list, Token{Kind: One, But: "b"})
 		default:
-			list = append(list, token{kind: char, r: r})
+			list = append(list, Token{Kind: Char, R: r})
 		}
 	}
 	return list
 }
 
 // globMatches is the plainest way to match a pattern: by trying.
-func globMatches(p []token, text []rune) bool {
+func globMatches(p []Token, text []rune) bool {
 	if len(p) == 0 {
 		return len(text) == 0
 	}
-	if p[0].kind == run {
+	if p[0].Kind == Run {
 		for i := 0; i <= len(text); i++ {
 			if globMatches(p[1:], text[i:]) {
 				return true
@@ -37,7 +37,7 @@ func globMatches(p []token, text []rune) bool {
 		}
 		return false
 	}
-	if len(text) == 0 || p[0].kind == char && p[0].r != text[0] || p[0].kind == one && strings.ContainsRune(p[0].but, text[0]) {
+	if len(text) == 0 || p[0].Kind == Char && p[0].R != text[0] || p[0].Kind == One && strings.ContainsRune(p[0].But, text[0]) {
 		return false
 	}
 	return globMatches(p[1:], text[1:])
@@ -70,30 +70,30 @@ func randomPattern(r *rand.Rand) string {
 func TestSetsOfTextsAgreeWithMatchingByHand(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	texts := allTexts("abcz", 5)
-	s := NewSpace()
+	s := New()
 	n := 0
 	for range 400 {
 		p, q := randomPattern(r), randomPattern(r)
-		a, b := s.build([][]token{tokensOf(p)}, false), s.build([][]token{tokensOf(q)}, false)
-		and, or, minus, not := s.and(a, b), s.or(a, b), s.minus(a, b), s.not(a)
-		both := s.build([][]token{tokensOf(p), tokensOf(q)}, false)
+		a, b := s.Build([][]Token{tokensOf(p)}, false), s.Build([][]Token{tokensOf(q)}, false)
+		and, or, minus, not := s.And(a, b), s.Or(a, b), s.Minus(a, b), s.Not(a)
+		both := s.Build([][]Token{tokensOf(p), tokensOf(q)}, false)
 		if both != or {
 			t.Fatalf("%q and %q built together differ from their union", p, q)
 		}
-		if s.not(not) != a || s.or(s.and(a, b), s.minus(a, b)) != a || s.not(or) != s.and(s.not(a), s.not(b)) {
+		if s.Not(not) != a || s.Or(s.And(a, b), s.Minus(a, b)) != a || s.Not(or) != s.And(s.Not(a), s.Not(b)) {
 			t.Fatalf("the laws of sets fail for %q and %q", p, q)
 		}
 		for _, text := range texts {
 			n++
 			x, y := globMatches(tokensOf(p), []rune(text)), globMatches(tokensOf(q), []rune(text))
-			if a.has(text) != x || b.has(text) != y || and.has(text) != (x && y) || or.has(text) != (x || y) ||
-				minus.has(text) != (x && !y) || not.has(text) == x {
+			if a.Has(text) != x || b.Has(text) != y || and.Has(text) != (x && y) || or.Has(text) != (x || y) ||
+				minus.Has(text) != (x && !y) || not.Has(text) == x {
 				t.Fatalf("%q, %q: wrong about %q", p, q, text)
 			}
 		}
-		for _, l := range []*lang{a, and, or, minus, not} {
-			if w, ok := s.word(l); ok == l.empty() || ok && !l.has(w) {
-				t.Fatalf("%q, %q: the word %q, %v of a set that is empty: %v", p, q, w, ok, l.empty())
+		for _, l := range []*Set{a, and, or, minus, not} {
+			if w, ok := s.Shortest(l); ok == l.Empty() || ok && !l.Has(w) {
+				t.Fatalf("%q, %q: the word %q, %v of a set that is empty: %v", p, q, w, ok, l.Empty())
 			}
 		}
 	}
@@ -101,24 +101,24 @@ func TestSetsOfTextsAgreeWithMatchingByHand(t *testing.T) {
 }
 
 func TestAWordIsShortestAndPlain(t *testing.T) {
-	s := NewSpace()
+	s := New()
 	for pattern, want := range map[string]string{
 		"*": "", "?*": "x", "a?c*": "axc", "*?b": "xb",
 	} {
-		if got, _ := s.word(s.build([][]token{tokensOf(pattern)}, false)); got != want {
+		if got, _ := s.Shortest(s.Build([][]Token{tokensOf(pattern)}, false)); got != want {
 			t.Errorf("the word of %q is %q, want %q", pattern, got, want)
 		}
 	}
-	if got, _ := s.word(s.minus(s.build([][]token{tokensOf("?")}, false), s.build([][]token{chars("x")}, false))); got != "a" {
+	if got, _ := s.Shortest(s.Minus(s.Build([][]Token{tokensOf("?")}, false), s.Build([][]Token{Chars("x")}, false))); got != "a" {
 		t.Errorf("one character but x: %q", got)
 	}
 }
 
 func TestFoldingMatchesEitherCase(t *testing.T) {
-	s := NewSpace()
-	l := s.build([][]token{append(chars("Ab"), token{kind: run})}, true)
+	s := New()
+	l := s.Build([][]Token{append(Chars("Ab"), Token{Kind: Run})}, true)
 	for text, want := range map[string]bool{"ab": true, "AB": true, "aBx": true, "b": false, "": false} {
-		if l.has(text) != want {
+		if l.Has(text) != want {
 			t.Errorf("%q: %v", text, !want)
 		}
 	}
@@ -126,10 +126,10 @@ func TestFoldingMatchesEitherCase(t *testing.T) {
 
 func TestTooManyStatesAreRefused(t *testing.T) {
 	defer func() {
-		if _, ok := recover().(givenUp); !ok {
+		if _, ok := recover().(OverBudget); !ok {
 			t.Error("no end to the states")
 		}
 	}()
-	s := NewSpace()
-	s.build([][]token{tokensOf("*a" + strings.Repeat("?", 30))}, false)
+	s := New()
+	s.Build([][]Token{tokensOf("*a" + strings.Repeat("?", 30))}, false)
 }

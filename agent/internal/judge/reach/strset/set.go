@@ -1,15 +1,15 @@
-package reach
+package strset
 
 import (
 	"encoding/binary"
 	"slices"
 )
 
-// lang is a regular set of texts, as the minimal deterministic automaton over
+// Set is a regular set of texts, as the minimal deterministic automaton over
 // characters. Every state names the characters it treats apart; all others,
 // infinitely many, go one way. Numbering is canonical, so that a Space holds each
 // set once and equal sets are equal pointers.
-type lang struct {
+type Set struct {
 	id     uint32
 	states []state // the first is the start; none at all is the empty set
 }
@@ -36,11 +36,12 @@ func (s *state) next(r rune) int32 {
 	return s.other
 }
 
-func (l *lang) empty() bool { return len(l.states) == 0 }
+// Empty tells whether a set holds nothing.
+func (l *Set) Empty() bool { return len(l.states) == 0 }
 
-// has tells whether a text is in the set.
-func (l *lang) has(text string) bool {
-	if l.empty() {
+// Has tells whether a text is in the set.
+func (l *Set) Has(text string) bool {
+	if l.Empty() {
 		return false
 	}
 	at := int32(0)
@@ -53,21 +54,18 @@ func (l *lang) has(text string) bool {
 }
 
 // Space keeps sets of texts, what was computed with them, and the patterns that
-// they were made from. It grows with every new pattern; a program that judges
-// many sets shares one per goroutine.
+// they were made from. It grows with every new pattern; a program that asks much
+// keeps one per goroutine. It may not be used by two at once.
 type Space struct {
 	limit    int // of states before minimisation
 	spent    int // states made since the work began
-	meter    *Meter
-	interned map[string]*lang
-	memo     map[memoKey]*lang
-	globs    map[string]*lang
-	shapes   map[string]*lang
-	words    map[*lang]word
-	actions  map[string][]int32
-	worlds   map[string]*world
+	tick     func(work int)
+	interned map[string]*Set
+	memo     map[memoKey]*Set
+	globs    map[string]*Set
+	words    map[*Set]word
 
-	none, any *lang
+	None, Any *Set // the empty set, and that of all texts
 
 	// Room for what is made and thrown away, again and again.
 	key            []byte
@@ -88,45 +86,49 @@ const (
 	opMinus
 )
 
+// OverBudget is what a computation panics with that would grow beyond the limit:
+// whoever asks recovers it, and has no answer.
+type OverBudget struct{}
+
 // fullAutomata is how many automata of the full size a piece of work may build in
 // all, or as many states in smaller ones.
 const fullAutomata = 50
 
+// Begin starts a piece of work: no automaton may have more states than limit before
+// it is minimised, and all together not more than fifty such. Every state is told to
+// tick, which may panic to end the work.
+func (s *Space) Begin(limit int, tick func(work int)) { s.limit, s.spent, s.tick = limit, 0, tick }
+
 // spend counts one more state beside those that an automaton has.
 func (s *Space) spend(states int) {
-	s.count(1)
+	if s.tick != nil {
+		s.tick(1)
+	}
 	if s.spent++; states >= s.limit || s.spent > fullAutomata*s.limit {
-		panic(givenUp{OverBudget})
+		panic(OverBudget{})
 	}
 }
 
-// count takes work off the meter of the engine that is at work.
-func (s *Space) count(work int) {
-	if s.meter != nil {
-		s.meter.count(work)
-	}
-}
+// defaultLimit is the limit of a space of which no work was begun.
+const defaultLimit = 20_000
 
-// NewSpace makes an empty Space.
-func NewSpace() *Space {
+// New makes an empty space.
+func New() *Space {
 	s := &Space{
-		limit:    DefaultBudget.States,
-		interned: map[string]*lang{},
-		memo:     map[memoKey]*lang{},
-		globs:    map[string]*lang{},
-		shapes:   map[string]*lang{},
-		words:    map[*lang]word{},
-		actions:  map[string][]int32{},
-		worlds:   map[string]*world{},
+		limit:    defaultLimit,
+		interned: map[string]*Set{},
+		memo:     map[memoKey]*Set{},
+		globs:    map[string]*Set{},
+		words:    map[*Set]word{},
 	}
-	s.none = s.intern(nil)
-	s.any = s.intern([]state{{accept: true, other: 0}})
+	s.None = s.intern(nil)
+	s.Any = s.intern([]state{{accept: true, other: 0}})
 	return s
 }
 
-// intern returns the one lang with these states, which must be minimal and in
+// intern returns the one Set with these states, which must be minimal and in
 // canonical order. It keeps a copy.
-func (s *Space) intern(states []state) *lang {
+func (s *Space) intern(states []state) *Set {
 	key := s.key[:0]
 	for i := range states {
 		st := &states[i]
@@ -145,7 +147,7 @@ func (s *Space) intern(states []state) *lang {
 	if l, ok := s.interned[string(key)]; ok {
 		return l
 	}
-	l := &lang{id: uint32(len(s.interned)), states: kept(states)}
+	l := &Set{id: uint32(len(s.interned)), states: kept(states)}
 	s.interned[string(key)] = l
 	return l
 }
@@ -166,14 +168,15 @@ func kept(states []state) []state {
 	return out
 }
 
-func (s *Space) and(a, b *lang) *lang {
+// And is what both sets hold.
+func (s *Space) And(a, b *Set) *Set {
 	switch {
-	case a == b || b == s.any:
+	case a == b || b == s.Any:
 		return a
-	case a == s.any:
+	case a == s.Any:
 		return b
-	case a.empty() || b.empty():
-		return s.none
+	case a.Empty() || b.Empty():
+		return s.None
 	}
 	if a.id > b.id {
 		a, b = b, a
@@ -181,14 +184,15 @@ func (s *Space) and(a, b *lang) *lang {
 	return s.combine(opAnd, a, b)
 }
 
-func (s *Space) or(a, b *lang) *lang {
+// Or is what one of two sets holds.
+func (s *Space) Or(a, b *Set) *Set {
 	switch {
-	case a == b || b.empty():
+	case a == b || b.Empty():
 		return a
-	case a.empty():
+	case a.Empty():
 		return b
-	case a == s.any || b == s.any:
-		return s.any
+	case a == s.Any || b == s.Any:
+		return s.Any
 	}
 	if a.id > b.id {
 		a, b = b, a
@@ -196,24 +200,26 @@ func (s *Space) or(a, b *lang) *lang {
 	return s.combine(opOr, a, b)
 }
 
-func (s *Space) minus(a, b *lang) *lang {
+// Minus is what a holds and b does not.
+func (s *Space) Minus(a, b *Set) *Set {
 	switch {
-	case a == b || a.empty() || b == s.any:
-		return s.none
-	case b.empty():
+	case a == b || a.Empty() || b == s.Any:
+		return s.None
+	case b.Empty():
 		return a
 	}
 	return s.combine(opMinus, a, b)
 }
 
-func (s *Space) not(a *lang) *lang { return s.minus(s.any, a) }
+// Not is every text that a set does not hold.
+func (s *Space) Not(a *Set) *Set { return s.Minus(s.Any, a) }
 
-// union joins many sets, the small ones first.
-func (s *Space) union(list []*lang) *lang {
+// Union joins many sets, the small ones first.
+func (s *Space) Union(list []*Set) *Set {
 	for len(list) > 1 {
-		var half []*lang
+		var half []*Set
 		for i := 0; i+1 < len(list); i += 2 {
-			half = append(half, s.or(list[i], list[i+1]))
+			half = append(half, s.Or(list[i], list[i+1]))
 		}
 		if len(list)%2 == 1 {
 			half = append(half, list[len(list)-1])
@@ -221,13 +227,13 @@ func (s *Space) union(list []*lang) *lang {
 		list = half
 	}
 	if len(list) == 0 {
-		return s.none
+		return s.None
 	}
 	return list[0]
 }
 
 // combine runs two automata side by side.
-func (s *Space) combine(op operation, a, b *lang) *lang {
+func (s *Space) combine(op operation, a, b *Set) *Set {
 	key := memoKey{op, a.id, b.id}
 	if l, ok := s.memo[key]; ok {
 		return l
@@ -257,7 +263,7 @@ func (s *Space) combine(op operation, a, b *lang) *lang {
 		return n
 	}
 	var gone = state{other: dead}
-	of := func(l *lang, i int32) *state {
+	of := func(l *Set, i int32) *state {
 		if i == dead {
 			return &gone
 		}
@@ -305,24 +311,24 @@ func (s *Space) combine(op operation, a, b *lang) *lang {
 	return l
 }
 
-// disjoint tells whether no text is in both sets, without building what they
+// Disjoint tells whether no text is in both sets, without building what they
 // share.
-func (s *Space) disjoint(a, b *lang) bool {
-	if a.empty() || b.empty() {
+func (s *Space) Disjoint(a, b *Set) bool {
+	if a.Empty() || b.Empty() {
 		return true
 	}
-	if a == b || a == s.any || b == s.any {
+	if a == b || a == s.Any || b == s.Any {
 		return false
 	}
-	return s.and(a, b).empty()
+	return s.And(a, b).Empty()
 }
 
-// within tells whether a is part of b.
-func (s *Space) within(a, b *lang) bool { return s.minus(a, b).empty() }
+// Within tells whether a is part of b.
+func (s *Space) Within(a, b *Set) bool { return s.Minus(a, b).Empty() }
 
-// concat is the set of texts that begin with a prefix and go on with a member.
-func (s *Space) concat(prefix string, l *lang) *lang {
-	if l.empty() {
+// Concat is the set of texts that begin with a prefix and go on with a member.
+func (s *Space) Concat(prefix string, l *Set) *Set {
+	if l.Empty() {
 		return l
 	}
 	runes := []rune(prefix)
@@ -334,8 +340,8 @@ func (s *Space) concat(prefix string, l *lang) *lang {
 	return s.minimal(shift(states, l, n))
 }
 
-// shift appends the states of a lang to others, moving their numbers.
-func shift(states []state, l *lang, by int32) []state {
+// shift appends the states of a set to others, moving their numbers.
+func shift(states []state, l *Set, by int32) []state {
 	move := func(to int32) int32 {
 		if to == dead {
 			return dead
@@ -352,9 +358,9 @@ func shift(states []state, l *lang, by int32) []state {
 	return states
 }
 
-// join is the set of texts of a member of a, a character that no member of a
+// Join is the set of texts of a member of a, a character that no member of a
 // holds, and a member of b.
-func (s *Space) join(a *lang, r rune, b *lang) *lang {
+func (s *Space) Join(a *Set, r rune, b *Set) *Set {
 	states := shift(nil, a, 0)
 	n := int32(len(states))
 	for i := range states {
@@ -368,15 +374,15 @@ func (s *Space) join(a *lang, r rune, b *lang) *lang {
 	return s.minimal(shift(states, b, n))
 }
 
-// after is the set of texts that follow a prefix in the members of a set.
-func (s *Space) after(prefix string, l *lang) *lang {
-	if l.empty() {
+// After is the set of texts that follow a prefix in the members of a set.
+func (s *Space) After(prefix string, l *Set) *Set {
+	if l.Empty() {
 		return l
 	}
 	at := int32(0)
 	for _, r := range prefix {
 		if at = l.states[at].next(r); at == dead {
-			return s.none
+			return s.None
 		}
 	}
 	if at == 0 {

@@ -1,44 +1,47 @@
-package reach
+package strset
 
 import (
 	"encoding/binary"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 )
 
-// token is one step of a pattern.
-type token struct {
-	kind tokenKind
-	r    rune   // of a char
-	but  string // characters that one and run don't match
+// Token is one step of a pattern.
+type Token struct {
+	Kind tokenKind
+	R    rune   // of a char
+	But  string // characters that one and run don't match
 }
 
+// tokenKind says what a step of a pattern matches.
 type tokenKind uint8
 
+// The steps.
 const (
-	char tokenKind = iota + 1 // exactly r (with fold: in any case)
-	one                       // one character
-	run                       // any number of characters, also none
+	Char tokenKind = iota + 1 // exactly r (with fold: in any case)
+	One                       // one character
+	Run                       // any number of characters, also none
 )
 
-// chars are the tokens of a literal text.
-func chars(text string) []token {
-	list := make([]token, 0, len(text))
+// Chars are the tokens of a literal text.
+func Chars(text string) []Token {
+	list := make([]Token, 0, len(text))
 	for _, r := range text {
-		list = append(list, token{kind: char, r: r})
+		list = append(list, Token{Kind: Char, R: r})
 	}
 	return list
 }
 
-// build makes the set of texts that match one of the token lists; fold makes
+// Build makes the set of texts that match one of the token lists; fold makes
 // letters match in either case.
-func (s *Space) build(lists [][]token, fold bool) *lang {
+func (s *Space) Build(lists [][]Token, fold bool) *Set {
 	b := builder{space: s, fold: fold, number: map[string]int32{}}
 	for _, list := range lists {
 		b.starts = append(b.starts, int32(len(b.tokens)))
 		b.tokens = append(b.tokens, list...)
-		b.tokens = append(b.tokens, token{}) // the end of this list
+		b.tokens = append(b.tokens, Token{}) // the end of this list
 	}
 	return s.minimal(b.states())
 }
@@ -47,7 +50,7 @@ func (s *Space) build(lists [][]token, fold bool) *lang {
 type builder struct {
 	space  *Space
 	fold   bool
-	tokens []token
+	tokens []Token
 	starts []int32
 	number map[string]int32
 	todo   [][]int32
@@ -59,7 +62,7 @@ type builder struct {
 // run match nothing.
 func (b *builder) find(places []int32) int32 {
 	for i := 0; i < len(places); i++ {
-		if b.tokens[places[i]].kind == run {
+		if b.tokens[places[i]].Kind == Run {
 			places = append(places, places[i]+1)
 		}
 	}
@@ -95,16 +98,16 @@ func (b *builder) states() []state {
 		named = named[:0]
 		var st state
 		for _, p := range places {
-			switch t := b.tokens[p]; t.kind {
-			case char:
-				named = append(named, t.r)
+			switch t := b.tokens[p]; t.Kind {
+			case Char:
+				named = append(named, t.R)
 				if b.fold {
-					for r := unicode.SimpleFold(t.r); r != t.r; r = unicode.SimpleFold(r) {
+					for r := unicode.SimpleFold(t.R); r != t.R; r = unicode.SimpleFold(r) {
 						named = append(named, r)
 					}
 				}
-			case one, run:
-				for _, r := range t.but {
+			case One, Run:
+				for _, r := range t.But {
 					named = append(named, r)
 				}
 			default:
@@ -129,16 +132,16 @@ func (b *builder) states() []state {
 func (b *builder) step(places []int32, r rune) []int32 {
 	to := b.places[:0]
 	for _, p := range places {
-		switch t := &b.tokens[p]; t.kind {
-		case char:
-			if r == t.r || b.fold && r != dead && sameFold(r, t.r) {
+		switch t := &b.tokens[p]; t.Kind {
+		case Char:
+			if r == t.R || b.fold && r != dead && sameFold(r, t.R) {
 				to = append(to, p+1)
 			}
-		case one, run:
-			if r != dead && strings.ContainsRune(t.but, r) {
+		case One, Run:
+			if r != dead && strings.ContainsRune(t.But, r) {
 				continue
 			}
-			if t.kind == one {
+			if t.Kind == One {
 				to = append(to, p+1)
 			} else {
 				to = append(to, p)
@@ -156,4 +159,43 @@ func sameFold(a, b rune) bool {
 		}
 	}
 	return a == b
+}
+
+// Glob makes the set of one token list, and remembers it.
+func (s *Space) Glob(list []Token, fold bool) *Set {
+	key := make([]byte, 0, 2*len(list)+8)
+	if fold {
+		key = append(key, 'f')
+	}
+	for _, t := range list {
+		switch t.Kind {
+		case Char:
+			if t.R == 0 || t.R == 1 || t.R == 2 {
+				key = append(key, 2)
+			}
+			key = append(key, string(t.R)...)
+		case One, Run:
+			key = append(key, byte(t.Kind-One))
+			key = strconv.AppendInt(key, int64(len(t.But)), 10)
+			key = append(key, t.But...)
+		}
+	}
+	if l, ok := s.globs[string(key)]; ok {
+		return l
+	}
+	l := s.Build([][]Token{list}, fold)
+	s.globs[string(key)] = l
+	return l
+}
+
+// WordsOf is the set of texts of one or more of these letters.
+func (s *Space) WordsOf(letters string) *Set {
+	sorted := []rune(letters)
+	slices.Sort(sorted)
+	states := []state{{other: dead}, {other: dead, accept: true}}
+	for _, r := range slices.Compact(sorted) {
+		states[0].edges = append(states[0].edges, edge{r, 1})
+		states[1].edges = append(states[1].edges, edge{r, 1})
+	}
+	return s.minimal(states)
 }
