@@ -14,11 +14,19 @@ import (
 // boundary, session, SCPs and Denies. What it can't narrow within the budget stays as
 // it is written.
 func (q *inquiry) effect() {
-	for _, g := range q.engine.Grants() {
+	grants := q.engine.Grants()
+	if q.engine.GrantsCut() {
+		q.out.Notes = append(q.out.Notes, Note{What: NoteMoreGrants, Source: -1})
+	}
+	for i, g := range grants {
 		if delegates(&q.s.Set, g.Because) {
 			continue
 		}
-		for _, n := range q.narrowed(g) {
+		left := []narrow{{g.Action, g.Resource, g.NotAction, g.NotResource}}
+		if i < looked && q.meter.Over() == "" {
+			left = q.narrowed(g)
+		}
+		for _, n := range left {
 			if n.resource == "" {
 				n.resource = q.s.Set.Sources[g.Because.Source].Attached // a trust policy names no resource
 			}
@@ -58,6 +66,7 @@ type narrow struct {
 }
 
 const (
+	looked = 50 // grants that are narrowed
 	most   = 40 // candidates that are tried for the resources of one grant
 	single = 12 // actions that are narrowed one by one
 )

@@ -137,6 +137,8 @@ const (
 	// NoteQuarantined: AWS attached its quarantine policy, because an access key of
 	// the user was found in public.
 	NoteQuarantined = "key-quarantined"
+	// NoteMoreGrants: more is granted in effect than is listed.
+	NoteMoreGrants = "more-grants"
 	// NoteKeyNeeded: the bucket encrypts with a KMS key, and the principal can't make
 	// data keys of it.
 	NoteKeyNeeded = "key-needed"

@@ -168,6 +168,9 @@ func mends(action string) bool {
 	return false
 }
 
+// mostKept is how many boxes of statements are kept for questions to come.
+const mostKept = 100_000
+
 // cellOf makes the cell of a group at a place.
 func (v *view) cellOf(g *group, p *place, given map[string][]string) *cell {
 	key := g.key
@@ -176,6 +179,10 @@ func (v *view) cellOf(g *group, p *place, given map[string][]string) *cell {
 		return c
 	}
 	c := v.makeCell(g.sample, g.stmts, p, given)
+	if v.kept += len(v.stmts); v.kept > mostKept {
+		v.kept = 0
+		clear(v.cells)
+	}
 	v.cells[key] = c
 	return c
 }

@@ -19,6 +19,7 @@ type view struct {
 
 	stmts []*stmt
 	cells map[cellKey]*cell
+	kept  int // boxes in the cells
 	dims  map[string]*dim
 	preds int // numbered so far
 
