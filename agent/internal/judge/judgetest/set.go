@@ -97,6 +97,54 @@ func Set(c Chooser) *policy.Set {
 	return set
 }
 
+// Small makes a set of at most four documents, one of them the principal's own.
+func Small(c Chooser) *policy.Set {
+	set := Set(c)
+	for len(set.Sources) > 4 {
+		i := 1 + c.IntN(len(set.Sources)-1)
+		set.Sources = append(set.Sources[:i], set.Sources[i+1:]...)
+	}
+	return set
+}
+
+// More makes a document of one Allow of a kind, which a set can have besides: of a
+// policy that hangs on a resource, of the one that Set knows.
+func More(c Chooser, set *policy.Set, kind policy.Kind) policy.Source {
+	d := &policy.Document{Version: "2012-10-17"}
+	st := statement(c, &set.Subject, kind, 0, true)
+	st.Effect = policy.Allow
+	d.Statements = append(d.Statements, st)
+	parsed, err := policy.Parse(string(kind)+".json", d.JSON(), policy.ParseOptions{Grammar: Grammar(kind)})
+	if err != nil {
+		panic(fmt.Sprintf("judgetest made what isn't valid: %v\n%s", err, d.JSON()))
+	}
+	src := policy.Source{Kind: kind, Name: "more", SHA256: "x", Document: parsed}
+	switch kind {
+	case policy.BucketPolicy:
+		src.Attached = bucketID
+	case policy.Trust:
+		src.Attached = Role
+	case policy.KeyPolicy:
+		src.Attached = Key
+	case policy.ResourcePolicy:
+		src.Attached = Queue
+	case policy.AccessPoint:
+		src.Attached, src.Bucket = Point, bucketID
+	case policy.UserInline, policy.UserManaged, policy.GroupInline, policy.GroupManaged, policy.RoleInline, policy.RoleManaged,
+		policy.Boundary, policy.Session, policy.SCP, policy.RCP, policy.KMSGrant, policy.ACL:
+	}
+	return src
+}
+
+// Grants are the kinds of documents whose Allows give rights to a principal.
+func Grants(s *policy.Subject) []policy.Kind {
+	own := []policy.Kind{policy.RoleInline, policy.RoleManaged}
+	if s.Type == policy.User {
+		own = []policy.Kind{policy.UserInline, policy.GroupInline, policy.GroupManaged}
+	}
+	return append(own, policy.BucketPolicy, policy.Trust, policy.KeyPolicy, policy.ResourcePolicy)
+}
+
 func subject(c Chooser) policy.Subject {
 	s := policy.Subject{
 		Type: policy.User, ARN: "arn:aws:iam::111122223333:user/buzon/a", Partition: "aws", Account: Account,

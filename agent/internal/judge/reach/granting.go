@@ -44,6 +44,15 @@ func (e *Engine) granting(refs []policy.Reference, g *group, p *place, q ask) []
 	}
 	c := e.wideView().cellOf(g, p, q.given)
 	if len(c.doubts) > 0 {
+		// Of variables over keys that aren't fixed some values are tried, as in Find.
+		if o := c.best(q); o.kind == Found {
+			if o = e.certain(g, c, o, q); o.kind == Found {
+				st := o.cell.v.stmts[o.leaf.used[0]]
+				if grantsRights(st.kind) && !slices.Contains(refs, st.ref) {
+					refs = append(refs, st.ref)
+				}
+			}
+		}
 		c = e.narrowView().makeCell(g.sample, e.narrowView().matching(g.sample), p, q.given)
 	}
 	start := c.start(q)
