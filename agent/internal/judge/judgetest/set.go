@@ -201,7 +201,7 @@ func statement(c Chooser, s *policy.Subject, kind policy.Kind, index int, variab
 		}
 	}
 	switch g {
-	case policy.Resource, policy.TrustGrammar:
+	case policy.Resource, policy.BucketGrammar, policy.TrustGrammar:
 		st.NotPrincipal = chance(c, 10)
 		for range 1 + c.IntN(2) {
 			st.Principals = append(st.Principals, principal(c, s))
