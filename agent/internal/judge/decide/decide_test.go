@@ -296,3 +296,41 @@ func TestWhatIsNotUnderstoodMakesTheAnswerUnclearOnlyWhereItMatters(t *testing.T
 		}
 	}
 }
+
+// TestAccessPointsBySecondReading holds requests through an access point to a table
+// that is read off the page "Configuring IAM policies for using access points" (S3
+// User Guide), for iam-simulate has no notion of them. Rows are the user's own
+// policy, columns the access point's and the bucket's.
+func TestAccessPointsBySecondReading(t *testing.T) {
+	const point = "arn:aws:s3:eu-west-1:111122223333:accesspoint/door"
+	on := func(effect, principal, resource, more string) string {
+		return `{"Effect": "` + effect + `", "Principal": ` + principal + `, "Action": "s3:GetObject", "Resource": "` + resource + `"` + more + `}`
+	}
+	me, root := `{"AWS": "`+user+`"}`, `{"AWS": "111122223333"}`
+	identities := []string{"", statementOf(`"s3:GetObject"`, slot+"/*"), statementOf(`"s3:GetObject"`, point+"/object/*"), allowAll}
+	points := []string{"", on("Allow", me, point+"/object/*", ""), on("Allow", root, point+"/object/*", ""), on("Deny", `"*"`, point+"/object/*", "")}
+	buckets := []string{"", on("Allow", `"*"`, slot+"/*", `, "Condition": {"StringEquals": {"s3:DataAccessPointAccount": "111122223333"}}`),
+		on("Allow", me, slot+"/*", ""), on("Allow", root, slot+"/*", ""), on("Deny", me, slot+"/*", `, "Condition": {"ArnLike": {"s3:DataAccessPointArn": "`+point+`"}}`)}
+	// Of each access point policy, over the bucket policies: A allowed, - not, x denied.
+	for i, want := range []string{
+		"----x -AA-x ----x xxxxx", // no policy of its own: both others must grant
+		"----x -AA-x ----x xxxxx", // one for the bucket's ARN, which isn't what is asked for
+		"AAAAx AAAAx AAAAx xxxxx", // one for the access point
+		"AAAAx AAAAx AAAAx xxxxx",
+	} {
+		for j, row := range strings.Fields(want) {
+			for k, w := range row {
+				var docs []doc
+				for _, d := range []doc{{"user-inline", identities[i]}, {"access-point " + point + " " + slot, points[j]}, {"bucket-policy", buckets[k]}} {
+					if d[1] != "" {
+						docs = append(docs, d)
+					}
+				}
+				got := Decide(makeSet(t, theUser(), docs...), Request{Action: "s3:GetObject", Resource: point + "/object/k", Bucket: slot + "/k"})
+				if want := map[rune]Outcome{'A': Allowed, '-': ImplicitDeny, 'x': ExplicitDeny}[w]; got.Outcome != want {
+					t.Errorf("identity %d, access point %d, bucket %d: %v, want %v", i, j, k, got.Outcome, want)
+				}
+			}
+		}
+	}
+}

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"buzon/agent/internal/judge/judgetest"
 	"buzon/agent/policy"
 )
 
@@ -74,7 +73,8 @@ func compact(d *policy.Document) json.RawMessage {
 func tableCorpus(t testing.TB) []corpusSet {
 	b := &builder{}
 	for _, rows := range [][]row{trickyRows(), conditionRows(), denyRows(), elementRows(), shortRows(), variableRows(),
-		arnRows(), layerRows(), principalRows(), levelRows(), resourceRows()} {
+		arnRows(), layerRows(), principalRows(), levelRows(), resourceRows(),
+		groupRows(), roleRows(), keyRows(), limitRows()} {
 		for _, r := range rows {
 			if !r.private {
 				b.row(t, r)
@@ -84,46 +84,16 @@ func tableCorpus(t testing.TB) []corpusSet {
 	return b.sets
 }
 
-// generatedCorpus makes the rest by chance, with the generator that also sets
-// `decide` and `reach` against each other. What iam-simulate has no notion of is
-// left out: several resource policies at once, a bucket behind an access
-// point, a resource with a wildcard in it.
-func generatedCorpus(t testing.TB) []corpusSet {
+// renewedCorpus makes the tables' part anew, and keeps what else stands in the
+// corpus: sets that were made by chance once, with the generator that also sets
+// `decide` and `reach` against each other.
+func renewedCorpus(t *testing.T) []corpusSet {
 	b := &builder{}
-	for seed := range uint64(320) {
-		c := judgetest.Seeded(seed)
-		set := judgetest.Set(c)
-		one := corpusSet{Principal: set.Subject.ARN, Tags: set.Subject.Tags}
-		if set.BucketAccount != account {
-			one.Owner = set.BucketAccount
-		}
-		for _, src := range set.Sources {
-			if src.Kind == policy.AccessPoint {
-				continue
-			}
-			d := corpusDocument{Kind: src.Kind, Level: src.Level, Policy: compact(src.Document)}
-			if src.Kind != policy.BucketPolicy {
-				d.On = src.Attached
-			}
-			one.Documents = append(one.Documents, d)
-		}
-		e := New(one.set(t))
-		seen := make(map[Outcome]int)
-		for range 12 {
-			req := Request(judgetest.Request(c, set))
-			if strings.Contains(req.Resource, "accesspoint") || strings.ContainsAny(req.Resource, "*?") && req.Resource != "*" {
-				continue
-			}
-			outcome := e.Decide(req).Outcome
-			if seen[outcome]++; seen[outcome] > 2 {
-				continue // one set's requests all alike teach nothing
-			}
-			context := req.Context
-			delete(context, "aws:epochtime")
-			if !strings.Contains(one.key(), "CurrentTime") {
-				delete(context, "aws:currenttime")
-			}
-			b.add(one, corpusAsk{Action: req.Action, Resource: req.Resource, Context: context})
+	for _, sets := range [][]corpusSet{tableCorpus(t), readCorpus(t)} {
+		for _, c := range sets {
+			asks := c.Asks
+			c.Asks = nil
+			b.add(c, asks...)
 		}
 	}
 	return b.sets
@@ -370,6 +340,112 @@ func resourceRows() (rows []row) {
 						rows = append(rows, row{subject: &s, docs: docs, action: action, on: on})
 					}
 				}
+			}
+		}
+	}
+	return rows
+}
+
+// with lists the documents that hold something.
+func with(docs ...doc) (out []doc) {
+	for _, d := range docs {
+		if d[1] != "" {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// groupRows give a user rights by its groups, inline and managed, beside its own.
+func groupRows() (rows []row) {
+	denyDelete := `{"Effect": "Deny", "Action": "s3:Delete*", "Resource": "*"}`
+	for _, inline := range []string{"", allowPut, allowList, allowAll, allowAll + "," + denyDelete} {
+		for _, managed := range []string{"", allowPut, allowAll, denyDelete} {
+			for _, own := range []string{"", allowList} {
+				docs := with(doc{"user-inline", own}, doc{"group-inline", inline}, doc{"group-managed", managed})
+				for _, ask := range [][2]string{{"s3:PutObject", object}, {"s3:ListBucket", slot}, {"s3:DeleteObject", object}} {
+					rows = append(rows, row{docs: docs, action: ask[0], on: ask[1]})
+				}
+			}
+		}
+	}
+	return rows
+}
+
+// statementOf is an Allow of some actions on a resource.
+func statementOf(actions, resource string) string {
+	return `{"Effect": "Allow", "Action": [` + actions + `], "Resource": "` + resource + `"}`
+}
+
+// whose names principals to a resource's policy.
+func whose(s policy.Subject) []string {
+	return []string{`{"AWS": "` + s.ARN + `"}`, `{"AWS": "111122223333"}`, `{"AWS": "arn:aws:iam::111122223333:user/x"}`, `{"Service": "lambda.amazonaws.com"}`}
+}
+
+// roleRows ask for IAM's and STS's calls on roles, of the account and of another,
+// whose trust policies are known.
+func roleRows() (rows []row) {
+	const mine, theirs = "arn:aws:iam::111122223333:role/strong", "arn:aws:iam::444455556666:role/weak"
+	for _, s := range subjects()[:3] {
+		for _, on := range []string{mine, theirs} {
+			for _, identity := range []string{"", allowAll, statementOf(`"iam:*"`, on), statementOf(`"sts:AssumeRole"`, on)} {
+				for _, boundary := range []string{"", statementOf(`"sts:*"`, "*")} {
+					for _, name := range whose(s) {
+						trust := doc{"trust " + on, `{"Effect": "Allow", "Principal": ` + name + `, "Action": "sts:AssumeRole"}`}
+						for _, action := range []string{"iam:PassRole", "iam:PutRolePolicy", "iam:UpdateAssumeRolePolicy", "sts:AssumeRole", "sts:TagSession"} {
+							rows = append(rows, row{subject: &s, docs: with(doc{own(s), identity}, doc{"boundary", boundary}, trust), action: action, on: on})
+						}
+					}
+				}
+			}
+		}
+	}
+	return rows
+}
+
+// keyRows ask for KMS's calls on keys, of the account and of another, and for those
+// without a key.
+func keyRows() (rows []row) {
+	const mine, theirs = "arn:aws:kms:eu-west-1:111122223333:key/k", "arn:aws:kms:eu-west-1:444455556666:key/k"
+	for _, s := range subjects()[:3] {
+		for _, on := range []string{mine, theirs} {
+			for _, identity := range []string{"", allowAll, statementOf(`"kms:Decrypt", "kms:PutKeyPolicy"`, on)} {
+				for _, boundary := range []string{"", statementOf(`"kms:*"`, "*")} {
+					for _, name := range whose(s) {
+						docs := with(doc{own(s), identity}, doc{"boundary", boundary},
+							doc{"key-policy " + on, `{"Effect": "Allow", "Principal": ` + name + `, "Action": ["kms:Decrypt", "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion"], "Resource": "*"}`})
+						for _, action := range []string{"kms:Decrypt", "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion", "kms:CreateGrant"} {
+							rows = append(rows, row{subject: &s, docs: docs, action: action, on: on})
+						}
+						for _, action := range []string{"kms:CreateKey", "kms:ListKeys"} {
+							rows = append(rows, row{subject: &s, docs: docs, action: action, on: "*"})
+						}
+					}
+				}
+			}
+		}
+	}
+	return rows
+}
+
+// limitRows put SCPs and RCPs over calls on roles and keys.
+func limitRows() (rows []row) {
+	const strong, key = "arn:aws:iam::111122223333:role/strong", "arn:aws:kms:eu-west-1:111122223333:key/k"
+	user := theUser()
+	for _, limit := range []doc{
+		{"scp", statementOf(`"sts:*", "s3:*"`, "*")},
+		{"scp", allowAll + `, {"Effect": "Deny", "Action": ["iam:*", "kms:Put*"], "Resource": "*"}`},
+		{"rcp", `{"Effect": "Deny", "Principal": "*", "Action": ["sts:AssumeRole", "kms:Decrypt"], "Resource": "*"}`},
+		{"rcp", `{"Effect": "Deny", "Principal": "*", "Action": "kms:*", "Resource": "` + key + `", "Condition": {"StringNotEquals": {"aws:PrincipalAccount": "444455556666"}}}`},
+	} {
+		for _, name := range whose(user) {
+			docs := []doc{{"user-inline", allowAll}, limit, {"trust " + strong, `{"Effect": "Allow", "Principal": ` + name + `, "Action": "sts:AssumeRole"}`}}
+			for _, action := range []string{"iam:PassRole", "sts:AssumeRole"} {
+				rows = append(rows, row{docs: docs, action: action, on: strong})
+			}
+			docs = []doc{docs[0], limit, {"key-policy " + key, `{"Effect": "Allow", "Principal": ` + name + `, "Action": "kms:*", "Resource": "*"}`}}
+			for _, action := range []string{"kms:Decrypt", "kms:PutKeyPolicy"} {
+				rows = append(rows, row{docs: docs, action: action, on: key})
 			}
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -169,9 +170,13 @@ func TestASecondOpinion(t *testing.T) {
 	seen := make(map[string]bool)
 	counts := make(map[string]int)
 	agreed := 0
+	layers := make(map[string]int)
 	for _, c := range readCorpus(t) {
 		e := New(c.set(t))
 		for _, a := range c.Asks {
+			for _, layer := range c.layers(a) {
+				layers[layer]++
+			}
 			if seen[a.ID] {
 				t.Errorf("%s stands twice in the corpus", a.ID)
 			}
@@ -202,7 +207,49 @@ func TestASecondOpinion(t *testing.T) {
 			t.Errorf("iam-simulate says %v only %d times: the corpus has grown blind", o, counts[o.String()])
 		}
 	}
+	for _, layer := range everyLayer {
+		if layers[layer] < 100 {
+			t.Errorf("only %d pairs about %s", layers[layer], layer)
+		}
+	}
+	t.Logf("by layer: %v", layers)
 	t.Logf("%d pairs: %d agree, %d differ for %d reasons; iam-simulate says %v", len(seen), agreed, len(explained), len(disagreements), counts)
+}
+
+// everyLayer is what the corpus must be about, a hundred pairs each.
+var everyLayer = []string{
+	"identity", "group", "boundary", "session", "bucket-policy", "key-policy", "trust", "scp", "rcp", "one account", "two accounts",
+	"iam: on a role", "sts: on a role", "kms: on a key", "kms: without a key",
+}
+
+// layers tells what a pair is about.
+func (c *corpusSet) layers(a corpusAsk) []string {
+	seen := map[string]bool{}
+	for _, d := range c.Documents {
+		switch d.Kind {
+		case policy.GroupInline, policy.GroupManaged:
+			seen["group"] = true
+		case policy.UserInline, policy.UserManaged, policy.RoleInline, policy.RoleManaged:
+			seen["identity"] = true
+		case policy.Boundary, policy.Session, policy.Trust, policy.BucketPolicy, policy.AccessPoint, policy.KeyPolicy, policy.SCP,
+			policy.RCP, policy.ResourcePolicy, policy.KMSGrant, policy.ACL, policy.LambdaPermission:
+			seen[string(d.Kind)] = true
+		}
+	}
+	accounts := "one account"
+	if parts := policy.Segments(a.Resource); c.Owner != "" && c.Owner != account || len(parts) == 6 && parts[4] != "" && parts[4] != account {
+		accounts = "two accounts"
+	}
+	service, _, _ := strings.Cut(a.Action, ":")
+	switch {
+	case strings.Contains(a.Resource, ":role/"):
+		seen[service+": on a role"] = true
+	case strings.Contains(a.Resource, ":key/"):
+		seen[service+": on a key"] = true
+	case service == "kms":
+		seen["kms: without a key"] = true
+	}
+	return append(slices.Collect(maps.Keys(seen)), accounts)
 }
 
 // TestTheCorpusHoldsEveryRow makes the rows of this package's tables again: all of
@@ -260,7 +307,7 @@ func TestTheRecordIsWhatIAMSimulateSays(t *testing.T) {
 
 func readCorpusOr(t *testing.T) []corpusSet {
 	if *update {
-		return append(tableCorpus(t), generatedCorpus(t)...)
+		return renewedCorpus(t)
 	}
 	return readCorpus(t)
 }
