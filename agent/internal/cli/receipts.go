@@ -176,7 +176,7 @@ func runReceiptsImport(a *app, flags *configFlags, file string) (err error) {
 		}
 		added, rest = added+k, rest[n:]
 	}
-	if err := j.Pardon(); err != nil {
+	if err := j.ResetConflictGuard(); err != nil {
 		return err
 	}
 	fmt.Fprintln(a.stdout, a.words.Text("cli.receipts-imported", "n", added))

@@ -163,7 +163,7 @@ func (c *Courier) beginHere(it *item, f *os.File, was File) bool {
 // newIntent gives an entry another key: what is known of attempts at the old one says nothing of it. The journal keeps
 // that for whoever comes to the old one.
 func newIntent(e *journal.Entry, key string) {
-	e.Key, e.Attempts, e.Attempting, e.Maybe, e.Refused, e.Multipart = key, 0, false, false, false, nil
+	e.Key, e.Attempts, e.Attempting, e.OutcomeUnknown, e.PreconditionFailed, e.Multipart = key, 0, false, false, false, nil
 }
 
 var buffers = sync.Pool{New: func() any { b := make([]byte, 128<<10); return &b }}
@@ -296,7 +296,7 @@ var (
 
 // gone forgets an entry whose file went before it was sent.
 func (c *Courier) gone(it *item) {
-	c.Log.Warn("file is gone before it was sent", "outbox", it.box.Path, "path", it.e.Path, "maybe_sent", it.e.Maybe)
+	c.Log.Warn("file is gone before it was sent", "outbox", it.box.Path, "path", it.e.Path, "maybe_sent", it.e.OutcomeUnknown)
 	if it.begun { // no request of this attempt has left
 		unbegin(it)
 	}
@@ -365,7 +365,7 @@ func (c *Courier) fault(it *item, f *os.File, was File, gen uint64, err error) {
 		return
 	}
 	if e.Attempting && !known(failed) {
-		e.Maybe = true
+		e.OutcomeUnknown = true
 	}
 	e.Attempting = false
 	c.Log.Debug("attempt failed", "path", e.Path, "class", failed.Fault.Class.String(), "code", failed.Fault.Code, "error", err)
@@ -398,7 +398,7 @@ func (c *Courier) fault(it *item, f *os.File, was File, gen uint64, err error) {
 	case client.Corrupt:
 		c.pace.answered()
 		e.Multipart = nil
-		e.Refused = e.Refused || errors.Is(err, upload.ErrOtherChecksum) // these other bytes stand there
+		e.PreconditionFailed = e.PreconditionFailed || errors.Is(err, upload.ErrOtherChecksum) // these other bytes stand there
 		e.Reason = journal.Reason{Code: string(Checksum), Detail: detail(failed), At: c.Now().UnixNano()}
 		c.try(it, reasonOf(failed), failed)
 	case client.File:
@@ -507,7 +507,7 @@ func (c *Courier) try(it *item, why ReasonCode, failed *upload.Error) {
 // exists deals with a 412.
 func (c *Courier) exists(it *item, f *os.File, was File) {
 	e := it.e
-	by, err := c.Journal.Taken(c.set.Bucket, journal.Claim{Key: e.Key, Seq: e.Seq})
+	by, err := c.Journal.KeyInUse(c.set.Bucket, journal.Claim{Key: e.Key, Seq: e.Seq})
 	if err != nil {
 		c.stopWith(err)
 		c.hand.drop(it)
@@ -541,7 +541,7 @@ func (c *Courier) conflict(it *item, ours bool) {
 		why = Conflict
 		e.Conflict = e.Conflict || !ours
 	}
-	e.Refused, e.Multipart = true, nil
+	e.PreconditionFailed, e.Multipart = true, nil
 	if c.set.OnConflict != Suffix || e.Suffixed {
 		c.quarantine(it, why, e.Key)
 		if err := c.guard(); err != nil {

@@ -31,7 +31,7 @@ func (c *Courier) feed(ctx context.Context, once bool) error {
 		seen := c.hand.seen()
 		all := c.scanned.Load()       // before reading: what is added later is read later
 		replaced := c.replaced.Load() // likewise: what is replaced later is noticed
-		list, err := c.Journal.Open(place, min(room, readAhead))
+		list, err := c.Journal.Unsent(place, min(room, readAhead))
 		if err != nil {
 			return err
 		}
@@ -102,9 +102,9 @@ func (c *Courier) pick(e *journal.Entry) *item {
 func (c *Courier) recover(it *item) {
 	e := it.e
 	if e.Attempting {
-		e.Attempting, e.Maybe = false, true
+		e.Attempting, e.OutcomeUnknown = false, true
 	}
-	if e.Refused && !e.Suffixed && c.set.OnConflict == Suffix {
+	if e.PreconditionFailed && !e.Suffixed && c.set.OnConflict == Suffix {
 		it.suffix = true
 	}
 }
@@ -127,7 +127,7 @@ func (c *Courier) begin(ctx context.Context, items []*item) error {
 			claims = append(claims, journal.Claim{Key: it.e.Key, Seq: it.e.Seq})
 		}
 	}
-	taken, err := c.Journal.Taken(c.set.Bucket, claims...)
+	taken, err := c.Journal.KeyInUse(c.set.Bucket, claims...)
 	if err != nil {
 		c.putAside(named)
 		return err
@@ -179,7 +179,7 @@ func (c *Courier) name(it *item) bool {
 // firstAt says that an item was never sent to its key, and gives way to who is there.
 func (c *Courier) firstAt(it *item) bool {
 	e := it.e
-	return e.Key != "" && !it.suffix && !it.box.tmpl.Content && c.set.OnConflict == Suffix && !e.Suffixed && !e.Maybe && !e.Refused
+	return e.Key != "" && !it.suffix && !it.box.tmpl.Content && c.set.OnConflict == Suffix && !e.Suffixed && !e.OutcomeUnknown && !e.PreconditionFailed
 }
 
 // attempt counts an attempt that is about to leave. That a request which creates the object may be about is said
@@ -209,7 +209,7 @@ const (
 func (c *Courier) held(it *item) bool {
 	n := c.Journal.Counts()
 	now := c.Now()
-	first := it.e.Conflict && it.e.Refused && n.Decided < journal.GuardFiles && now.Sub(n.Created) < guardAge
+	first := it.e.Conflict && it.e.PreconditionFailed && n.Decided < journal.GuardFiles && now.Sub(n.Created) < guardAge
 	if !first || now.UnixNano()-it.e.Reason.At > int64(holdMost) || c.hand.onlyParked(it) {
 		c.hand.park(it, false)
 		return false

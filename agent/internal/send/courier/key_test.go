@@ -160,7 +160,7 @@ func TestWhoseObjectA412Met(t *testing.T) {
 		{name: "the key holds the whole SHA-256", content: true, want: proven},
 		{name: "the same, though refused before", content: true, refused: true, taken: true, want: proven},
 	} {
-		e := &journal.Entry{Maybe: c.maybe, Refused: c.refused}
+		e := &journal.Entry{OutcomeUnknown: c.maybe, PreconditionFailed: c.refused}
 		if got := judge412(e, c.content, c.taken); got != c.want {
 			t.Errorf("%s: %d, want %d", c.name, got, c.want)
 		}

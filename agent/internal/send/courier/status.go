@@ -179,7 +179,7 @@ func Stored(j *journal.Journal, now time.Time) (Status, error) {
 	if err := j.Trouble(); err != nil {
 		s.Journal = err.Error()
 	}
-	open, err := j.Open(0, 1)
+	open, err := j.Unsent(0, 1)
 	if err != nil {
 		return s, err
 	}
@@ -230,7 +230,7 @@ func Retry(j *journal.Journal, paths []string) (int, error) {
 
 func retry(j *journal.Journal, paths []string, free func(*journal.Entry) error) (int, error) {
 	if len(paths) == 0 {
-		if err := j.Pardon(); err != nil {
+		if err := j.ResetConflictGuard(); err != nil {
 			return 0, err
 		}
 	}

@@ -37,7 +37,7 @@ func (c *Courier) sweepAll(ctx context.Context) {
 func (c *Courier) Sweep(ctx context.Context) (int, error) {
 	limit := c.Now().Add(-c.set.Retain).UnixNano()
 	n := 0
-	if _, err := c.Journal.ForgetDoubts(time.Unix(0, limit)); err != nil {
+	if _, err := c.Journal.ExpireDoubts(time.Unix(0, limit)); err != nil {
 		return n, err
 	}
 	for place := uint64(0); ; {

@@ -18,13 +18,13 @@ const (
 // another name, a wrong inference would leave it unsent.
 //
 // The object is ours only if an earlier attempt of this intent may have created it and ended with no known answer,
-// no earlier attempt of it was answered 412, and the key is not [journal.Journal.Taken]: by a receipt, or by an older
+// no earlier attempt of it was answered 412, and the key is not [journal.Journal.KeyInUse]: by a receipt, or by an older
 // version whose outcome was never known. That the file is still the same is for the caller to see.
 func judge412(e *journal.Entry, keyHoldsContent, taken bool) verdict {
 	switch {
 	case keyHoldsContent:
 		return proven
-	case e.Maybe && !e.Refused && !taken:
+	case e.OutcomeUnknown && !e.PreconditionFailed && !taken:
 		return inferred
 	}
 	return foreign

@@ -11,12 +11,12 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Pace of the committer. Whoever waits is served at once; what nobody waits for may linger for company.
+// Pace of the committer. Whoever waits is served at once; what nobody waits for may batchDelay for company.
 const (
-	linger    = 5 * time.Millisecond
-	enough    = 256             // changes that are committed without lingering
-	most      = 4096            // changes in one transaction: bounds its memory
-	retryFull = 2 * time.Second // between two tries while the disk is full
+	batchDelay = 5 * time.Millisecond
+	batchSize  = 256             // changes that are committed without lingering
+	maxBatch   = 4096            // changes in one transaction: bounds its memory
+	retryFull  = 2 * time.Second // between two tries while the disk is full
 )
 
 // errTransition is a change that the state machine refuses: a fault of the program, never of the disk.
@@ -37,13 +37,13 @@ func (e *errTransition) Error() string {
 type kind uint8
 
 const (
-	add    kind = iota // a new entry; entry.Seq is set when it is committed
-	save               // the entry's new record
-	renew              // save, and the identity in the index of paths
-	part               // one part of a multipart upload
-	forget             // the entry goes
-	pardon             // the conflicts of a young journal are meant
-	calm               // doubts that are past their time go
+	add          kind = iota // a new entry; entry.Seq is set when it is committed
+	save                     // the entry's new record
+	renew                    // save, and the identity in the index of paths
+	part                     // one part of a multipart upload
+	forget                   // the entry goes
+	resetGuard               // the conflicts of a young journal are meant
+	expireDoubts             // doubts that are past their time go
 )
 
 // change is one waiting change. The record is encoded by the caller, so that its entry may change again at once.
@@ -59,27 +59,27 @@ type change struct {
 	wipe  bool   // the parts of the entry go
 	imp   []byte // key in the index of imports
 	// unsent (forget) says that the attempt in the record never left.
-	unsent bool
-	before int64 // calm
-	calmed *int
-	done   func(error)
-	err    error
+	unsent  bool
+	before  int64 // expireDoubts
+	expired *int
+	done    func(error)
+	err     error
 }
 
 // queue is what waits to be committed.
 type queue struct {
-	mu      sync.Mutex
-	waiting []change
-	urgent  bool
-	closed  bool
-	wake    chan struct{}
-	ended   chan struct{}
-	hasty   atomic.Bool   // nothing waits for space
-	hurry   chan struct{} // hasty was set
+	mu           sync.Mutex
+	waiting      []change
+	urgent       bool
+	closed       bool
+	wake         chan struct{}
+	ended        chan struct{}
+	impatient    atomic.Bool   // nothing waits for space
+	lostPatience chan struct{} // impatient was set
 }
 
 func (q *queue) start(j *Journal) {
-	q.wake, q.ended, q.hurry = make(chan struct{}, 1), make(chan struct{}), make(chan struct{}, 1)
+	q.wake, q.ended, q.lostPatience = make(chan struct{}, 1), make(chan struct{}), make(chan struct{}, 1)
 	go func() {
 		defer close(q.ended)
 		q.run(j)
@@ -100,8 +100,8 @@ func (q *queue) stop() {
 }
 
 func (q *queue) patient(on bool) {
-	if q.hasty.Store(!on); !on {
-		nudge(q.hurry)
+	if q.impatient.Store(!on); !on {
+		nudge(q.lostPatience)
 	}
 }
 
@@ -125,7 +125,7 @@ func (q *queue) put(urgent bool, changes ...change) {
 	}
 	first := len(q.waiting) == 0
 	q.waiting = append(q.waiting, changes...)
-	wake := first || (urgent && !q.urgent) || len(q.waiting) >= enough
+	wake := first || (urgent && !q.urgent) || len(q.waiting) >= batchSize
 	q.urgent = q.urgent || urgent
 	q.mu.Unlock()
 	if wake {
@@ -139,11 +139,11 @@ func (c *change) finish(err error) {
 	}
 }
 
-// take returns what waits, at most [most]; into is reused.
+// take returns what waits, at most [maxBatch]; into is reused.
 func (q *queue) take(into []change) []change {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	n := min(len(q.waiting), most)
+	n := min(len(q.waiting), maxBatch)
 	into = append(into[:0], q.waiting[:n]...)
 	rest := copy(q.waiting, q.waiting[n:])
 	clear(q.waiting[rest:])
@@ -171,9 +171,9 @@ func (q *queue) run(j *Journal) {
 		case n == 0:
 			<-q.wake
 			continue
-		case !urgent && n < enough:
-			timer.Reset(linger)
-			for !urgent && n < enough {
+		case !urgent && n < batchSize:
+			timer.Reset(batchDelay)
+			for !urgent && n < batchSize {
 				select {
 				case <-q.wake:
 					n, urgent, _ = q.look()
@@ -195,10 +195,10 @@ func (j *Journal) commitBatch(batch []change) {
 		err := j.commit(batch)
 		if isFull(err) {
 			j.setFull(err)
-			if !j.queue.hasty.Load() {
+			if !j.queue.impatient.Load() {
 				select {
 				case <-time.After(retryFull):
-				case <-j.queue.hurry:
+				case <-j.queue.lostPatience:
 				}
 				continue
 			}
@@ -239,7 +239,7 @@ func (j *Journal) commit(batch []change) error {
 		w := writer{
 			head: &next, entries: tx.Bucket(entriesBucket), open: tx.Bucket(openBucket), paths: tx.Bucket(pathsBucket),
 			keys: tx.Bucket(keysBucket), parts: tx.Bucket(partsBucket), sent: tx.Bucket(sentBucket),
-			shut: tx.Bucket(shutBucket), imports: tx.Bucket(importsBucket), doubts: tx.Bucket(doubtsBucket),
+			shut: tx.Bucket(quarantinedBucket), imports: tx.Bucket(importsBucket), doubts: tx.Bucket(doubtsBucket),
 			bucketOf: func(id RouteID) string { return j.RouteOf(id).Bucket }, now: j.opts.Now().UnixNano(),
 		}
 		w.at.entries, w.at.keys = index{w.entries.Cursor()}, index{w.keys.Cursor()}
@@ -269,7 +269,7 @@ func (j *Journal) commit(batch []change) error {
 
 // writer applies changes within one transaction.
 type writer struct {
-	head                                                           *ledger
+	head                                                           *stats
 	entries, open, paths, keys, parts, sent, shut, imports, doubts *bbolt.Bucket
 
 	at struct{ entries, keys index } // of these buckets, for reading
@@ -282,11 +282,11 @@ func (w *writer) apply(c *change) error {
 	switch c.kind {
 	case add:
 		return w.add(c)
-	case pardon:
+	case resetGuard:
 		w.head.Conflicts, w.head.Decided = 0, max(w.head.Decided, GuardFiles)
 		return nil
-	case calm:
-		return w.calm(c)
+	case expireDoubts:
+		return w.expireDoubts(c)
 	case save, renew, part, forget:
 	}
 	var seq [8]byte

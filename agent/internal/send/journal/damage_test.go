@@ -34,7 +34,7 @@ func use(j *Journal) error {
 			}
 		}
 	}
-	for _, read := range []func(uint64, int) ([]*Entry, error){j.Open, j.Unsettled, j.Quarantine} {
+	for _, read := range []func(uint64, int) ([]*Entry, error){j.Unsent, j.Unsettled, j.Quarantine} {
 		if _, err := read(0, 1000); err != nil {
 			return err
 		}
@@ -262,7 +262,7 @@ func TestAnImportSettlesWhatWasAcceptedSinceTheMemoryWasLost(t *testing.T) {
 	must(t, j.Add([]*Entry{waits, conflict, newer, unknown}))
 	conflict.State, conflict.Key, conflict.Attempts = Sending, "p/conflict", 1
 	must(t, j.Save(conflict))
-	conflict.State, conflict.Conflict, conflict.Refused = Quarantined, true, true
+	conflict.State, conflict.Conflict, conflict.PreconditionFailed = Quarantined, true, true
 	conflict.Reason = Reason{Code: "conflict"}
 	must(t, j.Save(conflict))
 	n, err := j.Import([]*receipt.Receipt{receiptOf("/out/waits", 1, at), receiptOf("/out/conflict", 2, at), receiptOf("/out/newer", 99, at)})
@@ -317,7 +317,7 @@ func drawn(t *rapid.T) *Entry {
 			Dev: rapid.Uint64().Draw(t, "dev"), Inode: rapid.Uint64().Draw(t, "inode"),
 		},
 		Added: rapid.Int64().Draw(t, "added"), Key: text.Draw(t, "key"), Attempts: rapid.Uint32().Draw(t, "attempts"), Tries: rapid.Uint32().Draw(t, "tries"),
-		Attempting: rapid.Bool().Draw(t, "attempting"), Maybe: rapid.Bool().Draw(t, "maybe"), Refused: rapid.Bool().Draw(t, "refused"),
+		Attempting: rapid.Bool().Draw(t, "attempting"), OutcomeUnknown: rapid.Bool().Draw(t, "maybe"), PreconditionFailed: rapid.Bool().Draw(t, "refused"),
 		Conflict: rapid.Bool().Draw(t, "conflict"), Suffixed: rapid.Bool().Draw(t, "suffixed"),
 	}
 	if rapid.Bool().Draw(t, "multipart") {

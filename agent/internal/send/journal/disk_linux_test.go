@@ -76,7 +76,7 @@ func stopsAndGoesOn(t *testing.T, state string, full func() (lift func())) {
 	if !isFull(j.Trouble()) {
 		t.Errorf("Trouble says %v", j.Trouble())
 	}
-	if list, err := j.Open(0, known+500); err != nil || len(list) != known {
+	if list, err := j.Unsent(0, known+500); err != nil || len(list) != known {
 		t.Errorf("while it is full it reads %d entries of %d, %v", len(list), known, err)
 	}
 	if id, err := j.Route(here); err != nil || id != route {
@@ -98,7 +98,7 @@ func stopsAndGoesOn(t *testing.T, state string, full func() (lift func())) {
 	must(t, j.Check())
 	must(t, j.Close())
 	again := open(t, state, Options{})
-	if list, err := again.Open(0, known+1000); err != nil || len(list) != known+500 {
+	if list, err := again.Unsent(0, known+1000); err != nil || len(list) != known+500 {
 		t.Errorf("%d entries, want %d (%v)", len(list), known+500, err)
 	}
 }

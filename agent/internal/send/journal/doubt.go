@@ -9,7 +9,7 @@ import (
 )
 
 // inDoubt are the flags of an entry at whose key an object may stand, or stands, that no receipt of it names.
-const inDoubt = flagAttempting | flagMaybe | flagRefused
+const inDoubt = flagAttempting | flagUnknown | flagPrecondition
 
 // Claim is an entry that is to be sent to a key.
 type Claim struct {
@@ -17,10 +17,10 @@ type Claim struct {
 	Seq uint64
 }
 
-// Taken says for each claim whether an object that is not this entry's own may stand at its key: another entry has a
+// KeyInUse says for each claim whether an object that is not this entry's own may stand at its key: another entry has a
 // receipt for it or may have a request there, or whoever had one was forgotten, changed, or sent under another key before
-// its outcome was known. What is taken stays so for as long as a receipt is kept: see [Journal.ForgetDoubts].
-func (j *Journal) Taken(bucket string, claims ...Claim) ([]bool, error) {
+// its outcome was known. What is taken stays so for as long as a receipt is kept: see [Journal.ExpireDoubts].
+func (j *Journal) KeyInUse(bucket string, claims ...Claim) ([]bool, error) {
 	taken := make([]bool, len(claims))
 	if len(claims) == 0 {
 		return taken, nil
@@ -47,10 +47,10 @@ func (j *Journal) Taken(bucket string, claims ...Claim) ([]bool, error) {
 	return taken, err
 }
 
-// ForgetDoubts forgets which keys were left in doubt before a time, and returns how many.
-func (j *Journal) ForgetDoubts(before time.Time) (n int, err error) {
+// ExpireDoubts forgets which keys were left in doubt before a time, and returns how many.
+func (j *Journal) ExpireDoubts(before time.Time) (n int, err error) {
 	ended := make(chan error, 1)
-	j.queue.put(true, change{kind: calm, before: before.UnixNano(), calmed: &n, done: func(err error) { ended <- err }})
+	j.queue.put(true, change{kind: expireDoubts, before: before.UnixNano(), expired: &n, done: func(err error) { ended <- err }})
 	err = <-ended
 	return n, err
 }
@@ -110,9 +110,9 @@ func (w *writer) doubt(key []byte) error {
 	return w.doubts.Put(key, binary.BigEndian.AppendUint64(nil, uint64(w.now)))
 }
 
-// calm forgets old doubts.
-func (w *writer) calm(c *change) error {
-	*c.calmed = 0 // a commit may be tried again
+// expireDoubts forgets old doubts.
+func (w *writer) expireDoubts(c *change) error {
+	*c.expired = 0 // a commit may be tried again
 	var old [][]byte
 	err := w.doubts.ForEach(func(k, v []byte) error {
 		if len(v) != 8 {
@@ -125,7 +125,7 @@ func (w *writer) calm(c *change) error {
 	})
 	for _, k := range old {
 		err = errors.Join(err, w.doubts.Delete(k))
-		*c.calmed++
+		*c.expired++
 	}
 	return err
 }

@@ -16,7 +16,7 @@ import (
 
 // taken asks for one key in bucket b.
 func taken(j *Journal, key string, seq uint64) (bool, error) {
-	by, err := j.Taken("b", Claim{Key: key, Seq: seq})
+	by, err := j.KeyInUse("b", Claim{Key: key, Seq: seq})
 	return err == nil && by[0], err
 }
 
@@ -54,10 +54,10 @@ func TestAMigrationFindsWhatIsInDoubt(t *testing.T) {
 		return e
 	}
 	alone := at(1, "alone", func(e *Entry) { e.Attempting = true })
-	aside := at(2, "aside", func(e *Entry) { e.Maybe, e.State, e.Reason = true, Quarantined, Reason{Code: "denied"} })
+	aside := at(2, "aside", func(e *Entry) { e.OutcomeUnknown, e.State, e.Reason = true, Quarantined, Reason{Code: "denied"} })
 	at(3, "failed", func(*Entry) {})
-	one := at(4, "both", func(e *Entry) { e.Maybe = true })
-	two := at(5, "both", func(e *Entry) { e.Maybe = true })
+	one := at(4, "both", func(e *Entry) { e.OutcomeUnknown = true })
+	two := at(5, "both", func(e *Entry) { e.OutcomeUnknown = true })
 	must(t, j.Close())
 	toFormat2(t, state)
 	j = open(t, state, Options{})
@@ -108,7 +108,7 @@ func TestDoubtsEndWithTheirTime(t *testing.T) {
 		must(t, j.Forget(e))
 		now = now.Add(time.Hour)
 	}
-	if n, err := j.ForgetDoubts(now.Add(-90 * time.Minute)); err != nil || n != 2 {
+	if n, err := j.ExpireDoubts(now.Add(-90 * time.Minute)); err != nil || n != 2 {
 		t.Errorf("%d doubts are forgotten (%v), want 2", n, err)
 	}
 	for i, want := range []bool{false, false, true} {
@@ -145,7 +145,7 @@ func (a *attempts) left(key string, e *Entry) {
 	a.shared[key] = true
 }
 
-// TestAKeyIsTakenWhileAnyOtherObjectMayStandThere draws what entries may do, and holds Taken against what they did.
+// TestAKeyIsTakenWhileAnyOtherObjectMayStandThere draws what entries may do, and holds KeyInUse against what they did.
 func TestAKeyIsTakenWhileAnyOtherObjectMayStandThere(t *testing.T) {
 	keys := []string{"p/a", "p/b", "p/c"}
 	dir := 0
@@ -196,7 +196,7 @@ func TestAKeyIsTakenWhileAnyOtherObjectMayStandThere(t *testing.T) {
 			},
 			"lose the answer": func(rt *rapid.T) {
 				if e := one(rt); e.Attempting {
-					e.Attempting, e.Maybe = false, true
+					e.Attempting, e.OutcomeUnknown = false, true
 					ok(j.Save(e))
 				}
 			},
@@ -204,7 +204,7 @@ func TestAKeyIsTakenWhileAnyOtherObjectMayStandThere(t *testing.T) {
 				if e := one(rt); e.Attempting {
 					e.Attempting = false
 					ok(j.Save(e))
-					if !e.Maybe && !e.Refused {
+					if !e.OutcomeUnknown && !e.PreconditionFailed {
 						delete(a.at[e.Key], a.who(e))
 					}
 				}
@@ -214,10 +214,10 @@ func TestAKeyIsTakenWhileAnyOtherObjectMayStandThere(t *testing.T) {
 				if !e.Attempting || e.Suffixed {
 					return
 				}
-				e.Attempting, e.Refused = false, true
+				e.Attempting, e.PreconditionFailed = false, true
 				ok(j.Save(e))
 				old := e.Key
-				e.Key, e.Suffixed, e.Maybe, e.Refused, e.State = fmt.Sprintf("%s~%d", old, e.Seq), true, false, false, Pending
+				e.Key, e.Suffixed, e.OutcomeUnknown, e.PreconditionFailed, e.State = fmt.Sprintf("%s~%d", old, e.Seq), true, false, false, Pending
 				ok(j.Save(e))
 				a.left(old, e)
 			},
@@ -233,7 +233,7 @@ func TestAKeyIsTakenWhileAnyOtherObjectMayStandThere(t *testing.T) {
 			},
 			"change": func(rt *rapid.T) {
 				old := one(rt)
-				if old.Key != "" && (old.Attempting || old.Maybe || old.Refused) {
+				if old.Key != "" && (old.Attempting || old.OutcomeUnknown || old.PreconditionFailed) {
 					a.left(old.Key, old)
 				}
 				e := sample(a.route, 0)
@@ -255,7 +255,7 @@ func TestAKeyIsTakenWhileAnyOtherObjectMayStandThere(t *testing.T) {
 				}
 				e.Attempting = false // taken back, in memory only
 				ok(j.Forget(e))
-				if !e.Maybe && !e.Refused {
+				if !e.OutcomeUnknown && !e.PreconditionFailed {
 					delete(a.at[e.Key], a.who(e))
 				}
 				drop(e)

@@ -99,10 +99,10 @@ type Entry struct {
 	// Attempting is set before a request that can create the object leaves, and cleared when its outcome is known.
 	// An entry that is found with it set was being sent when the process died.
 	Attempting bool
-	// Maybe means that an attempt at this key may have created the object and ended without a known answer.
-	Maybe bool
-	// Refused means that an attempt at this key was answered 412, or with the checksum of other bytes.
-	Refused bool
+	// OutcomeUnknown means that an attempt at this key may have created the object and ended without a known answer.
+	OutcomeUnknown bool
+	// PreconditionFailed means that an attempt at this key was answered 412, or with the checksum of other bytes.
+	PreconditionFailed bool
 	// Conflict means that a 412 at one of its keys was not its own.
 	Conflict bool
 	// Suffixed means that the key carries the suffix of a conflict.
@@ -177,8 +177,8 @@ const (
 
 const (
 	flagAttempting uint16 = 1 << iota
-	flagMaybe
-	flagRefused
+	flagUnknown
+	flagPrecondition
 	flagConflict
 	flagSuffixed
 	flagMultipart
@@ -200,8 +200,8 @@ func (e *Entry) flags() uint16 {
 		}
 	}
 	set(e.Attempting, flagAttempting)
-	set(e.Maybe, flagMaybe)
-	set(e.Refused, flagRefused)
+	set(e.OutcomeUnknown, flagUnknown)
+	set(e.PreconditionFailed, flagPrecondition)
 	set(e.Conflict, flagConflict)
 	set(e.Suffixed, flagSuffixed)
 	set(e.Multipart != nil, flagMultipart)
@@ -287,7 +287,7 @@ func decodeBody(seq uint64, body []byte) (*Entry, error) {
 	r := fields{b: body[headLen:]}
 	e := &Entry{
 		Seq: seq, State: State(body[1]),
-		Attempting: f&flagAttempting != 0, Maybe: f&flagMaybe != 0, Refused: f&flagRefused != 0,
+		Attempting: f&flagAttempting != 0, OutcomeUnknown: f&flagUnknown != 0, PreconditionFailed: f&flagPrecondition != 0,
 		Conflict: f&flagConflict != 0, Suffixed: f&flagSuffixed != 0,
 	}
 	e.Size = int64(binary.BigEndian.Uint64(body[4:]))

@@ -23,22 +23,22 @@ const Version = 3
 
 // The buckets of the file.
 var (
-	metaBucket    = []byte("meta")        // version, head
-	entriesBucket = []byte("entries")     // seq → record
-	openBucket    = []byte("open")        // seq of what is pending or sending
-	pathsBucket   = []byte("paths")       // route, path → seq and identity of the newest version
-	keysBucket    = []byte("keys")        // bucket, key → seq of the entry whose receipt names it, or whose request may have made it
-	doubtsBucket  = []byte("doubts")      // bucket, key → when it was left in doubt: see [Journal.Taken]
-	partsBucket   = []byte("parts")       // seq, number → part
-	sentBucket    = []byte("sent")        // seq of what is sent and not settled
-	shutBucket    = []byte("quarantined") // seq of what is in quarantine
-	routesBucket  = []byte("routes")      // id → route
-	importsBucket = []byte("imports")     // bucket, absolute path, mtime → seq of an imported receipt
+	metaBucket        = []byte("meta")        // version, head
+	entriesBucket     = []byte("entries")     // seq → record
+	openBucket        = []byte("open")        // seq of what is pending or sending
+	pathsBucket       = []byte("paths")       // route, path → seq and identity of the newest version
+	keysBucket        = []byte("keys")        // bucket, key → seq of the entry whose receipt names it, or whose request may have made it
+	doubtsBucket      = []byte("doubts")      // bucket, key → when it was left in doubt: see [Journal.KeyInUse]
+	partsBucket       = []byte("parts")       // seq, number → part
+	sentBucket        = []byte("sent")        // seq of what is sent and not settled
+	quarantinedBucket = []byte("quarantined") // seq of what is in quarantine
+	routesBucket      = []byte("routes")      // id → route
+	importsBucket     = []byte("imports")     // bucket, absolute path, mtime → seq of an imported receipt
 )
 
 var allBuckets = [...][]byte{
 	metaBucket, entriesBucket, openBucket, pathsBucket, keysBucket,
-	partsBucket, sentBucket, shutBucket, routesBucket, importsBucket, doubtsBucket,
+	partsBucket, sentBucket, quarantinedBucket, routesBucket, importsBucket, doubtsBucket,
 }
 
 var (
@@ -69,7 +69,7 @@ type Journal struct {
 	queue queue
 
 	mu     sync.Mutex // guards what follows
-	head   ledger
+	head   stats
 	routes map[RouteID]Route
 	full   error // set while the disk is full
 
@@ -135,7 +135,7 @@ func (j *Journal) open() error {
 		if _, err := j.version(); err != nil { // before anything is written
 			return err
 		}
-		if err := j.restate(); err != nil {
+		if err := j.rewriteMetaPages(); err != nil {
 			return err
 		}
 		if err := j.migrate(); err != nil {
@@ -145,11 +145,11 @@ func (j *Journal) open() error {
 	})
 }
 
-// restate writes the two pages that say which transaction is the last one again, as they are read, and syncs them.
+// rewriteMetaPages writes the two pages that say which transaction is the last one again, as they are read, and syncs them.
 // Where the process before this one ended with a sync that failed, the system shows a page that may never have reached
 // the disk, and takes it for written. A transaction on top of it would write over pages that the one on the disk still
 // needs; a power cut then leaves neither.
-func (j *Journal) restate() error {
+func (j *Journal) rewriteMetaPages() error {
 	if j.opts.ReadOnly {
 		return nil
 	}
@@ -212,7 +212,7 @@ func (j *Journal) create() error {
 			}
 		}
 		meta := tx.Bucket(metaBucket)
-		first := ledger{Created: j.opts.Now().UnixNano(), Next: 1}
+		first := stats{Created: j.opts.Now().UnixNano(), Next: 1}
 		return errors.Join(putVersion(meta, Version), meta.Put(headKey, first.encode()))
 	})
 	if err := errors.Join(err, db.Close()); err != nil {
@@ -371,8 +371,8 @@ func (j *Journal) Trouble() error {
 	return j.full
 }
 
-// ledger is the one record that every commit writes besides: the next number and the counts.
-type ledger struct {
+// stats is the one record that every commit writes besides: the next number and the counts.
+type stats struct {
 	Created   int64
 	Next      uint64
 	Files     [len(States) + 1]int64
@@ -384,7 +384,7 @@ type ledger struct {
 	spare     int64
 }
 
-func (l *ledger) values() []*int64 {
+func (l *stats) values() []*int64 {
 	all := []*int64{&l.Created, &l.Inferred, &l.Decided, &l.Conflicts, &l.Met, &l.spare}
 	for _, state := range States {
 		all = append(all, &l.Files[state], &l.Bytes[state])
@@ -392,7 +392,7 @@ func (l *ledger) values() []*int64 {
 	return all
 }
 
-func (l *ledger) encode() []byte {
+func (l *stats) encode() []byte {
 	b := binary.BigEndian.AppendUint64(nil, l.Next)
 	for _, v := range l.values() {
 		b = binary.BigEndian.AppendUint64(b, uint64(*v))
@@ -400,7 +400,7 @@ func (l *ledger) encode() []byte {
 	return b
 }
 
-func (l *ledger) decode(b []byte) error {
+func (l *stats) decode(b []byte) error {
 	all := l.values()
 	if len(b) != 8*(1+len(all)) {
 		return errRecord
@@ -413,7 +413,7 @@ func (l *ledger) decode(b []byte) error {
 }
 
 // count moves one entry from an old head to a new one; either may be of state none.
-func (l *ledger) count(was, is head) {
+func (l *stats) count(was, is head) {
 	l.Files[was.state]--
 	l.Bytes[was.state] -= was.size
 	l.Files[is.state]++

@@ -121,7 +121,7 @@ func addDoubts(tx *bbolt.Tx) error {
 	if err := readRoutes(tx, routes); err != nil {
 		return err
 	}
-	for _, name := range [][]byte{openBucket, shutBucket} {
+	for _, name := range [][]byte{openBucket, quarantinedBucket} {
 		err := tx.Bucket(name).ForEach(func(seq, _ []byte) error {
 			e, err := decode(binary.BigEndian.Uint64(seq), w.at.entries.get(seq))
 			if err != nil || e.Key == "" || e.flags()&inDoubt == 0 {

@@ -135,18 +135,20 @@ func get(tx *bbolt.Tx, seq uint64) (*Entry, error) {
 	return decode(seq, rec)
 }
 
-// Open returns up to n entries that are pending or sending and come after a number, in order. At the end it
+// Unsent returns up to n entries that are pending or sending and come after a number, in order. At the end it
 // returns none.
-func (j *Journal) Open(after uint64, n int) ([]*Entry, error) { return j.members(openBucket, after, n) }
+func (j *Journal) Unsent(after uint64, n int) ([]*Entry, error) {
+	return j.members(openBucket, after, n)
+}
 
-// Unsettled returns up to n entries that are sent and not settled, like [Journal.Open].
+// Unsettled returns up to n entries that are sent and not settled, like [Journal.Unsent].
 func (j *Journal) Unsettled(after uint64, n int) ([]*Entry, error) {
 	return j.members(sentBucket, after, n)
 }
 
-// Quarantine returns up to n entries in quarantine, like [Journal.Open].
+// Quarantine returns up to n entries in quarantine, like [Journal.Unsent].
 func (j *Journal) Quarantine(after uint64, n int) ([]*Entry, error) {
-	return j.members(shutBucket, after, n)
+	return j.members(quarantinedBucket, after, n)
 }
 
 func (j *Journal) members(name []byte, after uint64, n int) ([]*Entry, error) {
@@ -280,7 +282,7 @@ func (j *Journal) Check() error {
 	var faults []error
 	note := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
 	err := j.view(func(tx *bbolt.Tx) error {
-		var count ledger
+		var count stats
 		live := map[string]*Entry{}
 		err := tx.Bucket(entriesBucket).ForEach(func(k, v []byte) error {
 			e, err := decode(binary.BigEndian.Uint64(k), v)
@@ -300,7 +302,7 @@ func (j *Journal) Check() error {
 			for _, in := range []struct {
 				name []byte
 				must bool
-			}{{openBucket, e.State.open()}, {sentBucket, e.State == Sent}, {shutBucket, e.State == Quarantined}} {
+			}{{openBucket, e.State.open()}, {sentBucket, e.State == Sent}, {quarantinedBucket, e.State == Quarantined}} {
 				if has := has(tx.Bucket(in.name), k); has != in.must {
 					note("entry %d is %s; in %s: %t", e.Seq, e.State, in.name, has)
 				}
@@ -313,7 +315,7 @@ func (j *Journal) Check() error {
 		if count.Files != j.head.Files || count.Bytes != j.head.Bytes || count.Inferred != j.head.Inferred || count.Met != j.head.Met {
 			note("counts are %+v, must be %+v", j.head, count)
 		}
-		for _, name := range [][]byte{openBucket, sentBucket, shutBucket, pathsBucket, keysBucket, importsBucket, partsBucket} {
+		for _, name := range [][]byte{openBucket, sentBucket, quarantinedBucket, pathsBucket, keysBucket, importsBucket, partsBucket} {
 			_ = tx.Bucket(name).ForEach(func(k, v []byte) error {
 				seq := v
 				switch {

@@ -37,7 +37,7 @@ func (j *Journal) Save(e *Entry) error { return j.wait(save, e) }
 
 // Renew is Save for an entry whose Identity or Path was changed: the same version under another inode, or an imported
 // receipt whose file was seen; or for the next version of a file in the place of one that was not sent, whose key stays
-// [Journal.Taken] if its object may stand there.
+// [Journal.KeyInUse] if its object may stand there.
 func (j *Journal) Renew(e *Entry) error { return j.wait(renew, e) }
 
 func (j *Journal) wait(k kind, e *Entry) error {
@@ -52,7 +52,7 @@ func (j *Journal) wait(k kind, e *Entry) error {
 }
 
 // SaveSoon is Save without waiting: done is called from the committing goroutine and must not block. Where somebody
-// waits for it, urgent lets it leave at once; else it may linger some milliseconds for company.
+// waits for it, urgent lets it leave at once; else it may batchDelay some milliseconds for company.
 func (j *Journal) SaveSoon(e *Entry, urgent bool, done func(error)) {
 	c, err := j.prepare(save, e)
 	if err != nil {
@@ -95,7 +95,7 @@ func (j *Journal) SavePart(e *Entry, p Part) error {
 }
 
 // Forget removes an entry: its file is gone or has changed before it was sent, or its receipt is past its time. If its
-// object may stand at its key, that stays [Journal.Taken]; an Attempting that e has no more was taken back, because no
+// object may stand at its key, that stays [Journal.KeyInUse]; an Attempting that e has no more was taken back, because no
 // request had left.
 func (j *Journal) Forget(e *Entry) error {
 	c := change{kind: forget, seq: e.Seq, to: none, path: pathKey(e.Route, e.Path), unsent: !e.Attempting}
@@ -132,10 +132,10 @@ func (j *Journal) prepare(k kind, e *Entry) (change, error) {
 	return c, nil
 }
 
-// Pardon says that the conflicts of a young journal are no sign of a lost memory: receipts were imported, or a
+// ResetConflictGuard says that the conflicts of a young journal are no sign of a lost memory: receipts were imported, or a
 // person said so.
-func (j *Journal) Pardon() error {
+func (j *Journal) ResetConflictGuard() error {
 	ended := make(chan error, 1)
-	j.queue.put(true, change{kind: pardon, done: func(err error) { ended <- err }})
+	j.queue.put(true, change{kind: resetGuard, done: func(err error) { ended <- err }})
 	return <-ended
 }
