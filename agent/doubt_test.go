@@ -48,6 +48,9 @@ func newDoubtful(t *testing.T, config string) *doubtful {
 			d.then()
 			d.then = nil
 		}
+		if what == s3server.Refuse {
+			return s3server.Fault{Name: what, Status: 400, Code: "EntityTooLarge"}
+		}
 		return s3server.Fault{Name: what}
 	}}, "tries: 1\nlimits: {transfers: 1}\n"+config)
 	return d
@@ -84,7 +87,7 @@ func (d *doubtful) sends(folder string, want int) {
 // isQuarantined lets the store refuse the file in doubt, whose outcome stays unknown.
 func (d *doubtful) isQuarantined(folder string) {
 	d.t.Helper()
-	d.breaks(s3server.Denied)
+	d.breaks(s3server.Refuse)
 	d.sends(folder, 1)
 	d.breaks(s3server.ResetAfter)
 }

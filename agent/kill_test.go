@@ -28,7 +28,7 @@ import (
 )
 
 // The test binary is the agent where asAgent is set, and ends by kill -9 when it passes killAt, "point:n", for the
-// n-th time. The product has no such switch: cli.Point is nil there.
+// n-th time. The product has no such switch: cli.Failpoint is nil there.
 const (
 	asAgent = "BUZON_TEST_AGENT"
 	killAt  = "BUZON_TEST_KILL"
@@ -42,7 +42,7 @@ func mortal() {
 			panic(err)
 		}
 		var passed atomic.Int64
-		cli.Point = func(name string) {
+		cli.Failpoint = func(name string) {
 			if name == point && passed.Add(1) == n {
 				_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 				select {}
@@ -226,7 +226,7 @@ func killPoints(t *testing.T) []string {
 			}
 			f, isMethod := call.Fun.(*ast.SelectorExpr)
 			lit, isText := call.Args[0].(*ast.BasicLit)
-			if isMethod && isText && f.Sel.Name == "Point" {
+			if isMethod && isText && f.Sel.Name == "Failpoint" {
 				name, err := strconv.Unquote(lit.Value)
 				if err != nil {
 					t.Fatal(err)

@@ -20,8 +20,8 @@ import (
 	"buzon/agent/internal/send/upload"
 )
 
-// Point is called at the named places where a test ends the process; nil in the product, where nobody sets it.
-var Point func(name string)
+// Failpoint is called at the named places where a test ends the process; nil in the product, where nobody sets it.
+var Failpoint func(name string)
 
 // folder is one outbox as the command line or the configuration names it.
 type folder struct {
@@ -34,13 +34,12 @@ type folder struct {
 type sending struct {
 	courier  *courier.Courier
 	gate     *gate.Gate
-	boxes    []*courier.Folder
 	outboxes []courier.Outbox
 }
 
 // openJournal opens the journal of the state folder, for writing unless readOnly.
 func (a *app) openJournal(c *config.Config, readOnly bool) (*journal.Journal, error) {
-	j, err := journal.Open(c.State, journal.Options{ReadOnly: readOnly, Point: Point, Trouble: func(err error) {
+	j, err := journal.Open(c.State, journal.Options{ReadOnly: readOnly, Failpoint: Failpoint, Trouble: func(err error) {
 		if err != nil {
 			a.log.Error("journal accepts nothing for now; nothing is lost", "error", err)
 		} else {
@@ -64,7 +63,7 @@ func (s *sending) join(a *app, c *config.Config, j *journal.Journal, gated func(
 		options.Limiter = rate.NewLimiter(rate.Limit(c.Limits.Bandwidth), int(max(c.Limits.Bandwidth/10, 64<<10)))
 	}
 	var uploader *upload.Uploader
-	deps := courier.Deps{Journal: j, Gate: s.gate, Gated: gated, Log: a.log, Point: Point, Sender: func() courier.Sender {
+	deps := courier.Deps{Journal: j, Gate: s.gate, OnGateResult: gated, Log: a.log, Failpoint: Failpoint, Sender: func() courier.Sender {
 		if uploader == nil {
 			uploader = upload.New(s.gate.AWS(), options)
 		} else {
@@ -84,14 +83,13 @@ func (a *app) openFolders(folders []folder) (*sending, error) {
 		if f.QuietSet {
 			options.Quiet = &f.Quiet
 		}
-		box, err := courier.OpenFolder(options)
+		box, err := courier.OpenOutbox(courier.Outbox{
+			Path: f.Path, Key: f.Key, Settle: courier.Settle(f.Settle), MoveTo: f.MoveTo, Only: f.only(),
+		}, options)
 		if err != nil {
 			return nil, errors.Join(&folderError{f.Path, err}, s.close())
 		}
-		s.boxes = append(s.boxes, box)
-		s.outboxes = append(s.outboxes, courier.Outbox{
-			Path: f.Path, Box: box, Key: f.Key, Settle: courier.Settle(f.Settle), MoveTo: f.MoveTo, Only: f.only(),
-		})
+		s.outboxes = append(s.outboxes, box)
 	}
 	return s, nil
 }
@@ -111,7 +109,7 @@ func (f folder) only() func(rel string) bool {
 // close lets go of the folders.
 func (s *sending) close() error {
 	var err error
-	for _, b := range s.boxes {
+	for _, b := range s.outboxes {
 		err = errors.Join(err, b.Close())
 	}
 	return err

@@ -166,7 +166,7 @@ func (a *app) foresee(ctx context.Context, c *config.Config, folders []folder) (
 	default:
 		defer func() { err = errors.Join(err, j.Close()) }()
 	}
-	return courier.Foresee(ctx, j, a.courierSettings(c), s.outboxes)
+	return courier.MakePlan(ctx, j, a.courierSettings(c), s.outboxes)
 }
 
 // uploadFolders are the outboxes that the paths stand for: each folder is one, and so are the files of one folder

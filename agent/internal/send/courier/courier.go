@@ -14,8 +14,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -65,45 +63,6 @@ type Settings struct {
 	Tags       string        // as a URL query
 }
 
-// File is one regular file in an outbox.
-type File struct {
-	Rel     string    // path inside the outbox
-	Changed time.Time // the inode's change time; zero where it is not known, or not to be compared
-	journal.Identity
-}
-
-// Box is what the courier needs of an outbox. Its methods may be called from several goroutines.
-type Box interface {
-	// Walk calls found for every file of the outbox, in no order, and skipped for what is none to be sent. It ends
-	// early with found's error.
-	Walk(ctx context.Context, found func(File) error, skipped func(rel, why string)) error
-	// Look says what stands at a path now; os.ErrNotExist if it is gone or is no file to be sent.
-	Look(rel string) (File, error)
-	// Complete says whether a file is whole now and, if not, when to look again.
-	Complete(f File) (whole bool, again time.Duration)
-	// Open opens a file for reading, never through a link. The caller closes it. os.ErrNotExist: it is gone, or no
-	// file to be sent; [ErrFolder]: the whole outbox can't be seen now; anything else: it can't be read.
-	Open(rel string) (*os.File, File, error)
-	// Same is nil if an open file is still what it was; else [ErrChanged], or [ErrTouched].
-	Same(f *os.File, was File) error
-	// Remove deletes the file unless it changed; Move puts it below target, durably, and then deletes it.
-	Remove(was File) error
-	Move(was File, target string) error
-	// Watch calls hint for whatever may have changed, until the context ends; "" means look at everything. A
-	// missing hint does no harm but time.
-	Watch(ctx context.Context, hint func(rel string)) error
-}
-
-// Outbox is a folder with how its files are sent.
-type Outbox struct {
-	Path   string // absolute
-	Box    Box
-	Key    string // template
-	Settle Settle
-	MoveTo string
-	Only   func(rel string) bool // what of it is to be sent; nil for all
-}
-
 // Gate is what must be passed before anything is sent. Pass is called by one goroutine at a time.
 type Gate interface {
 	Pass(ctx context.Context, depth gate.Depth) gate.Report
@@ -122,35 +81,36 @@ type Deps struct {
 	Gate    Gate
 	// Sender returns what sends with the credentials that passed the gate last. It is called after every pass.
 	Sender func() Sender
-	// Gated is told how each pass ended; final says that the courier gives up because of it. It may be nil.
-	Gated func(report gate.Report, final bool)
-	Log   *slog.Logger
-	Now   func() time.Time  // nil for time.Now
-	Point func(name string) // called at the named kill points; nil for none
+	// OnGateResult is told how each pass ended; final says that the courier gives up because of it. It may be nil.
+	OnGateResult func(report gate.Report, final bool)
+	Log          *slog.Logger
+	Now          func() time.Time  // nil for time.Now
+	Failpoint    func(name string) // called at the named kill points; nil for none
 }
 
 // Courier carries files. Send or Run is called once.
 type Courier struct {
 	Deps
-	set   Settings
-	boxes []*box
-	route map[journal.RouteID]*box
-	pace  *pace
-	door  *door
-	hand  *hand
-	tally tally
-	began time.Time
-	once  bool
+	set     Settings
+	boxes   []*box
+	route   map[journal.RouteID]*box
+	pace    *pace
+	gate    *gatekeeper
+	flight  *inFlight
+	commits *journal.Commits
+	tally   tally
+	began   time.Time
+	once    bool
+	crew    supervisor
 
-	ready chan *item // begun, or to be begun by the worker
-	work  chan *item
-	late  chan *item // receipt durable, local file to be settled
-	crew  sync.WaitGroup
+	ready    chan *task // begun, or to be begun by the worker
+	work     chan *task
+	toSettle chan *task // receipt durable, local file to be settled
 
-	rewind   atomic.Bool   // entries before the feeder's place are pending again
-	scanned  atomic.Bool   // everything that is to be sent once is in the journal
-	looking  atomic.Int64  // files that changed in hand and are looked at again
-	replaced atomic.Uint64 // counts the entries that scans have replaced or forgotten
+	rescanFrom0 atomic.Bool   // entries before the feeder's place are pending again
+	scanned     atomic.Bool   // everything that is to be sent once is in the journal
+	rechecks    atomic.Int64  // files that changed in flight and are looked at again
+	replaced    atomic.Uint64 // counts the entries that scans have replaced or forgotten
 
 	changesMu sync.Mutex
 	changes   map[string]int // of one file, during an upload
@@ -159,27 +119,9 @@ type Courier struct {
 	failOnce sync.Once
 }
 
-// box is an outbox with its route.
-type box struct {
-	Outbox
-	id    journal.RouteID
-	name  string
-	tmpl  *Template
-	again *revisits
-
-	mu    sync.Mutex
-	state BoxStatus
-}
-
-func newBox(o Outbox, tmpl *Template, now func() time.Time) *box {
-	b := &box{Outbox: o, tmpl: tmpl, name: filepath.Base(o.Path), again: newRevisits(now)}
-	b.state.Path = o.Path
-	return b
-}
-
 // routeOf is from where to where an outbox's files go.
-func (c *Courier) routeOf(o Outbox) journal.Route {
-	return journal.Route{Endpoint: c.set.Endpoint, Bucket: c.set.Bucket, Prefix: c.set.Prefix, Outbox: o.Path}
+func (s Settings) routeOf(o Outbox) journal.Route {
+	return journal.Route{Endpoint: s.Endpoint, Bucket: s.Bucket, Prefix: s.Prefix, Outbox: o.Path}
 }
 
 // New joins the rooms. Its errors are faults of the settings, or of the journal.
@@ -187,11 +129,11 @@ func New(deps Deps, set Settings, outboxes []Outbox) (*Courier, error) {
 	if deps.Now == nil {
 		deps.Now = time.Now
 	}
-	if deps.Gated == nil {
-		deps.Gated = func(gate.Report, bool) {}
+	if deps.OnGateResult == nil {
+		deps.OnGateResult = func(gate.Report, bool) {}
 	}
-	if deps.Point == nil {
-		deps.Point = func(string) {}
+	if deps.Failpoint == nil {
+		deps.Failpoint = func(string) {}
 	}
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)
@@ -201,17 +143,19 @@ func New(deps Deps, set Settings, outboxes []Outbox) (*Courier, error) {
 	}
 	c := &Courier{
 		Deps: deps, set: set, route: map[journal.RouteID]*box{}, pace: newPace(set.Transfers, deps.Now), began: deps.Now(),
-		ready: make(chan *item, 4096), work: make(chan *item), late: make(chan *item, 4096), failed: make(chan error, 1),
+		flight: newInFlight(), commits: journal.NewCommits(), changes: map[string]int{},
+		ready: make(chan *task, 4096), work: make(chan *task), toSettle: make(chan *task, 4096), failed: make(chan error, 1),
 	}
-	c.hand, c.changes = newHand(), map[string]int{}
-	c.door = newDoor(c)
+	c.crew = supervisor{log: deps.Log, fail: c.stopWith}
+	c.gate = newGatekeeper(deps.Gate, deps.Sender, deps.Now, waitRules{wait: set.Wait, most: set.Patience})
+	c.gate.onResult, c.gate.onOpen = deps.OnGateResult, c.flight.wake
 	for _, o := range outboxes {
 		tmpl, err := ParseTemplate(o.Key)
 		if err != nil {
 			return nil, err
 		}
-		b := newBox(o, tmpl, deps.Now)
-		b.id, err = deps.Journal.Route(c.routeOf(o))
+		b := newBox(o, tmpl)
+		b.id, err = deps.Journal.Route(set.routeOf(o))
 		if err != nil {
 			return nil, err
 		}
@@ -231,10 +175,13 @@ func (c *Courier) Send(ctx context.Context) (Summary, error) {
 // Run watches the outboxes and sends until its context ends, which is no error.
 func (c *Courier) Run(ctx context.Context) error { return c.run(ctx, false) }
 
+// Recheck passes the gate again now, because the credentials changed or it is time.
+func (c *Courier) Recheck(ctx context.Context, depth gate.Depth) { c.gate.recheck(ctx, depth) }
+
 func (c *Courier) run(ctx context.Context, once bool) error {
-	c.once = once
+	c.once, c.gate.rules.once = once, once
 	c.Journal.Patient(true)
-	if err := c.guard(); err != nil {
+	if err := c.conflictGuard(); err != nil {
 		return err
 	}
 	stop, cancel := context.WithCancel(ctx)
@@ -242,34 +189,37 @@ func (c *Courier) run(ctx context.Context, once bool) error {
 	sending, abandon := context.WithCancel(context.WithoutCancel(ctx))
 	defer abandon()
 
-	var front, back sync.WaitGroup
-	back.Go(func() { c.settleAll(sending) })
-	front.Go(func() { c.retryAll(stop) })
-	front.Go(func() { c.scanAll(stop, once) })
-	if !once {
-		front.Go(func() { c.sweepAll(stop) })
-		front.Go(func() { c.door.keep(stop) })
-	}
-	dispatched := make(chan struct{})
-	go func() {
-		defer close(dispatched)
-		c.dispatch(stop, sending)
-	}()
-	wake := context.AfterFunc(stop, func() { c.pace.wake(); c.hand.wake() })
-	defer wake()
+	// The last to end: what is under way when the others have ended is still committed and settled.
+	last := supervisor{log: c.Log, fail: c.stopWith}
+	committed, done := context.WithCancel(context.Background())
+	defer done()
+	last.vital(func() error { return c.takeCommits(committed) })
+	settler := supervisor{log: c.Log, fail: c.stopWith}
+	settler.vital(func() error { return c.settleAll(sending) })
 
-	fed := make(chan error, 1)
-	front.Go(func() { fed <- c.feed(stop, once) })
+	c.crew.vital(func() error { return c.retryAll(stop) })
+	c.scanAll(stop, once)
+	if !once {
+		c.crew.vital(func() error { return c.sweepAll(stop) })
+		c.crew.vital(func() error { return c.gate.keep(stop) })
+	}
+	senders := supervisor{log: c.Log, fail: c.stopWith}
+	senders.vital(func() error { return c.dispatch(stop, sending, &senders) })
+	wake := context.AfterFunc(stop, func() { c.pace.wake(); c.flight.wake() })
+	defer wake()
+	fed := make(chan struct{})
+	c.crew.vital(func() error {
+		defer close(fed)
+		return c.feed(stop, once)
+	})
+
 	var err error
 	select {
-	case err = <-fed:
-		if err == nil && once { // the last receipts may be on their way to the disk
-			err = c.hand.empty(stop)
+	case <-fed:
+		if once { // the last receipts may be on their way to the disk
+			err = c.flight.empty(stop)
 		}
 	case err = <-c.failed:
-	}
-	if ctx.Err() != nil {
-		err = nil
 	}
 	cancel()
 	timer := time.AfterFunc(c.set.Shutdown, func() {
@@ -277,18 +227,22 @@ func (c *Courier) run(ctx context.Context, once bool) error {
 		abandon()
 	})
 	defer timer.Stop()
-	<-dispatched
-	c.crew.Wait()
-	front.Wait()
+	senders.wait()
+	c.crew.wait()
 	c.putBack()
-	close(c.late)
-	back.Wait()
+	close(c.toSettle)
+	settler.wait()
+	done()
+	last.wait()
 	select {
 	case first := <-c.failed:
-		if err == nil && ctx.Err() == nil {
+		if err == nil || ended(err) {
 			err = first
 		}
 	default:
+	}
+	if ctx.Err() != nil || ended(err) {
+		return nil
 	}
 	return err
 }
@@ -309,14 +263,14 @@ func (e *LostMemoryError) Error() string {
 	return fmt.Sprintf("%d of the first %d files met an object at their key: the journal may have lost its memory", e.Conflicts, e.Files)
 }
 
-// The guard against a lost memory.
+// The conflict guard, against a lost memory.
 const (
 	guardAge       = 24 * time.Hour
 	guardConflicts = 20
 )
 
-// guard is the error of a young journal with too many conflicts, or nil.
-func (c *Courier) guard() error {
+// conflictGuard is the error of a young journal with too many conflicts, or nil.
+func (c *Courier) conflictGuard() error {
 	n := c.Journal.Counts()
 	if n.Conflicts < guardConflicts || c.Now().Sub(n.Created) >= guardAge {
 		return nil

@@ -2,7 +2,6 @@ package courier
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"buzon/agent/internal/send/journal"
@@ -11,24 +10,24 @@ import (
 // readAhead is how many entries are taken from the journal at once, at most.
 const readAhead = 256
 
-// target is how many entries are to be in hand: those being sent, and more whose attempt is durable, so that no worker
+// target is how many entries are to be in flight: those being sent, and more whose attempt is durable, so that no worker
 // waits for the disk and one sync serves many. The more there are, the more a crash leaves in doubt.
 func (c *Courier) target() int { return 2*c.pace.size() + 240 }
 
-// feed takes what is pending from the journal, in order and in bounded batches, and begins it. With once it returns
+// feed takes what is pending from the journal, in order and in bounded batches, and begins t. With once t returns
 // when nothing is left.
 func (c *Courier) feed(ctx context.Context, once bool) error {
 	var place uint64
-	var batch []*item
+	var batch []*task
 	for {
-		room, err := c.hand.room(ctx, c.target)
+		room, err := c.flight.room(ctx, c.target)
 		if err != nil {
 			return err
 		}
-		if c.rewind.Swap(false) {
+		if c.rescanFrom0.Swap(false) {
 			place = 0
 		}
-		seen := c.hand.seen()
+		seen := c.flight.seen()
 		all := c.scanned.Load()       // before reading: what is added later is read later
 		replaced := c.replaced.Load() // likewise: what is replaced later is noticed
 		list, err := c.Journal.Unsent(place, min(room, readAhead))
@@ -36,10 +35,10 @@ func (c *Courier) feed(ctx context.Context, once bool) error {
 			return err
 		}
 		if len(list) == 0 {
-			if once && all && c.looking.Load() == 0 && !c.rewind.Load() && c.hand.count() == 0 {
+			if once && all && c.rechecks.Load() == 0 && !c.rescanFrom0.Load() && c.flight.count() == 0 {
 				return nil
 			}
-			if err := c.hand.more(ctx, seen); err != nil {
+			if err := c.flight.await(ctx, seen); err != nil {
 				return err
 			}
 			continue
@@ -47,8 +46,8 @@ func (c *Courier) feed(ctx context.Context, once bool) error {
 		batch = batch[:0]
 		for _, e := range list {
 			place = e.Seq
-			if it := c.pick(e); it != nil {
-				batch = append(batch, it)
+			if t := c.pick(e); t != nil {
+				batch = append(batch, t)
 			}
 		}
 		if c.replaced.Load() != replaced {
@@ -65,66 +64,66 @@ func (c *Courier) feed(ctx context.Context, once bool) error {
 	}
 }
 
-// still reads items again of which a scan may have replaced or forgotten the entry between reading and taking it.
-func (c *Courier) still(batch []*item) ([]*item, error) {
+// still reads tasks again of which a scan may have replaced or forgotten the entry between reading and taking t.
+func (c *Courier) still(batch []*task) ([]*task, error) {
 	kept := batch[:0]
-	for _, it := range batch {
-		e, err := c.Journal.Get(it.e.Seq)
+	for _, t := range batch {
+		e, err := c.Journal.Get(t.e.Seq)
 		if err != nil {
 			return nil, err
 		}
 		if e == nil || e.State != journal.Pending && e.State != journal.Sending {
-			c.hand.drop(it)
+			c.flight.drop(t)
 			continue
 		}
-		it.e = e
-		c.recover(it)
-		kept = append(kept, it)
+		t.e = e
+		c.recover(t)
+		kept = append(kept, t)
 	}
 	return kept, nil
 }
 
-// pick takes an entry in hand if it is one of ours.
-func (c *Courier) pick(e *journal.Entry) *item {
+// pick takes an entry in flight if t is one of ours.
+func (c *Courier) pick(e *journal.Entry) *task {
 	b := c.route[e.Route]
 	if b == nil || (b.Only != nil && !b.Only(e.Path)) {
 		return nil
 	}
-	it := &item{e: e, box: b}
-	if !c.hand.take(it) {
+	t := &task{e: e, box: b}
+	if !c.flight.take(t) {
 		return nil
 	}
-	c.recover(it)
-	return it
+	c.recover(t)
+	return t
 }
 
 // recover takes up an entry that was being sent when a process died: its request may have reached the server.
-func (c *Courier) recover(it *item) {
-	e := it.e
+func (c *Courier) recover(t *task) {
+	e := t.e
 	if e.Attempting {
 		e.Attempting, e.OutcomeUnknown = false, true
 	}
 	if e.PreconditionFailed && !e.Suffixed && c.set.OnConflict == Suffix {
-		it.suffix = true
+		t.toSuffix = true
 	}
 }
 
-// begin makes the intents of items durable, in one commit, and hands them to the workers. What needs its content
-// read for its key is begun by its worker.
-func (c *Courier) begin(ctx context.Context, items []*item) error {
-	if err := c.door.wait(ctx); err != nil {
-		c.putAside(items)
+// begin makes the intents of tasks durable, in one commit, and hands them to the workers. What needs its content read
+// for its key is begun by its worker.
+func (c *Courier) begin(ctx context.Context, tasks []*task) error {
+	if err := c.gate.pass(ctx); err != nil {
+		c.putAside(tasks)
 		return err
 	}
-	named := make([]*item, 0, len(items))
+	named := make([]*task, 0, len(tasks))
 	var claims []journal.Claim
-	for _, it := range items {
-		if it.suffix && c.held(it) || !c.name(it) {
+	for _, t := range tasks {
+		if t.toSuffix && c.holdsBack(t) || !c.name(t) {
 			continue
 		}
-		named = append(named, it)
-		if c.firstAt(it) {
-			claims = append(claims, journal.Claim{Key: it.e.Key, Seq: it.e.Seq})
+		named = append(named, t)
+		if c.firstAt(t) {
+			claims = append(claims, journal.Claim{Key: t.e.Key, Seq: t.e.Seq})
 		}
 	}
 	taken, err := c.Journal.KeyInUse(c.set.Bucket, claims...)
@@ -133,226 +132,183 @@ func (c *Courier) begin(ctx context.Context, items []*item) error {
 		return err
 	}
 	changes := make([]journal.Change, 0, len(named))
-	for _, it := range named {
-		if c.firstAt(it) {
+	for _, t := range named {
+		if c.firstAt(t) {
 			// An older version of the file stands there, or may; or another file is on its way there.
-			it.suffix = taken[0] || !c.hand.claim(it, it.e.Key)
+			t.toSuffix = taken[0] || !c.flight.claim(t, t.e.Key)
 			taken = taken[1:]
 		}
-		if it.e.Key == "" || it.suffix { // its worker begins it
-			c.ready <- it
+		if t.e.Key == "" || t.toSuffix { // its worker begins t
+			c.ready <- t
 			continue
 		}
-		c.hand.claim(it, it.e.Key)
-		c.attempt(it.e)
-		changes = append(changes, journal.Change{Entry: it.e, Done: func(err error) {
-			if err != nil {
-				c.stopWith(err)
-				c.hand.drop(it)
-				return
-			}
-			it.begun = true
-			c.ready <- it // has room for all that may be in hand
-			c.hand.began()
-		}})
+		c.flight.claim(t, t.e.Key)
+		c.attempt(t.e)
+		t.saving = savingBegin
+		changes = append(changes, journal.Change{Entry: t.e, Token: t})
 	}
 	if len(changes) > 0 {
-		c.Journal.SaveAll(changes)
+		c.Journal.SaveAll(changes, c.commits)
 	}
 	return nil
 }
 
-// name gives an item its key where that needs no reading. It is false for a name that can't be sent.
-func (c *Courier) name(it *item) bool {
-	if it.e.Key != "" || it.suffix || it.box.tmpl.Content {
+// name gives a task its key where that needs no reading. It is false for a name that can't be sent.
+func (c *Courier) name(t *task) bool {
+	if t.e.Key != "" || t.toSuffix || t.box.tmpl.Content {
 		return true
 	}
-	key, err := it.box.tmpl.Key(c.set.Prefix, c.source(it))
+	key, err := t.box.tmpl.Key(c.set.Prefix, c.source(t))
 	if err != nil {
-		c.quarantine(it, nameReason(err), "")
+		c.decide(t, outcome{result: nameBad, reason: c.reason(nameReason(err), "")}, 0)
 		return false
 	}
-	it.e.Key = key
+	t.e.Key = key
 	return true
 }
 
-// firstAt says that an item was never sent to its key, and gives way to who is there.
-func (c *Courier) firstAt(it *item) bool {
-	e := it.e
-	return e.Key != "" && !it.suffix && !it.box.tmpl.Content && c.set.OnConflict == Suffix && !e.Suffixed && !e.OutcomeUnknown && !e.PreconditionFailed
+// firstAt says that a task was never sent to its key, and gives way to who is there.
+func (c *Courier) firstAt(t *task) bool {
+	e := t.e
+	return e.Key != "" && !t.toSuffix && !t.box.tmpl.Content && c.set.OnConflict == Suffix && !e.Suffixed && !e.OutcomeUnknown && !e.PreconditionFailed
 }
 
-// attempt counts an attempt that is about to leave. That a request which creates the object may be about is said
-// here for a single one, and by the ledger before the Complete of a multipart upload.
-func (c *Courier) attempt(e *journal.Entry) {
-	e.State = journal.Sending
-	e.Attempts++
-	sender, _, _ := c.door.peek()
-	e.Attempting = e.Multipart == nil && (sender == nil || sender.PartSize(e.Size) == 0)
-	if e.Multipart != nil && e.Multipart.Completing {
-		e.Attempting = true
-	}
-}
-
-func (c *Courier) source(it *item) Source {
-	return Source{Rel: it.e.Path, MTime: it.e.At(), Host: c.set.Host, Outbox: it.box.name}
-}
-
-// Limits of how long a conflict of a young journal waits to see whether it is one of many.
+// Limits of how long a conflict of a young journal waits to see whether t is one of many.
 const (
 	holdPoll = 100 * time.Millisecond
 	holdMost = 10 * time.Second
 )
 
-// held keeps a conflict of a young journal back while it is not known whether it is one of many: a journal that lost
+// holdsBack keeps a conflict of a young journal back while t is not known whether t is one of many: a journal that lost
 // its memory must not send its first files again under other names.
-func (c *Courier) held(it *item) bool {
+func (c *Courier) holdsBack(t *task) bool {
 	n := c.Journal.Counts()
 	now := c.Now()
-	first := it.e.Conflict && it.e.PreconditionFailed && n.Decided < journal.GuardFiles && now.Sub(n.Created) < guardAge
-	if !first || now.UnixNano()-it.e.Reason.At > int64(holdMost) || c.hand.onlyParked(it) {
-		c.hand.park(it, false)
+	first := t.e.Conflict && t.e.PreconditionFailed && n.Decided < journal.GuardFiles && now.Sub(n.Created) < guardAge
+	if !first || now.UnixNano()-t.e.Reason.At > int64(holdMost) || c.flight.onlyHeld(t) {
+		c.flight.hold(t, false)
 		return false
 	}
-	c.hand.park(it, true)
-	c.hand.later(it, now.Add(holdPoll))
+	c.flight.hold(t, true)
+	c.flight.schedule(t, now.Add(holdPoll))
 	return true
 }
 
 // retryAll begins again what waited for its next try.
-func (c *Courier) retryAll(ctx context.Context) {
+func (c *Courier) retryAll(ctx context.Context) error {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	var batch []*item
+	var batch []*task
 	for {
 		var wait time.Duration
-		batch, wait = c.hand.due(c.Now(), batch)
+		batch, wait = c.flight.due(c.Now(), batch)
 		if len(batch) > 0 {
 			if err := c.begin(ctx, batch); err != nil {
-				if !ended(err) {
-					c.stopWith(err)
-				}
-				return
+				return err
 			}
 			continue
 		}
 		timer.Reset(wait)
 		select {
 		case <-ctx.Done():
-			return
-		case <-c.hand.soon:
+			return ctx.Err()
+		case <-c.flight.earlier:
 		case <-timer.C:
 		}
 	}
 }
 
-// dispatch hands what is ready to workers, as many at once as the pace allows.
-func (c *Courier) dispatch(ctx, sending context.Context) {
+// dispatch hands what is ready to workers, as many at once as the pace allows; crew runs the workers.
+func (c *Courier) dispatch(ctx, sending context.Context, crew *supervisor) error {
+	defer close(c.work)
 	workers := 0
 	for {
 		// First a place, then a file: while all places are taken, the workers pass them on among themselves.
-		if c.pace.await(ctx) != nil {
-			close(c.work)
-			return
+		if err := c.pace.await(ctx); err != nil {
+			return err
 		}
-		var it *item
+		var t *task
 		select {
 		case <-ctx.Done():
-			close(c.work)
-			return
-		case it = <-c.ready:
+			return ctx.Err()
+		case t = <-c.ready:
 		}
-		if c.pace.take(ctx) != nil {
-			c.ready <- it // for putBack
-			close(c.work)
-			return
+		if err := c.pace.take(ctx); err != nil {
+			c.ready <- t // for putBack
+			return err
 		}
 		select {
-		case c.work <- it:
+		case c.work <- t:
 		default:
 			if workers < max(mostTransfers, c.set.Transfers) {
 				workers++
-				c.crew.Go(func() { c.labour(ctx, sending, it) })
+				crew.vital(func() error {
+					c.worker(ctx, sending, t)
+					return nil
+				})
 				continue
 			}
-			c.work <- it // one of them is about to be free
+			c.work <- t // one of them is about to be free
 		}
 	}
 }
 
-// labour is one worker.
-func (c *Courier) labour(ctx, sending context.Context, it *item) {
-	for ok := true; ok; it, ok = <-c.work {
-		for ; it != nil; it = c.next(ctx) {
-			c.carry(sending, it)
+// worker carries a task, and then whatever else there is, until there is no more work.
+func (c *Courier) worker(ctx, sending context.Context, t *task) {
+	for ok := true; ok; t, ok = <-c.work {
+		for ; t != nil; t = c.another(ctx) {
+			c.carry(sending, t)
 		}
 		c.pace.release()
 	}
 }
 
-// next is what a worker goes on with in its own place, or nil.
-func (c *Courier) next(ctx context.Context) *item {
+// another is what a worker goes on with in its own place, or nil.
+func (c *Courier) another(ctx context.Context) *task {
 	if ctx.Err() != nil || !c.pace.keep() {
 		return nil
 	}
 	select {
-	case it := <-c.ready:
-		return it
+	case t := <-c.ready:
+		return t
 	default:
 		return nil
 	}
 }
 
-// putAside lets go of items that were not begun; they stay pending in the journal.
-func (c *Courier) putAside(items []*item) {
-	for _, it := range items {
-		c.hand.drop(it)
+// putAside lets go of tasks that were not begun; they stay pending in the journal.
+func (c *Courier) putAside(tasks []*task) {
+	for _, t := range tasks {
+		c.flight.drop(t)
 	}
 }
 
-// putBack returns what was begun and did not leave, so that the next start knows that no request of it is about. It
-// is called when nobody takes from ready any more, and returns when nothing is in hand.
+// putBack returns what was begun and did not leave, so that the next start knows that no request of t is about. It
+// is called when nobody takes from ready any more, and returns when nothing is in flight.
 func (c *Courier) putBack() {
-	var tell sync.Once // one reason for all
-	for seen := c.hand.seen(); c.hand.count() > 0; seen = c.hand.seen() {
-		list := c.hand.drain()
+	for seen := c.flight.seen(); c.flight.count() > 0; seen = c.flight.seen() {
+		list := c.flight.drain()
 		for more := true; more; {
 			select {
-			case it := <-c.ready:
-				list = append(list, it)
+			case t := <-c.ready:
+				list = append(list, t)
 			default:
 				more = false
 			}
 		}
 		var changes []journal.Change
-		for _, it := range list {
-			if !it.begun {
-				c.hand.drop(it)
+		for _, t := range list {
+			if !t.begun {
+				c.flight.drop(t)
 				continue
 			}
-			unbegin(it)
-			changes = append(changes, journal.Change{Entry: it.e, Done: func(err error) {
-				if err != nil {
-					tell.Do(func() {
-						c.Log.Error("what was begun can't be put back; the next start finds it in doubt", "error", err)
-					})
-				}
-				c.hand.drop(it)
-			}})
+			revertAttempt(t.e)
+			t.begun, t.saving = false, savingPutBack
+			changes = append(changes, journal.Change{Entry: t.e, Token: t})
 		}
-		c.Journal.SaveAll(changes)
-		if len(list) == 0 { // a commit is under way and will hand its items over
-			_ = c.hand.more(context.Background(), seen)
+		c.Journal.SaveAll(changes, c.commits)
+		if len(list) == 0 { // a commit is under way and will hand its tasks over
+			_ = c.flight.await(context.Background(), seen)
 		}
-	}
-}
-
-// unbegin takes back an attempt that did not leave.
-func unbegin(it *item) {
-	it.begun = false
-	it.e.Attempting = false
-	it.e.Attempts--
-	if it.e.Attempts == 0 {
-		it.e.State = journal.Pending
 	}
 }

@@ -146,23 +146,3 @@ func TestASuffixIsTheVersions(t *testing.T) {
 		}
 	})
 }
-
-func TestWhoseObjectA412Met(t *testing.T) {
-	for _, c := range []struct {
-		name                           string
-		maybe, refused, content, taken bool
-		want                           verdict
-	}{
-		{name: "a first attempt", want: foreign},
-		{name: "an earlier attempt ended without an answer", maybe: true, want: inferred},
-		{name: "an earlier attempt was answered 412", maybe: true, refused: true, want: foreign},
-		{name: "another entry has, or may have, an object there", maybe: true, taken: true, want: foreign},
-		{name: "the key holds the whole SHA-256", content: true, want: proven},
-		{name: "the same, though refused before", content: true, refused: true, taken: true, want: proven},
-	} {
-		e := &journal.Entry{OutcomeUnknown: c.maybe, PreconditionFailed: c.refused}
-		if got := judge412(e, c.content, c.taken); got != c.want {
-			t.Errorf("%s: %d, want %d", c.name, got, c.want)
-		}
-	}
-}

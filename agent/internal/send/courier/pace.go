@@ -184,6 +184,32 @@ func (p *pace) adapt(now time.Time, rate float64) {
 	p.cond.Broadcast()
 }
 
+// signal notes what an outcome tells of the store; after is its Retry-After, or zero.
+func (p *pace) signal(s signal, after time.Duration) {
+	switch s {
+	case answers:
+		p.answered()
+	case slowDown:
+		p.slow(after)
+	case noAnswer:
+		p.lost()
+	case lacking:
+		p.lacking()
+	case noSignal:
+	}
+}
+
+// lacking notes that this machine can't carry as many transfers at once.
+func (p *pace) lacking() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.now()
+	if now.Sub(p.shrunk) >= window {
+		p.climb.limit = max(1, min(p.climb.limit, p.running)/2)
+		p.shrunk = now
+	}
+}
+
 // slow notes that the server asked for less; after is its Retry-After, or zero.
 func (p *pace) slow(after time.Duration) {
 	p.mu.Lock()

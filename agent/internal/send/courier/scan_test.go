@@ -8,7 +8,7 @@ import (
 )
 
 // TestARetryWritesOverNoEntryThatIsAnotherByNow: between reading the quarantine and writing, a scan may have put the next
-// version of the file in the place of an entry, and the feeder may have taken that in hand.
+// version of the file in the place of an entry, and the feeder may have taken that in flight.
 func TestARetryWritesOverNoEntryThatIsAnotherByNow(t *testing.T) {
 	j, err := journal.Open(t.TempDir(), journal.Options{})
 	if err != nil {
@@ -29,7 +29,7 @@ func TestARetryWritesOverNoEntryThatIsAnotherByNow(t *testing.T) {
 	if err := j.Renew(next); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.inQuarantine(stale, c.release); err != nil {
+	if err := c.inQuarantine(stale, c.unquarantine); err != nil {
 		t.Fatal(err)
 	}
 	if e, err := j.Get(stale.Seq); err != nil || e.Size != 2 {
@@ -39,9 +39,9 @@ func TestARetryWritesOverNoEntryThatIsAnotherByNow(t *testing.T) {
 	if err := j.Save(next); err != nil {
 		t.Fatal(err)
 	}
-	held := &item{e: next, box: c.boxes[0]}
-	if !c.hand.take(held) {
-		t.Fatal("it is in hand")
+	held := &task{e: next, box: c.boxes[0]}
+	if !c.flight.take(held) {
+		t.Fatal("it is in flight")
 	}
 	for _, want := range []journal.State{journal.Quarantined, journal.Pending} {
 		if _, err := c.Retry(nil); err != nil {
@@ -50,6 +50,6 @@ func TestARetryWritesOverNoEntryThatIsAnotherByNow(t *testing.T) {
 		if e, err := j.Get(next.Seq); err != nil || e.State != want {
 			t.Errorf("the entry is %+v (%v), want %s", e, err, want)
 		}
-		c.hand.drop(held)
+		c.flight.drop(held)
 	}
 }

@@ -3,14 +3,14 @@ package courier
 import (
 	"context"
 	"errors"
-	"io/fs"
 
 	"buzon/agent/internal/send/journal"
+	"buzon/agent/internal/send/outbox"
 	"buzon/agent/internal/send/receipt"
 )
 
 // settleAll settles files whose receipt is durable: first those that an earlier process left, then what comes.
-func (c *Courier) settleAll(ctx context.Context) {
+func (c *Courier) settleAll(ctx context.Context) error {
 	for place := uint64(0); ctx.Err() == nil; {
 		list, err := c.Journal.Unsettled(place, readAhead)
 		if err != nil {
@@ -23,13 +23,14 @@ func (c *Courier) settleAll(ctx context.Context) {
 		for _, e := range list {
 			place = e.Seq
 			if b := c.route[e.Route]; b != nil {
-				c.settle(&item{e: e, box: b})
+				c.settle(&task{e: e, box: b})
 			}
 		}
 	}
-	for it := range c.late {
-		c.settle(it)
+	for t := range c.toSettle {
+		c.settle(t)
 	}
+	return nil
 }
 
 // settleAgain takes up what could not be settled before: somebody had the file open, or the target was away.
@@ -48,7 +49,7 @@ func (c *Courier) settleAgain(ctx context.Context, b *box) error {
 				continue
 			}
 			select {
-			case c.late <- &item{e: e, box: b}:
+			case c.toSettle <- &task{e: e, box: b}:
 			case <-ctx.Done():
 				return ctx.Err()
 			}
@@ -58,31 +59,28 @@ func (c *Courier) settleAgain(ctx context.Context, b *box) error {
 
 // settle does to the local file what its outbox says. A file that changed, that is gone already, or whose receipt is
 // only inferred stays as it is: the entry is settled all the same.
-func (c *Courier) settle(it *item) {
-	e := it.e
-	was := File{Rel: e.Path, Identity: e.Identity}
+func (c *Courier) settle(t *task) {
+	e := t.e
+	was := fileOf(e)
 	var err error
 	switch {
-	case e.Proof.Evidence == receipt.Inferred && (!it.box.tmpl.Proof || e.Suffixed):
-	case it.box.Settle == Delete:
-		err = it.box.Box.Remove(was)
-	case it.box.Settle == Move:
-		err = it.box.Box.Move(was, it.box.MoveTo)
+	case e.Proof.Evidence == receipt.Inferred && (!t.box.tmpl.Proof || e.Suffixed):
+	case t.box.Settle == Delete:
+		err = t.box.folder.Remove(was.Rel, was)
+	case t.box.Settle == Move:
+		err = t.box.folder.Move(was.Rel, was, t.box.MoveTo)
 	}
 	switch {
-	case err == nil, errors.Is(err, fs.ErrNotExist):
-	case errors.Is(err, ErrChanged):
-		it.box.again.add(e.Path, c.Now())
+	case err == nil, t.box.missing(err):
+	case errors.Is(err, outbox.ErrChanged):
+		t.box.again.add(e.Path, c.Now())
 	default: // it is sent; that it can't be taken away is worth a warning at every rescan, until it can
 		c.Log.Warn("file can't be settled", "path", e.Path, "error", err)
 		c.tally.settleFailed.Add(1)
 		return
 	}
-	c.Point("courier.settled-file")
+	c.Failpoint("courier.settled-file")
 	e.State = journal.Settled
-	c.Journal.SaveSoon(e, false, func(err error) {
-		if err != nil {
-			c.stopWith(err)
-		}
-	})
+	t.saving = savingSettled
+	c.Journal.SaveSoon(e, false, c.commits, t)
 }

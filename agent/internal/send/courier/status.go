@@ -95,9 +95,14 @@ type LostMemory struct {
 
 // BoxStatus is one outbox.
 type BoxStatus struct {
-	Path    string     `json:"path"`
-	Scanned *time.Time `json:"scanned,omitempty"` // when it was last read wholly
-	Error   string     `json:"error,omitempty"`
+	Path    string      `json:"path"`
+	Scanned *time.Time  `json:"scanned,omitempty"` // when it was last read wholly
+	Problem ProblemKind `json:"problem,omitempty"` // why it can't be read now
+	Since   *time.Time  `json:"since,omitempty"`   // of the problem
+	Error   string      `json:"error,omitempty"`   // the system's words
+	// Hints says why nothing but the rescan finds files.
+	Hints  string `json:"hints,omitempty"`
+	Unread int64  `json:"unread,omitempty"` // folders in it that can't be read
 }
 
 // Aside is one file in quarantine.
@@ -107,19 +112,6 @@ type Aside struct {
 	Reason string    `json:"reason"`
 	Detail string    `json:"detail,omitempty"`
 	At     time.Time `json:"at"`
-}
-
-// note keeps how the last scan went.
-func (b *box) note(now time.Time, err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.state.Error = ""
-	if err != nil {
-		b.state.Error = err.Error()
-		return
-	}
-	now = now.UTC()
-	b.state.Scanned = &now
 }
 
 // Status is the state of a courier that runs.
@@ -134,10 +126,9 @@ func (c *Courier) Status() (Status, error) {
 		s.Command = "upload"
 	}
 	s.Bucket, s.Prefix = c.set.Bucket, c.set.Prefix
-	open, report, since := c.door.status()
-	s.Gate = &GateStatus{Open: open, Report: report}
-	if !since.IsZero() {
-		since = since.UTC()
+	gate := c.gate.state()
+	s.Gate = &GateStatus{Open: gate.open, Report: gate.report}
+	if since := gate.since.UTC(); !gate.since.IsZero() {
 		s.Gate.Since = &since
 	}
 	s.Transfers, s.Active = c.pace.size(), c.tally.active.Load()
@@ -225,10 +216,10 @@ func legible(path string) string {
 // Retry takes files out of quarantine: those at or below the absolute paths, or all where none is given. It returns
 // how many. With no path it also says that the conflicts of a young journal are meant.
 func Retry(j *journal.Journal, paths []string) (int, error) {
-	return retry(j, paths, func(e *journal.Entry) error { return release(j, e) })
+	return retryQuarantined(j, paths, func(e *journal.Entry) error { return unquarantine(j, e) })
 }
 
-func retry(j *journal.Journal, paths []string, free func(*journal.Entry) error) (int, error) {
+func retryQuarantined(j *journal.Journal, paths []string, free func(*journal.Entry) error) (int, error) {
 	if len(paths) == 0 {
 		if err := j.ResetConflictGuard(); err != nil {
 			return 0, err
@@ -253,8 +244,8 @@ func retry(j *journal.Journal, paths []string, free func(*journal.Entry) error) 
 	}
 }
 
-// release takes an entry out of quarantine.
-func release(j *journal.Journal, e *journal.Entry) error {
+// unquarantine takes an entry out of quarantine.
+func unquarantine(j *journal.Journal, e *journal.Entry) error {
 	e.State, e.Tries, e.Reason = journal.Pending, 0, journal.Reason{}
 	return j.Save(e)
 }
@@ -268,7 +259,9 @@ func chosen(source string, paths []string) bool {
 	return len(paths) == 0
 }
 
-// Retry is [Retry] of a courier that runs: what comes out of quarantine is sent at once.
+// Retry is [Retry] of a courier that runs: what comes out of quarantine is sent at once, and so is what waits for its
+// next try.
 func (c *Courier) Retry(paths []string) (int, error) {
-	return retry(c.Journal, paths, func(e *journal.Entry) error { return c.inQuarantine(e, c.release) })
+	defer func() { c.flight.dueNow(c.Now()) }()
+	return retryQuarantined(c.Journal, paths, func(e *journal.Entry) error { return c.inQuarantine(e, c.unquarantine) })
 }

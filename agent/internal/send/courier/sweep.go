@@ -2,8 +2,6 @@ package courier
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"time"
 
 	"buzon/agent/internal/send/journal"
@@ -16,16 +14,15 @@ const (
 )
 
 // sweepAll forgets, once a day, what [Courier.Sweep] may forget.
-func (c *Courier) sweepAll(ctx context.Context) {
+func (c *Courier) sweepAll(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return ctx.Err()
 		case <-time.After(sweepEvery):
 		}
-		if n, err := c.Sweep(ctx); err != nil && !ended(err) {
-			c.stopWith(err)
-			return
+		if n, err := c.Sweep(ctx); err != nil {
+			return err
 		} else if n > 0 {
 			c.Log.Info("receipts past their time are forgotten", "count", n)
 		}
@@ -72,9 +69,9 @@ func (c *Courier) stands(e *journal.Entry) bool {
 	if b == nil {
 		return true
 	}
-	f, err := b.Box.Look(e.Path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false
+	f, err := b.look(e.Path)
+	if err != nil {
+		return !b.missing(err)
 	}
-	return err != nil || f.SameVersion(e.Identity)
+	return identityOf(f).SameVersion(e.Identity)
 }

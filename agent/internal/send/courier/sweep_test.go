@@ -18,7 +18,7 @@ func TestSweepForgetsOldReceiptsOfFilesThatAreGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer j.Close() //nolint:errcheck // the test is over
-	box, err := OpenFolder(outbox.Options{Path: dir, Once: true})
+	box, err := OpenOutbox(Outbox{Path: dir, Settle: Keep}, outbox.Options{Path: dir, Once: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +26,7 @@ func TestSweepForgetsOldReceiptsOfFilesThatAreGone(t *testing.T) {
 	now := time.Now()
 	clock := now
 	c, err := New(Deps{Journal: j, Gate: &script{}, Sender: func() Sender { return nil }, Now: func() time.Time { return clock }},
-		Settings{Bucket: "b", Prefix: "p/", Retain: 400 * 24 * time.Hour}, []Outbox{{Path: dir, Box: box, Settle: Keep}})
+		Settings{Bucket: "b", Prefix: "p/", Retain: 400 * 24 * time.Hour}, []Outbox{box})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,11 +35,11 @@ func TestSweepForgetsOldReceiptsOfFilesThatAreGone(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(name), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		f, err := box.Look(name)
+		f, err := box.look(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		entries = append(entries, &journal.Entry{State: journal.Pending, Route: c.boxes[0].id, Path: name, Identity: f.Identity, Added: 1})
+		entries = append(entries, &journal.Entry{State: journal.Pending, Route: c.boxes[0].id, Path: name, Identity: identityOf(f), Added: 1})
 	}
 	if err := j.Add(entries); err != nil {
 		t.Fatal(err)

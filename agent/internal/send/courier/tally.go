@@ -85,6 +85,36 @@ type tally struct {
 	writing []string
 	last    lastTrouble
 	lastAt  time.Time // of the last receipt
+	moved   time.Time // of the last part that is durable
+	arrived time.Time // when the store confirmed a file last
+	suspect uint64    // the entry that began to fail since then; 0 for none
+	more    bool      // others did too
+}
+
+// part notes that a part of a large file has arrived.
+func (t *tally) part(now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.moved = now
+}
+
+// succeeded notes that a file has arrived.
+func (t *tally) succeeded(now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.arrived, t.suspect, t.more = now, 0, false
+}
+
+// blame says whose fault a failure may be. With others, it is the file's own: one was sent since the file's first attempt
+// that failed began, and no further one has begun to fail since. With alone, nothing speaks for the store's or the key's
+// fault either: no other file does. first says that it is the file's first failure.
+func (t *tally) blame(seq uint64, began time.Time, first bool) (others, alone bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if first && !t.arrived.After(began) && t.suspect != seq {
+		t.suspect, t.more = seq, t.suspect != 0
+	}
+	return t.suspect == 0 && t.arrived.After(began), !t.more && (t.suspect == 0 || t.suspect == seq)
 }
 
 // lastTrouble is the last answer that was no success.

@@ -62,8 +62,49 @@ type change struct {
 	unsent  bool
 	before  int64 // expireDoubts
 	expired *int
-	done    func(error)
+	done    func(error) // of a method of the journal that waits
+	commits *Commits    // instead of done: who takes it
+	token   any         // and what it is about
 	err     error
+}
+
+// Commit is one change that was committed, or why it was not.
+type Commit struct {
+	Token any // whatever was given with the change
+	Err   error
+}
+
+// Commits gathers what was committed for the one goroutine that takes it. The committing goroutine only puts it there:
+// it waits for nobody and runs nobody's code.
+type Commits struct {
+	// Ready holds an element while there may be something to take.
+	Ready chan struct{}
+
+	mu   sync.Mutex
+	list []Commit
+}
+
+// NewCommits makes an empty one.
+func NewCommits() *Commits { return &Commits{Ready: make(chan struct{}, 1)} }
+
+// Take returns what was committed since the last time, in order; into is reused.
+func (c *Commits) Take(into []Commit) []Commit {
+	clear(into)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	list := c.list
+	c.list = into[:0]
+	return list
+}
+
+func (c *Commits) put(one Commit) {
+	c.mu.Lock()
+	c.list = append(c.list, one)
+	first := len(c.list) == 1
+	c.mu.Unlock()
+	if first {
+		nudge(c.Ready)
+	}
 }
 
 // queue is what waits to be committed.
@@ -134,8 +175,11 @@ func (q *queue) put(urgent bool, changes ...change) {
 }
 
 func (c *change) finish(err error) {
-	if c.done != nil {
+	switch {
+	case c.done != nil:
 		c.done(err)
+	case c.commits != nil:
+		c.commits.put(Commit{c.token, err})
 	}
 }
 
@@ -234,7 +278,7 @@ func (j *Journal) commit(batch []change) error {
 	j.mu.Lock()
 	next := j.head
 	j.mu.Unlock()
-	j.opts.Point("journal.before-commit")
+	j.opts.Failpoint("journal.before-commit")
 	err := j.update(func(tx *bbolt.Tx) error {
 		w := writer{
 			head: &next, entries: tx.Bucket(entriesBucket), open: tx.Bucket(openBucket), paths: tx.Bucket(pathsBucket),
@@ -259,7 +303,7 @@ func (j *Journal) commit(batch []change) error {
 	if err != nil {
 		return err
 	}
-	j.opts.Point("journal.after-commit")
+	j.opts.Failpoint("journal.after-commit")
 	j.mu.Lock()
 	next.Created = j.head.Created
 	j.head = next

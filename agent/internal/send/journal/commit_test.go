@@ -57,7 +57,8 @@ func TestATransactionIsBounded(t *testing.T) {
 // some milliseconds.
 func TestWhatNobodyWaitsForLingersForCompany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var commits, done atomic.Int64
+		var commits atomic.Int64
+		saved := NewCommits()
 		j, err := Open(t.TempDir(), counting(&commits))
 		must(t, err)
 		route, err := j.Route(Route{Bucket: "b", Prefix: "p/", Outbox: "/out"})
@@ -69,22 +70,22 @@ func TestWhatNobodyWaitsForLingersForCompany(t *testing.T) {
 		must(t, j.Add(list))
 		later := func(n int) {
 			for _, e := range list[:n] {
-				j.SaveSoon(e, false, func(err error) {
-					if err != nil {
-						t.Error(err)
-					}
-					done.Add(1)
-				})
+				j.SaveSoon(e, false, saved, e)
 			}
 			synctest.Wait()
 		}
 		expect := func(what string, wantCommits, wantDone int64) {
 			t.Helper()
-			if commits.Load() != wantCommits || done.Load() != wantDone {
-				t.Errorf("%s: %d changes in %d commits, want %d in %d", what, done.Load(), commits.Load(), wantDone, wantCommits)
+			done := int64(0)
+			for _, c := range saved.Take(nil) {
+				if done++; c.Err != nil || c.Token == nil {
+					t.Errorf("%s: %+v", what, c)
+				}
+			}
+			if commits.Load() != wantCommits || done != wantDone {
+				t.Errorf("%s: %d changes in %d commits, want %d in %d", what, done, commits.Load(), wantDone, wantCommits)
 			}
 			commits.Store(0)
-			done.Store(0)
 		}
 		commits.Store(0)
 		later(1)
@@ -101,8 +102,8 @@ func TestWhatNobodyWaitsForLingersForCompany(t *testing.T) {
 		}
 		expect("when somebody waits", 1, 200)
 		later(256)
-		if done.Load() != 256 {
-			t.Errorf("many don't leave by themselves: %d are committed", done.Load())
+		if done := len(saved.Take(nil)); done != 256 {
+			t.Errorf("many don't leave by themselves: %d are committed", done)
 		}
 		must(t, j.Close())
 	})
@@ -110,7 +111,7 @@ func TestWhatNobodyWaitsForLingersForCompany(t *testing.T) {
 
 // counting counts the transactions of a journal.
 func counting(commits *atomic.Int64) Options {
-	return Options{Point: func(name string) {
+	return Options{Failpoint: func(name string) {
 		if name == "journal.before-commit" {
 			commits.Add(1)
 		}

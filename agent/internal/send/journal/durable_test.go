@@ -44,7 +44,7 @@ func writeForEver(state, point string) {
 			os.Exit(1)
 		}
 	}
-	j, err := Open(state, Options{Point: func(at string) {
+	j, err := Open(state, Options{Failpoint: func(at string) {
 		if at == name && count.Add(-1) <= 0 {
 			_ = out.Flush()
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)

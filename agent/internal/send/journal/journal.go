@@ -50,8 +50,8 @@ var (
 type Options struct {
 	// ReadOnly opens for reading: no byte changes, and a missing journal is [ErrNone].
 	ReadOnly bool
-	// Point is called at the named kill points; nil for none. Tests end the process there.
-	Point func(name string)
+	// Failpoint is called at the named kill points; nil for none. Tests end the process there.
+	Failpoint func(name string)
 	// Now is the clock; nil for time.Now.
 	Now func() time.Time
 	// Trouble is told, from the committing goroutine, when the disk became full and when it has space again (nil).
@@ -83,8 +83,8 @@ func Open(state string, opts Options) (*Journal, error) {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	if opts.Point == nil {
-		opts.Point = func(string) {}
+	if opts.Failpoint == nil {
+		opts.Failpoint = func(string) {}
 	}
 	if opts.LockWait == 0 {
 		opts.LockWait = time.Second
@@ -218,7 +218,7 @@ func (j *Journal) create() error {
 	if err := errors.Join(err, db.Close()); err != nil {
 		return fmt.Errorf("make journal: %w", err)
 	}
-	j.opts.Point("journal.created")
+	j.opts.Failpoint("journal.created")
 	if err := os.Rename(fresh, j.path); err != nil {
 		return fmt.Errorf("make journal: %w", err)
 	}

@@ -3,7 +3,6 @@ package journal
 import (
 	"fmt"
 	"os"
-	"sync"
 	"testing"
 	"time"
 
@@ -95,25 +94,25 @@ func BenchmarkFile(b *testing.B) {
 		}
 		for len(list) > 0 {
 			n := min(group, len(list))
-			var wg sync.WaitGroup
-			wg.Add(2 * n)
-			done := func(err error) {
-				if err != nil {
-					b.Error(err)
-				}
-				wg.Done()
-			}
+			saved := NewCommits()
 			var begin []Change
 			for _, e := range list[:n] {
 				e.State, e.Key, e.Attempts, e.Attempting = Sending, "p/"+e.Path, 1, true
-				begin = append(begin, Change{e, done})
+				begin = append(begin, Change{e, nil})
 			}
-			j.SaveAll(begin)
+			j.SaveAll(begin, saved)
 			for _, e := range list[:n] {
 				e.State, e.Proof, e.Attempting = Settled, proof(), false
-				j.SaveSoon(e, false, done)
+				j.SaveSoon(e, false, saved, nil)
 			}
-			wg.Wait()
+			for left := 2 * n; left > 0; {
+				<-saved.Ready
+				for _, c := range saved.Take(nil) {
+					if left--; c.Err != nil {
+						b.Error(c.Err)
+					}
+				}
+			}
 			list = list[n:]
 		}
 	}

@@ -47,7 +47,7 @@ func (j *Journal) migrate() error {
 		if err != nil {
 			return fmt.Errorf("migrate journal from format %d: %w", version, err)
 		}
-		j.opts.Point("journal.migrated")
+		j.opts.Failpoint("journal.migrated")
 	}
 }
 

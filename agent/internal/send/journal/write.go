@@ -51,34 +51,34 @@ func (j *Journal) wait(k kind, e *Entry) error {
 	return <-ended
 }
 
-// SaveSoon is Save without waiting: done is called from the committing goroutine and must not block. Where somebody
-// waits for it, urgent lets it leave at once; else it may batchDelay some milliseconds for company.
-func (j *Journal) SaveSoon(e *Entry, urgent bool, done func(error)) {
+// SaveSoon is Save without waiting: to is given the commit, with token. Where somebody waits for it, urgent lets it
+// leave at once; else it may linger some milliseconds for company.
+func (j *Journal) SaveSoon(e *Entry, urgent bool, to *Commits, token any) {
 	c, err := j.prepare(save, e)
 	if err != nil {
-		done(err)
+		to.put(Commit{token, err})
 		return
 	}
-	c.done = done
+	c.commits, c.token = to, token
 	j.queue.put(urgent, c)
 }
 
 // Change is one of the changes of [Journal.SaveAll].
 type Change struct {
 	Entry *Entry
-	Done  func(error) // from the committing goroutine; must not block
+	Token any
 }
 
 // SaveAll is SaveSoon, urgently, for several entries that leave together.
-func (j *Journal) SaveAll(list []Change) {
+func (j *Journal) SaveAll(list []Change, to *Commits) {
 	changes := make([]change, 0, len(list))
 	for _, l := range list {
 		c, err := j.prepare(save, l.Entry)
 		if err != nil {
-			l.Done(err)
+			to.put(Commit{l.Token, err})
 			continue
 		}
-		c.done = l.Done
+		c.commits, c.token = to, l.Token
 		changes = append(changes, c)
 	}
 	j.queue.put(true, changes...)

@@ -8,7 +8,7 @@ import (
 
 func TestALostEventAsksForAWholePass(t *testing.T) {
 	now := time.Now()
-	r := newRevisits(time.Now)
+	r := newRecheckQueue()
 	r.add("a", now.Add(time.Second))
 	if r.all() || r.wait(now) != time.Second || len(r.due(now)) != 0 {
 		t.Error("one path asks for everything, or at once")
@@ -21,10 +21,10 @@ func TestALostEventAsksForAWholePass(t *testing.T) {
 	if r.all() || len(r.due(now.Add(time.Hour))) != 0 {
 		t.Error("after a whole pass something is still to be looked at")
 	}
-	for i := range 2 * mostRevisits {
+	for i := range 2 * mostRechecks {
 		r.add(strconv.Itoa(i), now)
 	}
-	if !r.all() || len(r.due(now)) > mostRevisits {
+	if !r.all() || len(r.due(now)) > mostRechecks {
 		t.Error("more paths are remembered than may be, or those beyond are forgotten")
 	}
 }

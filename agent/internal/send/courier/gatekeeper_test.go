@@ -44,20 +44,15 @@ func (s *script) asked() int {
 	return len(s.depths)
 }
 
-func newTestDoor(s *script, set Settings) *door {
-	c := &Courier{
-		Deps: Deps{Gate: s, Sender: func() Sender { return nil }, Gated: func(gate.Report, bool) {}, Now: time.Now}, set: set,
-		failed: make(chan error, 1), hand: newHand(),
-	}
-	c.door = newDoor(c)
-	return c.door
+func newTestGatekeeper(s *script, rules waitRules) *gatekeeper {
+	return newGatekeeper(s, func() Sender { return nil }, time.Now, rules)
 }
 
 func TestAGateThatWasNeverPassedStopsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := newTestDoor(&script{}, Settings{Patience: time.Hour})
+		k := newTestGatekeeper(&script{}, waitRules{most: time.Hour})
 		var refused *GateError
-		if err := d.wait(t.Context()); !errors.As(err, &refused) {
+		if err := k.pass(t.Context()); !errors.As(err, &refused) {
 			t.Errorf("error %v", err)
 		}
 	})
@@ -66,16 +61,16 @@ func TestAGateThatWasNeverPassedStopsAtOnce(t *testing.T) {
 func TestAFaultOnceSendingLastsAsLongAsPatience(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{passes: true}
-		d := newTestDoor(s, Settings{Patience: 15 * time.Minute})
-		if err := d.wait(t.Context()); err != nil {
+		k := newTestGatekeeper(s, waitRules{most: 15 * time.Minute})
+		if err := k.pass(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		_, gen, _ := d.peek()
+		_, gen, _ := k.peek()
 		s.set(false)
-		d.doubt(gen)
+		k.doubt(gen)
 		began := time.Now()
 		var refused *GateError
-		if err := d.wait(t.Context()); !errors.As(err, &refused) {
+		if err := k.pass(t.Context()); !errors.As(err, &refused) {
 			t.Errorf("error %v", err)
 		}
 		if lasted := time.Since(began); lasted < 15*time.Minute || lasted > 17*time.Minute {
@@ -106,17 +101,17 @@ func TestSilenceIsNoFaultAndMendsNone(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
 				s := &script{passes: true}
-				d := newTestDoor(s, Settings{Patience: patience})
-				if err := d.wait(ctx); err != nil {
+				k := newTestGatekeeper(s, waitRules{most: patience})
+				if err := k.pass(ctx); err != nil {
 					t.Fatal(err)
 				}
-				_, gen, _ := d.peek()
+				_, gen, _ := k.peek()
 				began := time.Now()
 				s.set(false)
 				s.setSilent(c.before == 0)
-				d.doubt(gen)
+				k.doubt(gen)
 				ended := make(chan error, 1)
-				go func() { ended <- d.wait(ctx) }()
+				go func() { ended <- k.pass(ctx) }()
 				time.Sleep(c.before) // of the bubble's own clock
 				s.setSilent(true)
 				go func() {
@@ -130,9 +125,9 @@ func TestSilenceIsNoFaultAndMendsNone(t *testing.T) {
 				switch {
 				case c.then && err != nil, !c.then && !errors.As(err, &refused):
 					t.Errorf("it ended with %v", err)
-				case c.then && took > c.before+c.silent+doorCap:
+				case c.then && took > c.before+c.silent+gateCap:
 					t.Errorf("it went on only after %s", took)
-				case !c.then && (took < c.refused || took > c.refused+2*doorCap):
+				case !c.then && (took < c.refused || took > c.refused+2*gateCap):
 					t.Errorf("it gave up after %s, want %s", took, c.refused)
 				case !c.then && refused.Report.Undecided:
 					t.Error("it says that nobody answered, and not what is wrong with the key")
@@ -146,17 +141,17 @@ func TestSilenceIsNoFaultAndMendsNone(t *testing.T) {
 func TestEachFaultHasItsOwnPatience(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{passes: true}
-		d := newTestDoor(s, Settings{Patience: 15 * time.Minute})
-		if err := d.wait(t.Context()); err != nil {
+		k := newTestGatekeeper(s, waitRules{most: 15 * time.Minute})
+		if err := k.pass(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		fault := func(lasts time.Duration) (time.Duration, error) {
-			_, gen, _ := d.peek()
+			_, gen, _ := k.peek()
 			s.set(false)
-			d.doubt(gen)
+			k.doubt(gen)
 			began := time.Now()
 			time.AfterFunc(lasts, func() { s.set(true) })
-			err := d.wait(t.Context())
+			err := k.pass(t.Context())
 			return time.Since(began), err
 		}
 		for range 3 {
@@ -173,17 +168,17 @@ func TestEachFaultHasItsOwnPatience(t *testing.T) {
 func TestAnUploadDoesNotWaitForSilenceForEver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{passes: true}
-		d := newTestDoor(s, Settings{Patience: 15 * time.Minute})
-		d.c.once = true
-		if err := d.wait(t.Context()); err != nil {
+		k := newTestGatekeeper(s, waitRules{most: 15 * time.Minute})
+		k.rules.once = true
+		if err := k.pass(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		_, gen, _ := d.peek()
+		_, gen, _ := k.peek()
 		s.setSilent(true)
-		d.doubt(gen)
+		k.doubt(gen)
 		began := time.Now()
 		var away *AwayError
-		if err := d.wait(t.Context()); !errors.As(err, &away) {
+		if err := k.pass(t.Context()); !errors.As(err, &away) {
 			t.Errorf("error %v", err)
 		}
 		if took := time.Since(began); took < 15*time.Minute || took > 17*time.Minute {
@@ -192,12 +187,12 @@ func TestAnUploadDoesNotWaitForSilenceForEver(t *testing.T) {
 	})
 }
 
-func TestAWaitingDoorGoesOnByItself(t *testing.T) {
+func TestAWaitingGateGoesOnByItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{}
-		d := newTestDoor(s, Settings{Wait: true})
+		k := newTestGatekeeper(s, waitRules{wait: true})
 		ended := make(chan error, 1)
-		go func() { ended <- d.wait(t.Context()) }()
+		go func() { ended <- k.pass(t.Context()) }()
 		time.Sleep(10 * time.Hour)
 		synctest.Wait()
 		select {
@@ -207,7 +202,7 @@ func TestAWaitingDoorGoesOnByItself(t *testing.T) {
 		}
 		s.set(true)
 		mended := time.Now()
-		d.c.Recheck(t.Context(), gate.Quick) // the credentials file changed
+		k.recheck(t.Context(), gate.Quick) // the credentials file changed
 		if err := <-ended; err != nil {
 			t.Fatal(err)
 		}
@@ -217,20 +212,20 @@ func TestAWaitingDoorGoesOnByItself(t *testing.T) {
 	})
 }
 
-func TestAnOldDoubtDoesNotShutANewDoor(t *testing.T) {
+func TestAnOldDoubtDoesNotShutANewGate(t *testing.T) {
 	s := &script{passes: true}
-	d := newTestDoor(s, Settings{})
-	if err := d.wait(t.Context()); err != nil {
+	k := newTestGatekeeper(s, waitRules{})
+	if err := k.pass(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	_, old, _ := d.peek()
-	d.doubt(old)
-	if err := d.wait(t.Context()); err != nil {
+	_, old, _ := k.peek()
+	k.doubt(old)
+	if err := k.pass(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	d.doubt(old) // a late answer to a request of the credentials before
-	if _, _, open := d.peek(); !open {
-		t.Error("the door is shut by a doubt that was answered")
+	k.doubt(old) // a late answer to a request of the credentials before
+	if _, _, open := k.peek(); !open {
+		t.Error("the gate is shut by a doubt that was answered")
 	}
 	if s.depths[0] != gate.Full || s.depths[1] != gate.Quick {
 		t.Errorf("asked %v", s.depths)
