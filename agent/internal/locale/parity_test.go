@@ -119,7 +119,7 @@ func uses(t *testing.T, rooms map[string]bool) map[string]use {
 			if b, ok := n.(*ast.BinaryExpr); ok && b.Op == token.ADD {
 				joined[b.X] = true
 			}
-			if call, ok := n.(*ast.CallExpr); ok && named(call.Fun, "Point") { // a kill point, not a sentence
+			if call, ok := n.(*ast.CallExpr); ok && named(call.Fun, "Failpoint") { // a kill point, not a sentence
 				return false
 			}
 			lit, ok := n.(*ast.BasicLit)

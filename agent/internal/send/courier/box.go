@@ -111,7 +111,7 @@ func (o Outbox) resultOf(err error) result {
 		return fileTouched
 	case errors.Is(err, outbox.ErrChanged), errors.Is(err, upload.ErrChanged), errors.Is(err, io.ErrUnexpectedEOF):
 		return fileChanged
-	case client.Lacking(err) != "":
+	case errors.Is(err, outbox.ErrMachine), client.Lacking(err) != "":
 		return machineLacks
 	}
 	return fileUnreadable
@@ -145,8 +145,6 @@ type box struct {
 	name  string
 	tmpl  *Template
 	again *recheckQueue
-
-	unread unread
 
 	mu    sync.Mutex
 	state BoxStatus

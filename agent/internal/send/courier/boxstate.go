@@ -3,7 +3,6 @@ package courier
 import (
 	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"buzon/agent/internal/client"
@@ -37,8 +36,10 @@ func (b *box) scanned(now time.Time, trouble error, log *slog.Logger) {
 // it is seen.
 func troubleOf(err error) ProblemKind {
 	switch {
-	case client.Lacking(err) != "":
+	case errors.Is(err, outbox.ErrMachine), client.Lacking(err) != "":
 		return ProblemMachine
+	case errors.Is(err, outbox.ErrReplaced):
+		return ProblemOutboxReplaced
 	case errors.Is(err, outbox.ErrGone), errors.Is(err, outbox.ErrNotFolder):
 		return ProblemOutboxMissing
 	}
@@ -52,36 +53,4 @@ func (b *box) unwatched(err error) {
 	if b.state.Hints = ""; err != nil {
 		b.state.Hints = err.Error()
 	}
-}
-
-// unread is which folders of an outbox can't be read, and since when. What a whole walk doesn't meet any more is gone.
-type unread struct {
-	mu    sync.Mutex
-	known map[string]time.Time // at most mostListed
-	count int64                // of the last whole walk
-	fresh map[string]time.Time // of the walk under way
-	n     int64
-}
-
-func (u *unread) begin() {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.fresh, u.n = map[string]time.Time{}, 0
-}
-
-func (u *unread) met(path string, now time.Time) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if u.n++; len(u.fresh) < mostListed {
-		if since, ok := u.known[path]; ok {
-			now = since
-		}
-		u.fresh[path] = now
-	}
-}
-
-func (u *unread) end() {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.known, u.count = u.fresh, u.n
 }

@@ -97,7 +97,6 @@ func (c *Courier) scan(ctx context.Context, b *box) (trouble, err error) {
 	if err := c.recheckQuarantine(ctx, b); err != nil {
 		return nil, err
 	}
-	b.unread.begin()
 	trouble = b.walk(ctx, func(f outbox.File) error {
 		s.batch = append(s.batch, f)
 		if len(s.batch) == scanBatch {
@@ -106,17 +105,12 @@ func (c *Courier) scan(ctx context.Context, b *box) (trouble, err error) {
 		return err
 	}, func(rel, why string) {
 		c.tally.skip(b.path(rel), why)
-		if why == string(outbox.Unreadable) {
-			b.unread.met(b.path(rel), c.Now())
-		}
 	})
-	switch {
-	case err != nil:
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
 		return nil, err
-	case ctx.Err() != nil:
-		return nil, ctx.Err()
-	case trouble == nil:
-		b.unread.end()
 	}
 	return trouble, s.flush(ctx)
 }

@@ -265,7 +265,12 @@ func (j *Journal) commitBatch(batch []change) {
 func (j *Journal) setFull(err error) {
 	j.mu.Lock()
 	changed := (j.full == nil) != (err == nil)
-	j.full = err
+	if j.full = err; changed {
+		j.fullAt = time.Time{}
+		if err != nil {
+			j.fullAt = j.opts.Now()
+		}
+	}
 	j.mu.Unlock()
 	if changed && j.opts.Trouble != nil {
 		j.opts.Trouble(err)
@@ -284,7 +289,7 @@ func (j *Journal) commit(batch []change) error {
 			head: &next, entries: tx.Bucket(entriesBucket), open: tx.Bucket(openBucket), paths: tx.Bucket(pathsBucket),
 			keys: tx.Bucket(keysBucket), parts: tx.Bucket(partsBucket), sent: tx.Bucket(sentBucket),
 			shut: tx.Bucket(quarantinedBucket), imports: tx.Bucket(importsBucket), doubts: tx.Bucket(doubtsBucket),
-			bucketOf: func(id RouteID) string { return j.RouteOf(id).Bucket }, now: j.opts.Now().UnixNano(),
+			bucketOf: func(id RouteID) string { return j.RouteOf(id).Bucket }, now: j.opts.Now().UnixNano(), tx: tx,
 		}
 		w.at.entries, w.at.keys = index{w.entries.Cursor()}, index{w.keys.Cursor()}
 		w.entries.FillPercent, w.open.FillPercent = 0.7, 0.9 // they grow at their ends; records grow once more
@@ -300,6 +305,9 @@ func (j *Journal) commit(batch []change) error {
 		}
 		return tx.Bucket(metaBucket).Put(headKey, next.encode())
 	})
+	if err == nil {
+		err = j.Present() // what is written to a file that is gone is not durable
+	}
 	if err != nil {
 		return err
 	}
@@ -320,6 +328,7 @@ type writer struct {
 
 	bucketOf func(RouteID) string
 	now      int64
+	tx       *bbolt.Tx
 }
 
 func (w *writer) apply(c *change) error {
@@ -328,7 +337,7 @@ func (w *writer) apply(c *change) error {
 		return w.add(c)
 	case resetGuard:
 		w.head.Conflicts, w.head.Decided = 0, max(w.head.Decided, GuardFiles)
-		return nil
+		return w.stay()
 	case expireDoubts:
 		return w.expireDoubts(c)
 	case save, renew, part, forget:

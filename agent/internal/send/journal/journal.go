@@ -66,12 +66,16 @@ type Journal struct {
 	opts  Options
 	db    *bbolt.DB
 	lock  *os.File
+	at    os.FileInfo // the file that is open
+	home  Home        // of before
+	moved atomic.Bool
 	queue queue
 
 	mu     sync.Mutex // guards what follows
 	head   stats
 	routes map[RouteID]Route
 	full   error // set while the disk is full
+	fullAt time.Time
 
 	fatal atomic.Pointer[error] // set once, when the journal can't be used any more
 	stuck atomic.Bool           // bbolt panicked: it may hold its locks
@@ -106,8 +110,7 @@ func Open(state string, opts Options) (*Journal, error) {
 		if j.db != nil && !j.stuck.Load() {
 			_ = j.db.Close()
 		}
-		_ = lock.Close()
-		return nil, err
+		return nil, errors.Join(err, j.unlock())
 	}
 	if !opts.ReadOnly {
 		j.queue.start(j)
@@ -131,6 +134,9 @@ func (j *Journal) open() error {
 		}
 		if j.db, err = j.openFile(j.path); err != nil {
 			return err
+		}
+		if j.at, err = os.Stat(j.path); err != nil {
+			return fmt.Errorf("open journal: %w", err)
 		}
 		if _, err := j.version(); err != nil { // before anything is written
 			return err
@@ -256,6 +262,7 @@ func (j *Journal) load() error {
 		if err := readRoutes(tx, j.routes); err != nil {
 			return &DamagedError{Path: j.path, Err: err}
 		}
+		j.home = readHome(tx)
 		return nil
 	})
 }
@@ -286,7 +293,15 @@ func (j *Journal) Close() error {
 	} else {
 		err = j.guarded(j.db.Close)
 	}
-	return errors.Join(err, j.lock.Close())
+	return errors.Join(err, j.unlock())
+}
+
+// unlock lets go of the state folder.
+func (j *Journal) unlock() error {
+	if j.lock == nil {
+		return nil
+	}
+	return j.lock.Close()
 }
 
 // Route returns the id of a route, which is recorded durably when it is new.
@@ -369,6 +384,28 @@ func (j *Journal) Trouble() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.full
+}
+
+// FullSince is since when the disk has been full; zero while it is not.
+func (j *Journal) FullSince() time.Time {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.fullAt
+}
+
+// Present is nil while the file that is open is the one at the journal's path. Else whatever is written is nowhere, and
+// the journal takes and tells nothing more: its error is a [*DetachedError].
+func (j *Journal) Present() error {
+	now, err := os.Stat(j.path)
+	if err == nil && os.SameFile(now, j.at) {
+		return nil
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) { // it can't be looked at now, which says nothing
+		return nil
+	}
+	err = &DetachedError{Path: j.path, Gone: err != nil}
+	j.fail(err)
+	return err
 }
 
 // stats is the one record that every commit writes besides: the next number and the counts.

@@ -93,16 +93,35 @@ func (e *WriteError) Message() (string, []any) {
 	return "state.unwritten", []any{"path", e.Path, "reason", e.Err}
 }
 
+// DetachedError means that the journal's file was removed, or another put in its place, while it was open.
+type DetachedError struct {
+	Path string
+	Gone bool // nothing stands there now
+}
+
+func (e *DetachedError) Error() string {
+	return fmt.Sprintf("the journal at %s is not the one that is open", e.Path)
+}
+
+// Message names the sentence for it.
+func (e *DetachedError) Message() (string, []any) {
+	return "state.detached", []any{"path", e.Path}
+}
+
 // lockFile is the name of the lock inside the state folder. Its text is the holder's process id.
 const lockFile = "lock"
 
-// takeLock locks the state folder, shared for reading. The lock ends with the process, however that ends.
+// takeLock locks the state folder, shared for reading. The lock ends with the process, however that ends. For reading
+// it is nil where there is no lock file.
 func takeLock(state string, shared bool, wait time.Duration) (*os.File, error) {
 	flag, how := os.O_RDWR|os.O_CREATE, unix.LOCK_EX
 	if shared {
 		flag, how = os.O_RDONLY, unix.LOCK_SH
 	}
 	f, err := os.OpenFile(filepath.Join(state, lockFile), flag, 0o600)
+	if shared && errors.Is(err, fs.ErrNotExist) { // a journal that was restored alone: bbolt's own lock on it has to do
+		return nil, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("lock state folder: %w", err)
 	}

@@ -132,10 +132,14 @@ func (j *Journal) prepare(k kind, e *Entry) (change, error) {
 	return c, nil
 }
 
-// ResetConflictGuard says that the conflicts of a young journal are no sign of a lost memory: receipts were imported, or a
-// person said so.
+// ResetConflictGuard says that the conflicts of a young journal are no sign of a lost memory, and that it is where it
+// belongs: receipts were imported, or a person said so.
 func (j *Journal) ResetConflictGuard() error {
 	ended := make(chan error, 1)
 	j.queue.put(true, change{kind: resetGuard, done: func(err error) { ended <- err }})
-	return <-ended
+	err := <-ended
+	if err == nil {
+		j.moved.Store(false)
+	}
+	return err
 }
