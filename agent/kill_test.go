@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -66,6 +67,9 @@ type vm struct {
 	home   string
 	files  map[string][]byte // what was written into the outbox
 
+	mu    sync.Mutex
+	calls map[s3server.Op]int64 // of files
+
 	program    string               // "" for the test binary itself
 	attributes *syscall.SysProcAttr // of its agents
 	environ    []string             // of its agents, beside the usual
@@ -77,7 +81,20 @@ func newVM(t *testing.T, o s3server.Options, config string) *vm {
 	if o.Allow == nil {
 		o.Allow = s3server.WriteOnly(bucket, prefix)
 	}
-	v := &vm{t: t, server: s3server.Start(t, o), home: t.TempDir(), files: map[string][]byte{}}
+	v := &vm{t: t, home: t.TempDir(), files: map[string][]byte{}, calls: map[s3server.Op]int64{}}
+	fault := o.Fault
+	o.Fault = func(c *s3server.Call) s3server.Fault {
+		if ofAFile(c.Key) {
+			v.mu.Lock()
+			v.calls[c.Op]++
+			v.mu.Unlock()
+		}
+		if fault == nil {
+			return s3server.Fault{}
+		}
+		return fault(c)
+	}
+	v.server = s3server.Start(t, o)
 	if err := os.Mkdir(v.path("out"), 0o755); err != nil {
 		t.Fatal(err)
 	}
