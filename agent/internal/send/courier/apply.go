@@ -59,12 +59,12 @@ func (c *Courier) apply(t *task, o outcome, a action) {
 		t.saving = savingReceipt
 		c.Journal.SaveSoon(e, e.State == journal.Sent, c.commits, t)
 	case retryAt:
-		c.failing(t, a)
+		c.failing(t, o, a)
 		c.wait(t, c.Now().Add(backoff(t.failures, a.least)))
 	case waitGate:
 		c.wait(t, c.Now())
 	case suffix:
-		t.toSuffix, t.failures = true, 0
+		t.toSuffix, t.failures, t.throttles, t.failing = true, 0, 0, time.Time{}
 		if c.save(t) {
 			c.flight.schedule(t, c.Now())
 		}
@@ -92,14 +92,14 @@ func (c *Courier) apply(t *task, o outcome, a action) {
 }
 
 // failing notes another failure in a row.
-func (c *Courier) failing(t *task, a action) {
+func (c *Courier) failing(t *task, o outcome, a action) {
 	if t.failures++; t.failing.IsZero() {
 		t.failing = c.Now()
 	}
 	if a.signal == slowDown {
 		t.throttles++
 	}
-	t.because = a.because
+	t.because, t.detail = a.because, o.reason.Detail
 }
 
 // wait lets a task wait for its next try.

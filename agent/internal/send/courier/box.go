@@ -133,9 +133,21 @@ func identityOf(f outbox.File) journal.Identity {
 	return journal.Identity{Size: f.Size, Sec: f.ModTime.Unix(), Nsec: int32(f.ModTime.Nanosecond()), Dev: f.Dev, Inode: f.Inode}
 }
 
-// fileOf is the file that an entry is of; its change time is not known.
+// changeTime is a file's change time as the journal keeps it.
+func changeTime(f outbox.File) int64 {
+	if f.Changed.IsZero() {
+		return 0
+	}
+	return f.Changed.UnixNano()
+}
+
+// fileOf is the file that an entry is of, with the change time that it had when it was read.
 func fileOf(e *journal.Entry) outbox.File {
-	return outbox.File{Rel: e.Path, Size: e.Size, ModTime: e.At(), Dev: e.Dev, Inode: e.Inode}
+	f := outbox.File{Rel: e.Path, Size: e.Size, ModTime: e.At(), Dev: e.Dev, Inode: e.Inode}
+	if e.Changed != 0 {
+		f.Changed = time.Unix(0, e.Changed)
+	}
+	return f
 }
 
 // box is an outbox with its route.
@@ -146,8 +158,9 @@ type box struct {
 	tmpl  *Template
 	again *recheckQueue
 
-	mu    sync.Mutex
-	state BoxStatus
+	mu        sync.Mutex
+	state     BoxStatus
+	unsettled map[string]unsettled // by path; at most mostUnsettled
 }
 
 func newBox(o Outbox, tmpl *Template) *box {

@@ -54,3 +54,30 @@ func (b *box) unwatched(err error) {
 		b.state.Hints = err.Error()
 	}
 }
+
+// unsettled is why a file that is sent can't be settled, and since when.
+type unsettled struct {
+	since time.Time
+	why   string
+}
+
+// mostUnsettled bounds what is remembered of them by name.
+const mostUnsettled = 1000
+
+// settled keeps how settling a file went.
+func (b *box) settled(rel string, now time.Time, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	old, known := b.unsettled[rel]
+	switch {
+	case err == nil:
+		delete(b.unsettled, rel)
+	case known:
+		b.unsettled[rel] = unsettled{old.since, err.Error()}
+	case len(b.unsettled) < mostUnsettled:
+		if b.unsettled == nil {
+			b.unsettled = map[string]unsettled{}
+		}
+		b.unsettled[rel] = unsettled{now, err.Error()}
+	}
+}

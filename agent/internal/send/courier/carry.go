@@ -38,6 +38,7 @@ func (c *Courier) carry(ctx context.Context, t *task) {
 	}
 	was := fileOf(t.e)
 	was.Changed = now.Changed
+	t.e.Changed = changeTime(now)
 	if !t.begun {
 		if o, ok := c.beginHere(t, file, was); !ok {
 			c.decide(t, o, gen)

@@ -102,6 +102,7 @@ type Courier struct {
 	began   time.Time
 	once    bool
 	crew    supervisor
+	monitor monitor
 
 	ready    chan *task // begun, or to be begun by the worker
 	work     chan *task
@@ -184,6 +185,13 @@ func (c *Courier) run(ctx context.Context, once bool) error {
 	if err := c.conflictGuard(); err != nil {
 		return err
 	}
+	command := "run"
+	if once {
+		command = "upload"
+	}
+	if err := c.Journal.MoveIn(journal.Here(command)); err != nil { // a full disk is told by what needs it
+		c.Log.Debug("who uses the journal is not recorded", "error", err)
+	}
 	stop, cancel := context.WithCancel(ctx)
 	defer cancel()
 	sending, abandon := context.WithCancel(context.WithoutCancel(ctx))
@@ -197,6 +205,7 @@ func (c *Courier) run(ctx context.Context, once bool) error {
 	settler := supervisor{log: c.Log, fail: c.stopWith}
 	settler.vital(func() error { return c.settleAll(sending) })
 
+	c.crew.vital(func() error { return c.watchOver(stop) })
 	c.crew.vital(func() error { return c.retryAll(stop) })
 	c.scanAll(stop, once)
 	if !once {

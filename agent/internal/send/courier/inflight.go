@@ -25,6 +25,7 @@ type task struct {
 	failing   time.Time   // when the first of the attempts that failed began
 	started   time.Time   // of its last attempt
 	because   ProblemKind // it waits, where that isn't its own fault
+	detail    string      // what was said of the last failure
 	saving    saving
 	due       time.Time // while it waits to be tried again
 
@@ -61,10 +62,12 @@ type inFlight struct {
 	least   int           // while the feeder waits for room: how many under way leave enough of it; else the most
 	earlier chan struct{} // a due time became earlier
 	held    int           // conflicts that wait for the conflict guard
+	failed  map[uint64]failure
 }
 
 func newInFlight() *inFlight {
-	f := &inFlight{tasks: map[uint64]*task{}, left: map[uint64]bool{}, keys: map[string]*task{}, earlier: make(chan struct{}, 1), least: math.MaxInt}
+	f := &inFlight{tasks: map[uint64]*task{}, left: map[uint64]bool{}, keys: map[string]*task{}, earlier: make(chan struct{}, 1), least: math.MaxInt,
+		failed: map[uint64]failure{}}
 	f.cond = sync.NewCond(&f.mu)
 	return f
 }
@@ -118,6 +121,7 @@ func (f *inFlight) drop(t *task) (dirty bool) {
 // remove removes a task and its key; called with the lock held.
 func (f *inFlight) remove(t *task) {
 	delete(f.tasks, t.e.Seq)
+	delete(f.failed, t.e.Seq)
 	if f.keys[t.claimed] == t {
 		delete(f.keys, t.claimed)
 	}
@@ -201,9 +205,26 @@ func (f *inFlight) schedule(t *task, due time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	t.due = due
+	if t.failures > 0 && !t.failing.IsZero() {
+		f.failed[t.e.Seq] = failure{
+			seq: t.e.Seq, path: t.box.path(t.e.Path), outbox: t.box.Path, kind: t.because, since: t.failing,
+			failures: t.failures - t.throttles, detail: t.detail,
+		}
+	}
 	heap.Push(&f.queue, t)
 	f.changed()
 	f.hasten()
+}
+
+// failing lists the files that get no success.
+func (f *inFlight) failing() []failure {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	list := make([]failure, 0, len(f.failed))
+	for _, one := range f.failed {
+		list = append(list, one)
+	}
+	return list
 }
 
 // hasten tells who begins what is due to look at the queue again; called with the lock held.

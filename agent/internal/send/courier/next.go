@@ -124,7 +124,7 @@ func next(e journal.Entry, o outcome, s situation) (journal.Entry, action) {
 	case gateShut:
 		return e, action{step: waitGate, unsure: s.unsure}
 	case outboxAway:
-		return retry(e, s, action{least: max(o.least, awayPause)})
+		return retry(e, s, action{least: awayPause, because: ProblemOutboxMissing})
 	case machineLacks:
 		return retry(e, s, action{signal: lacking, because: ProblemMachine, least: machinePause})
 	case fileGone:
@@ -207,8 +207,10 @@ func outcomeUnknown(o outcome) bool {
 		return true
 	case client.NoUpload:
 		return !o.answered || o.vanished
+	case client.Exists: // it tells what stands there, and nothing of a request before
+		return false
 	case client.Unknown, client.Throttled, client.StoreFull, client.Credential, client.AccessDenied, client.Bucket,
-		client.Exists, client.Raced, client.Corrupt, client.File:
+		client.Raced, client.Corrupt, client.File:
 	}
 	return !o.answered
 }

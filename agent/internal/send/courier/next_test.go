@@ -140,7 +140,7 @@ func TestNext(t *testing.T) {
 		// Nothing was sent.
 		{name: "the gate is shut", e: attempt1(), o: outcome{result: gateShut, unsent: true}, s: others, step: waitGate, state: journal.Pending},
 		{name: "the gate is shut, after attempts", e: unknownBefore(), o: outcome{result: gateShut, unsent: true}, s: others, step: waitGate, state: journal.Sending, unknown: true},
-		{name: "the outbox is away", e: attempt1(), o: outcome{result: outboxAway, unsent: true}, s: others, step: retryAt, state: journal.Pending},
+		{name: "the outbox is away", e: attempt1(), o: outcome{result: outboxAway, unsent: true}, s: others, step: retryAt, because: ProblemOutboxMissing, state: journal.Pending},
 		{name: "no descriptors to open it", e: attempt1(), o: outcome{result: machineLacks, unsent: true}, s: others, step: retryAt, because: ProblemMachine, state: journal.Pending},
 		{name: "the file is gone", e: attempt1(), o: outcome{result: fileGone, unsent: true}, s: others, step: forget, state: journal.Pending},
 		{name: "the file is another", e: unknownBefore(), o: outcome{result: fileChanged, unsent: true}, s: others, step: lookAgain, state: journal.Sending, unknown: true},

@@ -262,6 +262,20 @@ func (p *pace) away() time.Duration {
 	return p.now().Sub(p.since)
 }
 
+// failures is how many requests have failed in a row, of whatever files, in ways that tell of the store.
+func (p *pace) failures() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.row
+}
+
+// failingSince is when the first of them did.
+func (p *pace) failingSince() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.since
+}
+
 // size is the number of transfers that may run at once now.
 func (p *pace) size() int {
 	p.mu.Lock()

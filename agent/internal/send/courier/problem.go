@@ -84,3 +84,6 @@ type Waits struct {
 	Attempts int64     `json:"attempts,omitempty"`
 	Reason   string    `json:"reason,omitempty"` // a [ReasonCode], where the last attempt left one
 }
+
+// mostWaits bounds [Status.Waits].
+const mostWaits = 5

@@ -116,7 +116,7 @@ type Aside struct {
 
 // Status is the state of a courier that runs.
 func (c *Courier) Status() (Status, error) {
-	s, err := Stored(c.Journal, c.Now())
+	s, err := facts(c.Journal, c.Now(), func(e *journal.Entry) bool { return c.route[e.Route] != nil })
 	if err != nil {
 		return s, err
 	}
@@ -145,16 +145,67 @@ func (c *Courier) Status() (Status, error) {
 	}
 	c.tally.mu.Unlock()
 	for _, b := range c.boxes {
+		unread := int64(len(b.folder.Unread()))
 		b.mu.Lock()
+		b.state.Unread = unread
 		s.Outboxes = append(s.Outboxes, b.state)
 		b.mu.Unlock()
 	}
-	s.conclude()
+	c.observe(c.Now())
+	m := &c.monitor
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s.State, s.Reason, s.Since, s.Stalled = m.state, m.reason, m.since.UTC(), m.stalled
+	s.Problems = append(append(s.Problems[:0], m.problems...), s.quarantineProblem()...)
 	return s, nil
 }
 
 // Stored is the state that a journal alone tells, with nothing running.
 func Stored(j *journal.Journal, now time.Time) (Status, error) {
+	s, err := facts(j, now, func(*journal.Entry) bool { return true })
+	if err != nil {
+		return s, err
+	}
+	s.Started, s.Command = j.Written(), j.Home().Command
+	s.State, s.Since = StateNotRunning, s.Started
+	if s.Lost != nil {
+		s.State, s.Reason = StateStopped, ProblemLostMemory
+		s.Problems = append(s.Problems, Problem{Kind: ProblemLostMemory, Since: s.Started, Files: s.Lost.Conflicts})
+	}
+	s.Problems = append(s.Problems, journalProblems(j, now)...)
+	open := s.Counts[journal.Pending.String()].Files + s.Counts[journal.Sending.String()].Files
+	if open > 0 || s.Command == "run" {
+		s.Problems = append(s.Problems, Problem{Kind: ProblemNotRunning, Files: open, Since: s.Started})
+	}
+	left, err := j.Unsettled(0, mostNamed)
+	for _, e := range left {
+		s.Problems = append(s.Problems, Problem{
+			Kind: ProblemUnsettled, Outbox: j.RouteOf(e.Route).Outbox, Path: legible(sourceOf(j, e)), Since: time.Unix(0, e.Proof.SentAt).UTC(),
+		})
+	}
+	s.Problems = append(s.Problems, s.quarantineProblem()...)
+	return s, err
+}
+
+// quarantineProblem says that files are in quarantine.
+func (s *Status) quarantineProblem() []Problem {
+	if s.Total == 0 {
+		return nil
+	}
+	since := s.Generated
+	for _, q := range s.Quarantine {
+		if q.At.Before(since) {
+			since = q.At
+		}
+	}
+	return []Problem{{Kind: ProblemQuarantine, Files: s.Total, Since: since}}
+}
+
+// mostSearched bounds how many entries are looked through for those that wait longest.
+const mostSearched = 4096
+
+// facts is what a journal tells; ours says which entries are sent at all.
+func facts(j *journal.Journal, now time.Time, ours func(*journal.Entry) bool) (Status, error) {
 	n := j.Counts()
 	s := Status{
 		Schema: StatusSchema, Generated: now.UTC(), Inferred: n.Inferred, Conflicts: n.Met, Counts: map[string]Count{},
@@ -170,24 +221,52 @@ func Stored(j *journal.Journal, now time.Time) (Status, error) {
 	if err := j.Trouble(); err != nil {
 		s.Journal = err.Error()
 	}
-	open, err := j.Unsent(0, 1)
-	if err != nil {
-		return s, err
+	for place, searched := uint64(0), 0; len(s.Waits) < mostWaits && searched < mostSearched; searched += readAhead {
+		list, err := j.Unsent(place, readAhead)
+		if err != nil {
+			return s, err
+		}
+		for _, e := range list {
+			if place = e.Seq; ours(e) && len(s.Waits) < mostWaits {
+				s.Waits = append(s.Waits, Waits{
+					Path: legible(sourceOf(j, e)), Size: e.Size, Accepted: time.Unix(0, e.Added).UTC(), Attempts: int64(e.Attempts), Reason: e.Reason.Code,
+				})
+			}
+		}
+		if len(list) < readAhead {
+			break
+		}
 	}
-	if len(open) > 0 {
-		at := time.Unix(0, open[0].Added).UTC()
-		s.Oldest = &at
+	if len(s.Waits) > 0 {
+		s.Oldest = &s.Waits[0].Accepted
 	}
 	list, err := j.Quarantine(0, mostListed)
 	for _, e := range list {
-		s.Quarantine = append(s.Quarantine, Aside{
-			Path: legible(sourceOf(j, e)), Size: e.Size, Reason: e.Reason.Code, Detail: e.Reason.Detail, At: time.Unix(0, e.Reason.At).UTC(),
-		})
+		s.Quarantine = append(s.Quarantine, asideOf(j, e))
 	}
 	s.More = max(0, n.Files[journal.Quarantined]-int64(len(list)))
-	s.Started = j.Written()
-	s.conclude()
 	return s, err
+}
+
+// Quarantine lists all of the quarantine of a status that names only the first of it.
+func Quarantine(j *journal.Journal) ([]Aside, error) {
+	var all []Aside
+	for place := uint64(0); ; {
+		list, err := j.Quarantine(place, readAhead)
+		if err != nil || len(list) == 0 {
+			return all, err
+		}
+		for _, e := range list {
+			place = e.Seq
+			all = append(all, asideOf(j, e))
+		}
+	}
+}
+
+func asideOf(j *journal.Journal, e *journal.Entry) Aside {
+	return Aside{
+		Path: legible(sourceOf(j, e)), Size: e.Size, Reason: e.Reason.Code, Detail: e.Reason.Detail, At: time.Unix(0, e.Reason.At).UTC(),
+	}
 }
 
 // sourceOf is the absolute path of an entry's file.

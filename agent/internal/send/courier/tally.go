@@ -1,6 +1,7 @@
 package courier
 
 import (
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -85,7 +86,7 @@ type tally struct {
 	writing []string
 	last    lastTrouble
 	lastAt  time.Time // of the last receipt
-	moved   time.Time // of the last part that is durable
+	parted  time.Time // of the last part that is durable
 	arrived time.Time // when the store confirmed a file last
 	suspect uint64    // the entry that began to fail since then; 0 for none
 	more    bool      // others did too
@@ -95,7 +96,7 @@ type tally struct {
 func (t *tally) part(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.moved = now
+	t.parted = now
 }
 
 // succeeded notes that a file has arrived.
@@ -103,6 +104,28 @@ func (t *tally) succeeded(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.arrived, t.suspect, t.more = now, 0, false
+}
+
+func (t *tally) arrivedAt() time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.arrived
+}
+
+func (t *tally) partAt() time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.parted
+}
+
+// lastWords is the last answer that was no success, in short.
+func (t *tally) lastWords() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.last.At.IsZero() || !t.last.At.After(t.arrived) {
+		return ""
+	}
+	return strings.TrimSuffix(t.last.Code+": "+t.last.Message, ": ")
 }
 
 // blame says whose fault a failure may be. With others, it is the file's own: one was sent since the file's first attempt

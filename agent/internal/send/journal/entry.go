@@ -34,6 +34,9 @@ type Identity struct {
 	Nsec  int32
 	Dev   uint64
 	Inode uint64
+	// Changed is the inode's change time, nanoseconds since 1970, as it was when the file was read; 0 where that is not
+	// known. It tells nothing of a version: see [Identity.Same].
+	Changed int64
 }
 
 // At returns the modification time in UTC.
@@ -187,6 +190,7 @@ const (
 	flagProof
 	flagEchoed
 	flagInferred
+	flagChanged
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -210,6 +214,7 @@ func (e *Entry) flags() uint16 {
 	set(e.Proof != nil, flagProof)
 	set(e.Proof != nil && e.Proof.Echoed, flagEchoed)
 	set(e.Proof != nil && e.Proof.Evidence == receipt.Inferred, flagInferred)
+	set(e.Changed != 0, flagChanged)
 	return f
 }
 
@@ -245,6 +250,9 @@ func (e *Entry) encode(b []byte) []byte {
 		b = appendText(b, p.VersionID)
 		b = binary.AppendVarint(b, p.SentAt)
 		b = appendText(b, p.RequestID)
+	}
+	if e.Changed != 0 {
+		b = binary.AppendVarint(b, e.Changed)
 	}
 	return binary.BigEndian.AppendUint32(b, crc32.Checksum(b[start:], castagnoli))
 }
@@ -312,6 +320,9 @@ func decodeBody(seq uint64, body []byte) (*Entry, error) {
 			p.Evidence = receipt.Inferred
 		}
 		e.Proof = p
+	}
+	if f&flagChanged != 0 {
+		e.Changed = r.int()
 	}
 	if r.bad || len(r.b) != 0 {
 		return nil, errRecord

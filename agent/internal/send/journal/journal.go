@@ -19,7 +19,7 @@ import (
 const File = "journal.db"
 
 // Version is the format that this program writes. A journal of an older one is migrated when it is opened.
-const Version = 3
+const Version = 4
 
 // The buckets of the file.
 var (

@@ -15,6 +15,7 @@ import (
 var migrations = map[uint32]func(*bbolt.Tx) error{
 	1: addChecksums,
 	2: addDoubts,
+	3: func(*bbolt.Tx) error { return nil }, // a record may hold a change time by now
 }
 
 // reader is the first version of the agent that reads [Version]. It is written into the file, so that an older agent
