@@ -20,6 +20,7 @@ const (
 // once while that helps, then rests, and from then on tries half or twice as many now and then.
 type climb struct {
 	limit  int
+	most   int     // as many as there may be
 	warm   bool    // a window is over: the first also pays for connections and cold caches, and any number beats it
 	down   bool    // the next trial is of fewer
 	before int     // what the limit was before the trial under way; 0: none is
@@ -55,9 +56,9 @@ func (c *climb) window(now time.Time, rate float64) {
 
 // try begins a trial in the direction that is due.
 func (c *climb) try(now time.Time, rate float64) {
-	next := min(mostTransfers, 2*c.limit)
+	next := min(c.most, 2*c.limit)
 	if c.down {
-		next = max(leastTransfers, c.limit/2)
+		next = max(min(leastTransfers, c.most), c.limit/2)
 	}
 	if next == c.limit {
 		c.turn(now)
@@ -75,7 +76,7 @@ func (c *climb) turn(now time.Time) {
 
 // cut halves the limit because the server asked for less, and ends what is being tried.
 func (c *climb) cut(now time.Time) {
-	c.limit = max(leastTransfers, c.limit/2)
+	c.limit = max(min(leastTransfers, c.most), c.limit/2)
 	c.before, c.down = 0, false
 	c.until = now.Add(restFirst)
 }

@@ -31,7 +31,7 @@ func TestClimbFindsWhatCarriesMost(t *testing.T) {
 			for seed := range uint64(20) {
 				r := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // noise
 				now := time.Unix(1, 0)
-				p := climb{limit: firstTransfers}
+				p := climb{most: mostTransfers, limit: firstTransfers}
 				for i := range c.windows {
 					now = now.Add(window)
 					rate := c.store(p.limit) * (1 + c.noise*(2*r.Float64()-1))

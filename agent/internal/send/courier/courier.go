@@ -143,7 +143,7 @@ func New(deps Deps, set Settings, outboxes []Outbox) (*Courier, error) {
 		set.Tries = 8
 	}
 	c := &Courier{
-		Deps: deps, set: set, route: map[journal.RouteID]*box{}, pace: newPace(set.Transfers, deps.Now), began: deps.Now(),
+		Deps: deps, set: set, route: map[journal.RouteID]*box{}, pace: newPace(set.Transfers, fitting(descriptors(), len(outboxes)), deps.Now), began: deps.Now(),
 		flight: newInFlight(), commits: journal.NewCommits(), changes: map[string]int{},
 		ready: make(chan *task, 4096), work: make(chan *task), toSettle: make(chan *task, 4096), failed: make(chan error, 1),
 	}

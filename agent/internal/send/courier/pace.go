@@ -59,10 +59,12 @@ type pace struct {
 	shrunk time.Time
 }
 
-func newPace(transfers int, now func() time.Time) *pace {
-	p := &pace{now: now, climb: climb{limit: firstTransfers}}
+// newPace makes one for so many transfers at once, 0 for as many as carry most, and never more than fit.
+func newPace(transfers, fit int, now func() time.Time) *pace {
+	fit = max(1, fit)
+	p := &pace{now: now, climb: climb{limit: min(firstTransfers, fit), most: min(mostTransfers, fit)}}
 	if transfers > 0 {
-		p.fixed, p.climb.limit = true, transfers
+		p.fixed, p.climb.limit = true, min(transfers, fit)
 	}
 	p.cond = sync.NewCond(&p.mu)
 	return p

@@ -32,7 +32,7 @@ func TestBackoffGrowsAndIsCapped(t *testing.T) {
 
 func TestPaceHoldsTheLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPace(3, time.Now)
+		p := newPace(3, 1000, time.Now)
 		ctx, cancel := context.WithCancel(t.Context())
 		for range 3 {
 			if err := p.take(ctx); err != nil {
@@ -63,7 +63,7 @@ func TestPaceHoldsTheLimit(t *testing.T) {
 
 func TestSlowDownHalvesAndWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPace(0, time.Now)
+		p := newPace(0, 1000, time.Now)
 		p.slow(2 * time.Second)
 		p.slow(2 * time.Second) // those under way together count once
 		if p.size() != firstTransfers/2 {
@@ -88,7 +88,7 @@ func TestSlowDownHalvesAndWaits(t *testing.T) {
 
 func TestAStoreThatIsAwayIsProbedByOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPace(0, time.Now)
+		p := newPace(0, 1000, time.Now)
 		for range outageAfter {
 			p.lost()
 		}
@@ -119,7 +119,7 @@ func TestAStoreThatIsAwayIsProbedByOne(t *testing.T) {
 
 func TestPaceGrowsWhileMoreCarryMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPace(0, time.Now)
+		p := newPace(0, 1000, time.Now)
 		ctx, cancel := context.WithCancel(t.Context())
 		work := make(chan struct{})
 		for range mostTransfers {
@@ -150,7 +150,7 @@ func TestPaceGrowsWhileMoreCarryMore(t *testing.T) {
 // A worker that goes on in its own place must neither outrun a pause or a lower limit, nor starve who waits.
 func TestPlaceIsKeptOnlyWhileNothingSpeaksAgainstIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPace(0, time.Now)
+		p := newPace(0, 1000, time.Now)
 		for range firstTransfers {
 			if err := p.take(t.Context()); err != nil {
 				t.Fatal(err)

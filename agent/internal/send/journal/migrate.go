@@ -15,7 +15,7 @@ import (
 var migrations = map[uint32]func(*bbolt.Tx) error{
 	1: addChecksums,
 	2: addDoubts,
-	3: func(*bbolt.Tx) error { return nil }, // a record may hold a change time by now
+	3: hashLongPaths,
 }
 
 // reader is the first version of the agent that reads [Version]. It is written into the file, so that an older agent
@@ -135,4 +135,23 @@ func addDoubts(tx *bbolt.Tx) error {
 		}
 	}
 	return nil
+}
+
+// hashLongPaths brings format 3 to 4: long paths stand in their index by their hash, and a record may hold a change time.
+func hashLongPaths(tx *bbolt.Tx) error {
+	paths := tx.Bucket(pathsBucket)
+	if paths == nil {
+		return errRecord
+	}
+	long := map[string][]byte{}
+	err := paths.ForEach(func(k, v []byte) error {
+		if len(k) > 2+longPath {
+			long[string(k)] = append([]byte(nil), v...)
+		}
+		return nil
+	})
+	for k, v := range long {
+		err = errors.Join(err, paths.Delete([]byte(k)), paths.Put(appendPath([]byte(k[:2]), k[2:]), v))
+	}
+	return err
 }

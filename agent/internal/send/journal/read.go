@@ -2,6 +2,7 @@ package journal
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -13,11 +14,23 @@ import (
 	"buzon/agent/internal/send/receipt"
 )
 
+// longPath is from where on a path stands in the indexes by its hash: a key of bbolt holds 32 kB, and a path may be
+// longer, though no program can open such a file in one call.
+const longPath = 4096
+
 // pathKey is a file's place in the index of paths.
 func pathKey(route RouteID, path string) []byte {
-	b := make([]byte, 2, 2+len(path))
-	binary.BigEndian.PutUint16(b, uint16(route))
-	return append(b, path...)
+	return appendPath(binary.BigEndian.AppendUint16(make([]byte, 0, 2+min(len(path), longPath)), uint16(route)), path)
+}
+
+// appendPath appends a path as it stands in an index: itself, or, where it is too long, a NUL, which no path holds, and
+// its hash.
+func appendPath(b []byte, path string) []byte {
+	if len(path) <= longPath {
+		return append(b, path...)
+	}
+	sum := sha256.Sum256([]byte(path))
+	return append(append(b, 0), sum[:]...)
 }
 
 // keyKey is a key's place in the index of keys.
@@ -29,7 +42,7 @@ func keyKey(bucket, key string) []byte {
 // importKey is an imported receipt's place in the index of imports; its path is "bucket NUL absolute path".
 func importKey(bucket string, e *Entry) []byte {
 	source := strings.TrimPrefix(e.Path, bucket+"\x00")
-	b := append(append(append([]byte(nil), bucket...), 0), source...)
+	b := appendPath(append([]byte(bucket), 0), source)
 	b = append(b, 0)
 	b = binary.BigEndian.AppendUint64(b, uint64(e.Sec))
 	return binary.BigEndian.AppendUint32(b, uint32(e.Nsec))
@@ -96,7 +109,7 @@ func (j *Journal) Marks(route RouteID, paths []string, marks []Mark) ([]Mark, er
 		var key, k, v []byte
 		for _, p := range paths {
 			key = binary.BigEndian.AppendUint16(key[:0], uint16(route))
-			key = append(key, p...)
+			key = appendPath(key, p)
 			if k != nil { // a walk comes in about the order of the index: the next one is often the one
 				k, v = c.Next()
 			}

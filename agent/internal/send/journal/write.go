@@ -1,6 +1,11 @@
 package journal
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"errors"
+
+	"go.etcd.io/bbolt"
+)
 
 // Add accepts entries and returns when all of them are durable; each has its Seq then. A file of the same path that
 // was known before keeps its entry, but the path now means the new one.
@@ -125,6 +130,9 @@ func (j *Journal) prepare(k kind, e *Entry) (change, error) {
 	}
 	if e.Proof != nil || e.flags()&inDoubt != 0 {
 		c.key = keyKey(j.RouteOf(e.Route).Bucket, e.Key)
+	}
+	if len(c.key) > bbolt.MaxKeySize {
+		return change{}, &errTransition{seq: e.Seq, to: e.State, why: errors.New("its key is longer than any store's")}
 	}
 	if k == add && !allowed(none, e.State) {
 		return change{}, &errTransition{from: none, to: e.State}
