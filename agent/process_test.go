@@ -92,7 +92,9 @@ func (v *vm) inTheMiddle() {
 }
 
 // ofAFile says that a key is a file's, and not the gate's own.
-func ofAFile(key string) bool { return !strings.HasPrefix(key, prefix+".buzon/") }
+func ofAFile(key string) bool {
+	return strings.HasPrefix(key, prefix) && !strings.HasPrefix(key, prefix+".buzon/")
+}
 
 func TestAnInterruptedUploadGoesOnWhereItWas(t *testing.T) {
 	for _, how := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGKILL} {

@@ -71,7 +71,7 @@ func (c *Courier) observe(now time.Time) {
 	case m.due.IsZero():
 		m.due = now
 	}
-	if left != m.left && c.pace.failures() == 0 {
+	if left != m.left && len(c.flight.failing()) == 0 {
 		m.moved = now
 	}
 	m.left = left

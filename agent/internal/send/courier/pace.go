@@ -264,14 +264,7 @@ func (p *pace) away() time.Duration {
 	return p.now().Sub(p.since)
 }
 
-// failures is how many requests have failed in a row, of whatever files, in ways that tell of the store.
-func (p *pace) failures() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.row
-}
-
-// failingSince is when the first of them did.
+// failingSince is when the first of the requests failed that have failed in a row.
 func (p *pace) failingSince() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
