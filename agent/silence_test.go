@@ -43,11 +43,15 @@ func (s told) has(kind, end string) bool {
 
 func (v *vm) told() (s told) {
 	v.t.Helper()
-	code, out := v.agent("", "status", "--config", v.path("agent.yaml"), "--format", "json")
-	if err := json.Unmarshal([]byte(out), &s); err != nil {
-		return told{code: code}
+	cmd, out := v.command("", "status", "--config", v.path("agent.yaml"), "--format", "json")
+	must(v.t, cmd.Start())
+	late := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
+	_ = cmd.Wait() // by its code
+	late.Stop()
+	if err := json.Unmarshal(out.Bytes(), &s); err != nil {
+		s = told{}
 	}
-	s.code = code
+	s.code = cmd.ProcessState.ExitCode()
 	return s
 }
 

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"buzon/scripts/load/s3server"
+)
+
+// trouble is one thing that goes wrong for some seconds, and what the status must say of it.
+type trouble struct {
+	name  string
+	kinds []string // one of them
+	begin func(*troubles) error
+	end   func(*troubles) error
+}
+
+// troubles is a soak in which one agent lives through one trouble after the other, while files come all the time.
+type troubles struct {
+	*vm
+	fault   atomic.Pointer[s3server.Fault]
+	running *process
+	written int
+}
+
+func (s *troubles) breaks(f *s3server.Fault) error {
+	s.fault.Store(f)
+	return nil
+}
+
+func (s *troubles) descriptors(n uint64) error {
+	return unix.Prlimit(s.running.cmd.Process.Pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: n, Max: 1024}, nil)
+}
+
+// answering is a trouble in which the store, or what stands in its place, answers every file so.
+func answering(name, kind string, f s3server.Fault) trouble {
+	return trouble{name, []string{kind}, func(s *troubles) error { return s.breaks(&f) }, func(s *troubles) error { return s.breaks(nil) }}
+}
+
+var allTroubles = []trouble{
+	{"the outbox is unmounted (renamed away)", []string{"outbox-missing"}, func(s *troubles) error { return os.Rename(s.path("out"), s.path("was")) },
+		func(s *troubles) error { return os.Rename(s.path("was"), s.path("out")) }},
+	{"the outbox is swapped for a link", []string{"outbox-replaced"}, func(s *troubles) error {
+		if err := os.Rename(s.path("out"), s.path("was")); err != nil {
+			return err
+		}
+		return os.Symlink("was", s.path("out"))
+	}, func(s *troubles) error {
+		if err := os.Remove(s.path("out")); err != nil {
+			return err
+		}
+		return os.Rename(s.path("was"), s.path("out"))
+	}},
+	{"descriptors run out", []string{"machine", "not-answering"}, func(s *troubles) error { return s.descriptors(8) },
+		func(s *troubles) error { return s.descriptors(1024) }},
+	{"the agent is killed", []string{"not-running"}, func(s *troubles) error {
+		err := s.running.cmd.Process.Kill()
+		s.running.wait()
+		return err
+	}, func(s *troubles) error {
+		s.running = s.start("", "run", "--config", s.path("agent.yaml"))
+		return nil
+	}},
+	answering("the store is full", "store-full", s3server.Fault{Name: s3server.Refuse, Status: 507, Code: "XMinioStorageFull"}),
+	answering("a right on the store's key is missing", "store-full", s3server.Fault{Name: s3server.Denied}),
+	answering("the store fails", "store-silent", s3server.Fault{Name: s3server.Internal}),
+	answering("every answer is lost", "store-silent", s3server.Fault{Name: s3server.LostAnswer}),
+	answering("a proxy answers", "not-the-store", s3server.Fault{Name: s3server.Stranger}),
+	answering("a proxy answers after the store has done it", "not-the-store", s3server.Fault{Name: s3server.DoneThenStranger}),
+}
+
+// TestTroublesAreToldAndPass: at every look, once a second, the status tells the truth: within ten seconds it names what
+// is wrong, it doesn't end with 0 while nothing is sent, and is well again afterwards. At the end every file was sent once.
+func TestTroublesAreToldAndPass(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a soak; scripts/ordeal and scripts/test without -short run it")
+	}
+	length, seed := *ordealTime, *ordealSeed
+	if length == 0 {
+		length = 45 * time.Second
+	}
+	if seed == 0 {
+		seed = rand.Uint64()
+	}
+	t.Logf("troubles for %s; seed %d", length, seed)
+	r := rand.New(rand.NewPCG(seed, 7)) //nolint:gosec // the order of troubles
+	s := &troubles{}
+	s.vm = newVM(t, s3server.Options{Fault: func(c *s3server.Call) s3server.Fault {
+		if f := s.fault.Load(); f != nil && ofAFile(c.Key) {
+			return *f
+		}
+		return s3server.Fault{}
+	}}, "rescan: 2s\ntries: 3\noutboxes:\n  - {path: HOME/out, quiet: 50ms}\n")
+	s.running = s.start("", "run", "--config", s.path("agent.yaml"))
+	s.settles("at first")
+	for began, last := time.Now(), -1; time.Since(began) < length; {
+		n := r.IntN(len(allTroubles))
+		if n == last {
+			continue
+		}
+		last = n
+		s.through(allTroubles[n])
+	}
+	s.running.signal(syscall.SIGTERM)
+	if code := s.running.wait(); code != 0 {
+		t.Errorf("it ends with %d", code)
+	}
+	s.exactlyOnce()
+	t.Logf("%d files", s.written)
+}
+
+// more writes some files, where the outbox is now.
+func (s *troubles) more() {
+	if info, err := os.Lstat(s.path("out")); err != nil || !info.IsDir() {
+		return
+	}
+	for range 3 {
+		s.written++
+		s.write(fmt.Sprintf("f%05d", s.written), fmt.Appendf(nil, "file %d", s.written))
+	}
+}
+
+// settles waits until every file is sent and the status says that all is well.
+func (s *troubles) settles(after string) {
+	s.t.Helper()
+	until(s.t, "all is well "+after, func() bool {
+		now := s.told()
+		return now.code == 0 && now.State == "idle" && len(now.Problems) == 0 && now.Counts["settled"].Files == len(s.files)
+	})
+}
+
+// through lives through one trouble.
+func (s *troubles) through(one trouble) {
+	s.t.Helper()
+	s.more()
+	must(s.t, one.begin(s))
+	began := time.Now()
+	said := time.Duration(0)
+	for said == 0 || time.Since(began) < said+3*time.Second {
+		s.more()
+		<-time.After(time.Second) // a look once a second is what is asked for
+		now := s.told()
+		named := false
+		for _, kind := range one.kinds {
+			named = named || now.has(kind, "") || kind == "not-answering" && now.code != 0 && now.State == ""
+		}
+		took := time.Since(began)
+		switch {
+		case named && said == 0:
+			said = took
+		case !named && said != 0:
+			s.t.Errorf("%s: it was said, and %s later it isn't: %+v", one.name, took-said, now)
+		case said == 0 && took > 20*time.Second: // ten, and what a busy machine adds
+			s.t.Fatalf("%s: after %s it is not said: %+v", one.name, took, now)
+		}
+		if now.code == 0 && took > 20*time.Second || named && now.State == "idle" {
+			s.t.Errorf("%s: the status ends with %d and says %s", one.name, now.code, now.State)
+		}
+	}
+	must(s.t, one.end(s))
+	if code, out := s.agent("", "retry", "--config", s.path("agent.yaml")); code != 0 && !strings.Contains(out, "no") {
+		s.t.Logf("retry: %d %s", code, out)
+	}
+	s.settles("after " + one.name)
+	s.t.Logf("%s: said after %s, over after %s", one.name, said.Round(time.Second), time.Since(began).Round(time.Second))
+}
