@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -57,7 +58,7 @@ type refusal struct {
 // refused are the keys, places and stores that must not pass, each with its
 // own sentence.
 var refused = []refusal{
-	{name: "no credentials", told: machine, want: "credentials.none", host: func(h *host) { _ = os.Remove(h.file("credentials")) }, also: `aws configure`},
+	{name: "no credentials", told: machine, want: "credentials.none", host: func(h *host) { _ = os.Remove(h.file("credentials")) }, also: `scripts/issue-key NAME -o - \| ssh VM 'sudo install -m600 -o buzon /dev/stdin \S+/credentials'`},
 	{name: "half an environment pair", told: machine, want: "credentials.half-pair", host: func(h *host) { h.t.Setenv("AWS_ACCESS_KEY_ID", s3server.Uploader.AccessKey) }, also: `AWS_SECRET_ACCESS_KEY`},
 	{name: "the other half", told: machine, want: "credentials.half-pair", host: func(h *host) { h.t.Setenv("AWS_SECRET_ACCESS_KEY", s3server.Uploader.Secret) }, also: `unset AWS_SECRET_ACCESS_KEY`},
 	{name: "half a profile", told: machine, want: "credentials.half-profile", host: func(h *host) {
@@ -98,6 +99,40 @@ var refused = []refusal{
 		h.t.Setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1:1/creds")
 		h.t.Setenv("AWS_MAX_ATTEMPTS", "1")
 	}, also: `the container's credentials endpoint\) gave none: it can't be reached`},
+	{name: "a file that is a pipe", told: machine, want: "credentials.odd-file", host: func(h *host) {
+		_ = os.Remove(h.file("credentials"))
+		_ = syscall.Mkfifo(h.file("credentials"), 0o600)
+	}, also: `no regular file`},
+	{name: "a key with a line break", told: machine, want: "credentials.flawed-value", host: func(h *host) {
+		h.t.Setenv("AWS_ACCESS_KEY_ID", s3server.Uploader.AccessKey+"\n")
+		h.t.Setenv("AWS_SECRET_ACCESS_KEY", s3server.Uploader.Secret)
+	}, also: `AWS_ACCESS_KEY_ID holds a line break`},
+	{name: "a secret with a letter that nobody sees", told: machine, want: "credentials.flawed-value", host: func(h *host) {
+		h.write("credentials", "[default]\naws_access_key_id = AKIAUPLOADER00000001\naws_secret_access_key = "+theSecret+"\u200b\n", 0o600)
+	}, also: `aws_secret_access_key \(\S+/credentials:3\) holds`},
+	{name: "a profile in the other file's way", told: machine, want: "credentials.near-profile", host: func(h *host) {
+		h.write("credentials", "[profile vm-09]\naws_access_key_id = AKIAUPLOADER00000001\n", 0o600)
+		h.flags = []string{"--profile", "vm-09"}
+	}, also: `credentials:1 has \[profile vm-09\]`},
+	{name: "certificates that are not there", told: machine, want: "credentials.bad-bundle", host: func(h *host) { h.t.Setenv("AWS_CA_BUNDLE", "/nope.pem") },
+		also: `AWS_CA_BUNDLE names /nope\.pem, and there is no such file`},
+	{name: "a password in an address", told: machine, want: "credentials.bad-endpoint", host: func(h *host) {
+		h.t.Setenv("AWS_ENDPOINT_URL_S3", "http://someone:"+theSecret+"@127.0.0.1:1")
+	}, also: `AWS_ENDPOINT_URL_S3 is no address that can be used: it holds a user or a password`},
+	{name: "a role alone", told: machine, want: "credentials.role-alone", host: func(h *host) {
+		_ = os.Remove(h.file("credentials"))
+		h.write("config", "[default]\nrole_arn = arn:aws:iam::111122223333:role/r\n", 0o600)
+	}},
+	{name: "a role over keys that are not there", told: machine, want: "credentials.role-keyless", host: func(h *host) {
+		_ = os.Remove(h.file("credentials"))
+		h.write("config", "[default]\nrole_arn = arn:aws:iam::111122223333:role/r\ncredential_source = Environment\n", 0o600)
+	}},
+	{name: "credential_process that leaves a child", told: machine, want: "credentials.process-child", host: func(h *host) {
+		was := processTimeout
+		processTimeout = 30 * time.Second
+		h.t.Cleanup(func() { processTimeout = was })
+		process("sleep 30 & echo " + theSecret)(h)
+	}},
 	{name: "no Region", told: machine, want: "credentials.no-region", host: func(h *host) {
 		h.write("agent.yaml", "bucket: "+inbox+"\nprefix: "+prefix+"\n", 0o644)
 	}},
@@ -112,7 +147,7 @@ var refused = []refusal{
 	}, also: `deactivated`},
 	{name: "wrong secret", told: both, want: "gate.wrong-secret", host: func(h *host) {
 		h.key(s3server.Identity{AccessKey: s3server.Uploader.AccessKey, Secret: wrongSecret})
-	}},
+	}, also: `ssh VM 'sudo install -m600 -o \w+ /dev/stdin \S+/credentials'`},
 	{name: "expired token", want: "gate.token-expired", host: func(h *host) {
 		h.is(s3server.Identity{ARN: "arn:aws:sts::111122223333:assumed-role/vm/s", AccessKey: "ASIASESSION000000001", Secret: sessionSecret, Token: sessionToken, Expired: true})
 	}},
@@ -134,7 +169,7 @@ var refused = []refusal{
 	{name: "a wrong secret in the environment", want: "gate.wrong-secret", host: func(h *host) {
 		h.t.Setenv("AWS_ACCESS_KEY_ID", s3server.Uploader.AccessKey)
 		h.t.Setenv("AWS_SECRET_ACCESS_KEY", wrongSecret)
-	}, also: `unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN && aws configure`},
+	}, also: `scripts/issue-key NAME\n`},
 	{name: "root", want: "gate.root", host: func(h *host) {
 		h.is(s3server.Identity{ARN: "arn:aws:iam::111122223333:root", UserID: "111122223333", AccessKey: "AKIAROOT000000000001", Secret: sessionSecret})
 	}},
@@ -384,6 +419,9 @@ func TestEveryBadKeyOfTheListIsInTheTable(t *testing.T) {
 // toldElsewhere are the sentences with a remedy that no case of the table says.
 var toldElsewhere = map[string]string{
 	"credentials.environment-wins":  "below, a warning",
+	"credentials.slow-files":        "in client, by the end of its context",
+	"gate.source-ended":             "in gate, a warning",
+	"gate.proxy-malformed":          "in a story of its own: a process reads its proxies once",
 	"credentials.profile-wins":      "below, a warning",
 	"gate.clock-off":                "below, a warning",
 	"gate.expect-absent":            "below, no fault",

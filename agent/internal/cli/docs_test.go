@@ -182,7 +182,7 @@ func messages(t *testing.T, lang string) string {
 			continue
 		}
 		what, command, _ := strings.Cut(remedy, "\n  ")
-		command = strings.NewReplacer("{write}", "aws configure --profile {profile}", "{at}", " --profile {profile}").Replace(command)
+		command = strings.NewReplacer("{write}", "scripts/issue-key NAME -o - | ssh VM 'sudo install -m600 -o buzon /dev/stdin {path}'", "{at}", " --profile {profile}").Replace(command)
 		fmt.Fprintf(&b, "| %s | %s `%s` |\n", said, strings.ReplaceAll(what, "\n", " "), command)
 	}
 	return b.String()

@@ -199,7 +199,7 @@ func TestWithStopTheRunDoesNotBeginWithoutCredentials(t *testing.T) {
 	if code := r.stopped(); code != int(notPassed) {
 		t.Errorf("exit %d", code)
 	}
-	for _, want := range []string{"Nothing was sent", "There are no credentials", "aws configure"} {
+	for _, want := range []string{"Nothing was sent", "There are no credentials", "scripts/issue-key NAME"} {
 		if !strings.Contains(r.log(), want) {
 			t.Errorf("%q is not said:\n%s", want, r.log())
 		}

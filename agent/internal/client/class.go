@@ -199,6 +199,9 @@ func Classify(err error) Fault {
 		f.Class = byStatus(f.Status)
 	default:
 		f.Class, f.Code = belowHTTP(err)
+		if proxy := (*RefusedByProxyError)(nil); errors.As(err, &proxy) {
+			f.Message = proxy.Error()
+		}
 	}
 	return f
 }
@@ -269,7 +272,10 @@ func belowHTTP(err error) (Class, string) {
 	var record tls.RecordHeaderError
 	var alert tls.AlertError
 	var timeout net.Error
+	var proxy *RefusedByProxyError
 	switch {
+	case errors.As(err, &proxy):
+		return Transient, "proxy"
 	case errors.As(err, &dns):
 		return Transient, "dns"
 	case errors.As(err, &authority), errors.As(err, &host), errors.As(err, &certificate), errors.As(err, &verification),

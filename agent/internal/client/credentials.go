@@ -26,6 +26,8 @@ const (
 type Source struct {
 	Kind    SourceKind
 	File    string // the file that names them, for everything that a profile gives
+	Owner   string // of that file, by name where it has one
+	Mode    string // of that file, in octal
 	Profile string // the profile that was asked, "default" if none was named
 	// Key is the last four characters of the access key id.
 	Key string
@@ -46,14 +48,23 @@ const (
 	HalfProfile     Problem = "half-profile"    // Profile in File has Variable and not Missing
 	LooseFile       Problem = "loose-file"      // File, Mode
 	UnreadableFile  Problem = "unreadable-file" // File
-	BrokenFile      Problem = "broken-file"     // File, Line
+	OddFile         Problem = "odd-file"        // File, Code: "special" if it is no regular file, "size"
+	BrokenFile      Problem = "broken-file"     // File, Line, Code: see brokenLine
+	FlawedValue     Problem = "flawed-value"    // Variable, and File and Line if it stands in one; Code: see flaw
 	UnknownProfile  Problem = "unknown-profile" // Profile, Places
+	NearProfile     Problem = "near-profile"    // Profile, File, Line, Missing: what stands there
 	BadProfile      Problem = "bad-profile"     // Profile, File: what it holds contradicts itself
+	BadBundle       Problem = "bad-bundle"      // Variable, File, Code: what is wrong with the certificates
+	BadEndpoint     Problem = "bad-endpoint"    // Variable, and File and Line if it stands in one; Code: see flawOfAddress
+	RoleAlone       Problem = "role-alone"      // Profile, File: a role, and nothing to assume it with
+	RoleKeyless     Problem = "role-keyless"    // Profile, File: a role over keys of the environment, which has none
 	ProcessFailed   Problem = "process-failed"  // Profile, File, Code
 	ProcessHung     Problem = "process-hung"    // Profile, File, Timeout
 	ProcessRubbish  Problem = "process-rubbish" // Profile, File
+	ProcessChild    Problem = "process-child"   // Profile, File: it ended, and left a child that holds its output
 	LoginExpired    Problem = "login-expired"   // Profile: an SSO or console login that ended
-	SourceFailed    Problem = "source-failed"   // Kind, Code
+	SourceFailed    Problem = "source-failed"   // Kind, Code, Said
+	SlowFiles       Problem = "slow-files"      // the files could not be read in time
 	NoRegion        Problem = "no-region"       // Profile
 	EnvironmentWins Problem = "environment-wins"
 	ProfileWins     Problem = "profile-wins"
@@ -72,6 +83,7 @@ type CredentialsError struct {
 	Missing  string
 	Code     string
 	Places   string
+	Said     string // the source's own words, without secrets
 	Timeout  time.Duration
 	cause    error
 }
@@ -84,6 +96,9 @@ func (e *CredentialsError) Error() string {
 		s += fmt.Sprintf(": %s:%d", e.File, e.Line)
 	case e.File != "":
 		s += ": " + e.File
+	}
+	if e.Variable != "" {
+		s += ": " + e.Variable
 	}
 	if e.Profile != "" {
 		s += fmt.Sprintf(" (profile %s)", e.Profile)
@@ -110,12 +125,16 @@ func (e *CredentialsError) Args() map[string]string {
 	if e.Line > 0 {
 		args["line"] = fmt.Sprint(e.Line)
 	}
+	if put("where", e.Variable); e.File != "" && e.Variable != "" {
+		args["where"] = fmt.Sprintf("%s (%s:%d)", e.Variable, e.File, e.Line)
+	}
 	put("profile", e.Profile)
 	put("mode", e.Mode)
 	put("variable", e.Variable)
 	put("missing", e.Missing)
 	put("code", e.Code)
 	put("places", e.Places)
+	put("said", e.Said)
 	if e.Timeout > 0 {
 		args["timeout"] = e.Timeout.String()
 	}

@@ -3,6 +3,8 @@ package client
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/processcreds"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
 // Times that finding credentials may take. A credential_process that says
@@ -30,9 +33,10 @@ type Credentials struct {
 	// named profile beats.
 	Traps []*CredentialsError
 
-	token   string        // the file of a web identity's token
-	named   bool          // the profile was named in Buzón's configuration or by a flag
-	timeout time.Duration // of a credential_process
+	token    string               // the file of a web identity's token
+	commands [2]map[string]string // credential_process by profile, as it is written in each of the two files
+	named    bool                 // the profile was named in Buzón's configuration or by a flag
+	timeout  time.Duration        // of a credential_process
 }
 
 // FindCredentials looks at the environment and the shared files in the order
@@ -49,9 +53,18 @@ func FindCredentials(profile string, timeout time.Duration) (*Credentials, error
 	if env.half != nil {
 		return nil, env.half
 	}
+	if err := flawedEnvironment(env.whole && !c.named); err != nil {
+		return nil, err
+	}
 	secrets, settings, err := readShared()
 	if err != nil {
 		return nil, err
+	}
+	for i, f := range []*sharedFile{secrets, settings} {
+		c.commands[i] = map[string]string{}
+		for name, values := range f.profiles {
+			c.commands[i][name] = values["credential_process"]
+		}
 	}
 	asked := profile
 	if !c.named {
@@ -64,7 +77,16 @@ func FindCredentials(profile string, timeout time.Duration) (*Credentials, error
 	}
 	c.Source.Profile = name
 	if asked != "" && asked != "default" && !known(asked) {
-		return nil, &CredentialsError{Problem: UnknownProfile, Profile: asked, Places: secrets.path + ", " + settings.path}
+		if e := near(asked, secrets, settings); e != nil {
+			return nil, e
+		}
+		return nil, &CredentialsError{Problem: UnknownProfile, Profile: asked, File: secrets.path, Places: secrets.path + ", " + settings.path}
+	}
+	if err := bundle(name, settings); err != nil {
+		return nil, err
+	}
+	if err := badEndpoint(name, settings); err != nil {
+		return nil, err
 	}
 	inFile := gives(secrets.profiles[name]) || gives(settings.profiles[name])
 
@@ -83,6 +105,9 @@ func FindCredentials(profile string, timeout time.Duration) (*Credentials, error
 	if env.whole {
 		c.trap(ProfileWins, name, env.variable)
 	}
+	if e := near(name, secrets, settings); e != nil && !known(name) {
+		return nil, e
+	}
 	if secrets.loose() {
 		return nil, loose(secrets)
 	}
@@ -97,7 +122,17 @@ func (c *Credentials) trap(p Problem, profile, variable string) {
 }
 
 func loose(f *sharedFile) error {
-	return &CredentialsError{Problem: LooseFile, File: f.path, Mode: octal(f.mode.Perm())}
+	return &CredentialsError{Problem: LooseFile, File: f.path, Mode: octal(f.info.Mode().Perm())}
+}
+
+// near is the problem of a section that was meant to be a profile's; nil if there is none.
+func near(profile string, files ...*sharedFile) error {
+	for _, f := range files {
+		if line, found := f.nearly(profile); line > 0 {
+			return &CredentialsError{Problem: NearProfile, Profile: profile, File: f.path, Line: line, Missing: found}
+		}
+	}
+	return nil
 }
 
 // fromProfile follows the SDK's order within one profile.
@@ -112,6 +147,9 @@ func (c *Credentials) fromProfile(name string, secrets, settings *sharedFile, de
 		return "", nil
 	}
 	for _, f := range []*sharedFile{secrets, settings} {
+		if err := f.flawedProfile(name); err != nil {
+			return err
+		}
 		id, secret := f.profiles[name]["aws_access_key_id"], f.profiles[name]["aws_secret_access_key"]
 		switch {
 		case id != "" && secret == "":
@@ -125,6 +163,7 @@ func (c *Credentials) fromProfile(name string, secrets, settings *sharedFile, de
 	found := func(kind SourceKind, f *sharedFile) error {
 		if c.Source.Kind == "" {
 			c.Source.Kind, c.Source.File = kind, f.path
+			c.Source.Owner, c.Source.Mode = ownerOf(f.info), octal(f.info.Mode().Perm())
 		}
 		return nil
 	}
@@ -134,10 +173,18 @@ func (c *Credentials) fromProfile(name string, secrets, settings *sharedFile, de
 			return found(SourceWebIdentity, at)
 		}
 		_ = found(SourceRole, f)
+		from, _ := lookup("credential_source")
+		source, _ := lookup("source_profile")
+		switch {
+		case from == "" && source == "":
+			return &CredentialsError{Problem: RoleAlone, Profile: name, File: f.path}
+		case strings.EqualFold(from, "Environment") && !environmentKeys().whole:
+			return &CredentialsError{Problem: RoleKeyless, Profile: name, File: f.path}
+		}
 	}
 	if source, f := lookup("source_profile"); source != "" && depth < 8 {
 		if secrets.profiles[source] == nil && settings.profiles[source] == nil {
-			return &CredentialsError{Problem: UnknownProfile, Profile: source, Places: f.path}
+			return &CredentialsError{Problem: UnknownProfile, Profile: source, File: f.path, Places: f.path}
 		}
 		if source != name {
 			return c.fromProfile(source, secrets, settings, depth+1)
@@ -224,6 +271,9 @@ func (c *Credentials) Retrieve(ctx context.Context, provider aws.CredentialsProv
 	if provider == nil {
 		return aws.Credentials{}, &CredentialsError{Problem: NoCredentials}
 	}
+	if err := c.tokenFault(); err != nil { // the SDK would wait for whoever writes it
+		return aws.Credentials{}, err
+	}
 	limit := sourceTimeout
 	switch c.Source.Kind {
 	case SourceInstance:
@@ -251,25 +301,16 @@ func (c *Credentials) Retrieve(ctx context.Context, provider aws.CredentialsProv
 	return value, nil
 }
 
-func readable(path string) bool {
-	f, err := os.Open(path)
-	if err != nil {
-		return false
-	}
-	_ = f.Close()
-	return true
-}
-
 // failed names what went wrong. The SDK's text is dropped wherever it may
 // quote what a process printed.
 func (c *Credentials) failed(err error, late bool) error {
 	e := &CredentialsError{Kind: c.Source.Kind, File: c.Source.File, Profile: c.Source.Profile}
 	var process *processcreds.ProviderError
 	var api smithy.APIError
+	var stranger *NotTheStoreError
+	var answered *smithyhttp.ResponseError
+	var unread *smithy.DeserializationError
 	switch {
-	case c.token != "" && !readable(c.token): // the SDK's error does not tell
-		e.Problem, e.File = UnreadableFile, c.token
-		return e
 	case errors.As(err, &process):
 		e.Problem, e.Code, e.Timeout = processProblem(process)
 		if e.Problem == ProcessHung {
@@ -277,7 +318,17 @@ func (c *Credentials) failed(err error, late bool) error {
 		}
 		return e
 	case errors.As(err, &api):
-		e.Problem, e.Code, e.cause = SourceFailed, api.ErrorCode(), err
+		e.Problem, e.Code, e.Said, e.cause = SourceFailed, api.ErrorCode(), quoted(api.ErrorMessage()), err
+		return e.login()
+	case errors.As(err, &stranger):
+		e.Problem, e.Code, e.Said, e.cause = SourceFailed, fmt.Sprintf("HTTP %d", stranger.Status), stranger.Words, err
+		return e
+	case errors.As(err, &answered) && answered.HTTPStatusCode() != http.StatusNotFound:
+		e.Problem, e.Code, e.cause = SourceFailed, fmt.Sprintf("HTTP %d", answered.HTTPStatusCode()), err
+		return e.login()
+	case errors.As(err, &unread): // it answered, and something else than credentials
+		e.Problem, e.Code, e.cause = SourceFailed, "rubbish", err
+		return e
 	case late:
 		e.Problem, e.Code, e.cause = SourceFailed, "timeout", err
 	default:
@@ -285,15 +336,44 @@ func (c *Credentials) failed(err error, late bool) error {
 	}
 	switch c.Source.Kind {
 	case SourceInstance:
-		e.Problem, e.Code = NoCredentials, ""
+		e.Problem, e.Code, e.File = NoCredentials, "", serviceFile()
 		e.Places = strings.Join([]string{"AWS_ACCESS_KEY_ID",
 			sharedPath("AWS_SHARED_CREDENTIALS_FILE", config.DefaultSharedCredentialsFilename()),
 			sharedPath("AWS_CONFIG_FILE", config.DefaultSharedConfigFilename())}, ", ")
 	case SourceSSO, SourceLogin:
-		if e.Code != "timeout" {
-			e.Problem = LoginExpired
-		}
+		return e.login()
 	case SourceEnvironment, SourceFile, SourceProcess, SourceWebIdentity, SourceRole, SourceContainer:
 	}
 	return e
+}
+
+// serviceFile is where a key of this machine belongs: the file that is named, or the one that a service is told of, and
+// never a person's home.
+func serviceFile() string { return sharedPath("AWS_SHARED_CREDENTIALS_FILE", "/etc/buzon/credentials") }
+
+// login makes of a failure of a person's login that it has ended, unless
+// nobody answered in time.
+func (e *CredentialsError) login() *CredentialsError {
+	if (e.Kind == SourceSSO || e.Kind == SourceLogin) && e.Code != "timeout" {
+		e.Problem = LoginExpired
+	}
+	return e
+}
+
+// tokenFault is why the token of a web identity can't be read; nil if it can,
+// or if there is none.
+func (c *Credentials) tokenFault() error {
+	if c.token == "" {
+		return nil
+	}
+	if _, _, err := readRegular(c.token); err != nil {
+		return unreadable(c.token, err)
+	}
+	return nil
+}
+
+// quoted are a source's own words, as they may be shown.
+func quoted(words string) string {
+	var none *Secrets
+	return cut(none.Redact(words), mostWords)
 }

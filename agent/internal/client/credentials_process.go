@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os/exec"
+	"os/user"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -37,7 +39,19 @@ func (c *Credentials) process(ctx context.Context) (aws.CredentialsProvider, err
 		innermost.WebIdentityTokenFile != "" || innermost.SSOSessionName != "" || innermost.SSOStartURL != "" || innermost.LoginSession != "" {
 		return nil, nil
 	}
-	return c.assume(ctx, &shared, innermost.CredentialProcess)
+	return c.assume(ctx, &shared, c.asWritten(innermost.Profile, innermost.CredentialProcess))
+}
+
+// asWritten gives a command back the quotes around it that the SDK takes for
+// the value's own: of `"/my dir/signer" --for "a b"` it leaves a command that no
+// shell understands.
+func (c *Credentials) asWritten(profile, command string) string {
+	for _, commands := range c.commands {
+		if written := uncommented(commands[profile]); unquoted(written) == command {
+			return written
+		}
+	}
+	return command
 }
 
 // assume puts the roles of a chain of profiles on top of the process.
@@ -97,7 +111,7 @@ func processProblem(err *processcreds.ProviderError) (Problem, string, time.Dura
 	case errors.As(err, &exit):
 		return ProcessFailed, fmt.Sprint(exit.ExitCode()), 0
 	case errors.Is(err, exec.ErrWaitDelay):
-		return ProcessHung, "", 0
+		return ProcessChild, "", 0
 	case strings.Contains(text, "in process output") || strings.Contains(text, "of process output"):
 		return ProcessRubbish, "", 0
 	default:
@@ -106,3 +120,16 @@ func processProblem(err *processcreds.ProviderError) (Problem, string, time.Dura
 }
 
 func octal(mode fs.FileMode) string { return fmt.Sprintf("%04o", mode) }
+
+// ownerOf is the owner of a file by name, or by number where there is none.
+func ownerOf(info fs.FileInfo) string {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return ""
+	}
+	id := strconv.FormatUint(uint64(stat.Uid), 10)
+	if u, err := user.LookupId(id); err == nil {
+		return u.Username
+	}
+	return id
+}

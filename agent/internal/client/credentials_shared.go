@@ -18,8 +18,10 @@ import (
 type sharedFile struct {
 	path     string
 	exists   bool
-	mode     fs.FileMode
+	info     fs.FileInfo
 	profiles map[string]map[string]string
+	lines    map[string]map[string]int // where each key stands
+	data     []byte
 }
 
 // readShared reads the credentials file and the config file, in this order.
@@ -42,24 +44,23 @@ func sharedPath(variable, otherwise string) string {
 // readSharedFile reads one of them. prefixed is true for the config file,
 // where a profile's section is called "profile NAME".
 func readSharedFile(path string, prefixed bool) (*sharedFile, error) {
-	f := &sharedFile{path: path, profiles: map[string]map[string]string{}}
-	info, err := os.Stat(path)
-	if errors.Is(err, fs.ErrNotExist) || path == "" {
+	f := &sharedFile{path: path, profiles: map[string]map[string]string{}, lines: map[string]map[string]int{}}
+	if path == "" {
 		return f, nil
 	}
-	if err != nil || info.IsDir() {
-		return nil, &CredentialsError{Problem: UnreadableFile, File: path, cause: err}
+	data, info, err := readRegular(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return f, nil
 	}
-	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, &CredentialsError{Problem: UnreadableFile, File: path, cause: err}
+		return nil, unreadable(path, err)
 	}
-	f.exists, f.mode = true, info.Mode()
-	sections, line := parseShared(data)
-	if line > 0 {
-		return nil, &CredentialsError{Problem: BrokenFile, File: path, Line: line}
+	f.exists, f.info, f.data = true, info, data
+	parsed, broken := parseShared(data)
+	if broken != nil {
+		return nil, &CredentialsError{Problem: BrokenFile, File: path, Line: broken.line, Code: broken.code}
 	}
-	for name, values := range sections {
+	for name, section := range parsed {
 		if prefixed {
 			bare, ok := strings.CutPrefix(name, "profile ")
 			if !ok && name != "default" {
@@ -67,20 +68,40 @@ func readSharedFile(path string, prefixed bool) (*sharedFile, error) {
 			}
 			name = strings.TrimSpace(bare)
 		}
-		f.profiles[name] = values
+		f.profiles[name], f.lines[name] = section.values, section.lines
 	}
 	return f, nil
 }
 
-// parseShared reads sections of `key = value` lines. The second result is the
-// first line that is neither of these, a comment, blank, nor the indented
-// continuation of a key; 0 means that all was understood. The text of a line
-// is never given back, because it may be a secret that slipped.
-func parseShared(data []byte) (sections map[string]map[string]string, broken int) {
-	sections = map[string]map[string]string{}
-	var current map[string]string
+// section is what stands below one [name].
+type section struct {
+	values map[string]string
+	lines  map[string]int
+}
+
+// brokenLine is the first line that can't be understood, and in which way:
+// "mark" for a byte-order mark, "utf-16", "indented" for a key that is, "shell"
+// for a line of a shell; "odd" for anything else.
+type brokenLine struct {
+	line int
+	code string
+}
+
+// parseShared reads sections of `key = value` lines. A line that is neither of
+// these, a comment, blank, nor the indented continuation of a key is broken.
+// The text of a line is never given back, because it may be a secret that
+// slipped.
+func parseShared(data []byte) (map[string]section, *brokenLine) {
+	switch {
+	case bytes.HasPrefix(data, []byte("\xff\xfe")), bytes.HasPrefix(data, []byte("\xfe\xff")), bytes.IndexByte(data, 0) >= 0:
+		return nil, &brokenLine{1, "utf-16"}
+	case bytes.HasPrefix(data, []byte("\ufeff")):
+		return nil, &brokenLine{1, "mark"}
+	}
+	sections := map[string]section{}
+	var current section
 	lines := bufio.NewScanner(bytes.NewReader(data))
-	lines.Buffer(nil, 1<<20)
+	lines.Buffer(nil, maxFile+1)
 	n, key := 0, ""
 	for lines.Scan() {
 		n++
@@ -91,17 +112,17 @@ func parseShared(data []byte) (sections map[string]map[string]string, broken int
 		case text[0] == '[':
 			name, ok := sectionName(text)
 			if !ok {
-				return nil, n
+				return nil, &brokenLine{n, "odd"}
 			}
-			if sections[name] == nil {
-				sections[name] = map[string]string{}
+			if sections[name].values == nil {
+				sections[name] = section{map[string]string{}, map[string]int{}}
 			}
 			current, key = sections[name], ""
-		case current == nil:
-			return nil, n
+		case current.values == nil:
+			return nil, &brokenLine{n, shellLine(text)}
 		case line[0] == ' ' || line[0] == '\t':
 			if key == "" {
-				return nil, n
+				return nil, &brokenLine{n, "indented"}
 			}
 		default:
 			k, v, ok := strings.Cut(line, "=")
@@ -110,15 +131,25 @@ func parseShared(data []byte) (sections map[string]map[string]string, broken int
 			}
 			key = strings.ToLower(strings.TrimSpace(k))
 			if !ok || key == "" || strings.ContainsAny(key, " \t") {
-				return nil, n
+				return nil, &brokenLine{n, shellLine(text)}
 			}
-			current[key] = strings.TrimSpace(v)
+			current.values[key], current.lines[key] = strings.TrimSpace(v), n
 		}
 	}
 	if lines.Err() != nil {
-		return nil, n + 1
+		return nil, &brokenLine{n + 1, "odd"}
 	}
-	return sections, 0
+	return sections, nil
+}
+
+// shellLine tells a line that was meant for a shell.
+func shellLine(text string) string {
+	for _, word := range []string{"export ", "set ", "setx ", "$env:", "SET "} {
+		if strings.HasPrefix(text, word) {
+			return "shell"
+		}
+	}
+	return "odd"
 }
 
 func sectionName(text string) (string, bool) {
@@ -136,10 +167,32 @@ func sectionName(text string) (string, bool) {
 	return name, ok && name != "" && !strings.ContainsAny(name, "[]")
 }
 
+// nearly finds a section that was meant to be a profile's and is not: with or
+// without the word "profile" where the file wants it the other way, in other
+// letters, or at the end of another line. It gives its line, and what stands
+// between the brackets.
+func (f *sharedFile) nearly(profile string) (line int, found string) {
+	lines := bufio.NewScanner(bytes.NewReader(f.data))
+	lines.Buffer(nil, maxFile+1)
+	for n := 1; lines.Scan(); n++ {
+		text := strings.TrimSpace(lines.Text())
+		open, end := strings.LastIndexByte(text, '['), strings.HasSuffix(text, "]")
+		if open < 0 || !end || text[0] == '#' || text[0] == ';' {
+			continue
+		}
+		inside := strings.Join(strings.Fields(text[open+1:len(text)-1]), " ")
+		bare := strings.TrimSpace(strings.TrimPrefix(strings.ToLower(inside), "profile "))
+		if bare == strings.ToLower(profile) {
+			return n, inside
+		}
+	}
+	return 0, ""
+}
+
 // loose tells whether group or others may read or write the file. Files that
 // systemd hands over (LoadCredential) are exempt: their folder is closed.
 func (f *sharedFile) loose() bool {
-	if !f.exists || !f.mode.IsRegular() || f.mode&0o066 == 0 {
+	if !f.exists || !f.info.Mode().IsRegular() || f.info.Mode()&0o066 == 0 {
 		return false
 	}
 	if dir := os.Getenv("CREDENTIALS_DIRECTORY"); dir != "" {

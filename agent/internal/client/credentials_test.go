@@ -67,6 +67,19 @@ func keys(profile string) string {
 	return "[" + profile + "]\naws_access_key_id = " + testID + "\naws_secret_access_key = " + testSecret + "\n"
 }
 
+// besides is an environment that has whole keys, and a variable that is told of.
+func besides(name, value string) map[string]string {
+	return map[string]string{"AWS_ACCESS_KEY_ID": testID, "AWS_SECRET_ACCESS_KEY": testSecret, name: value}
+}
+
+func code(want string) func(*CredentialsError) bool {
+	return func(e *CredentialsError) bool { return e.Code == want }
+}
+
+func flawIs(variable, want string) func(*CredentialsError) bool {
+	return func(e *CredentialsError) bool { return e.Variable == variable && e.Code == want }
+}
+
 func TestProblemsOfCredentialsAreNamedBeforeAnythingIsSent(t *testing.T) {
 	for _, c := range []struct {
 		name, profile, credentials, config string
@@ -92,7 +105,57 @@ func TestProblemsOfCredentialsAreNamedBeforeAnythingIsSent(t *testing.T) {
 		{name: "a line that is no line", credentials: keys("default") + testSecret[:9] + "\n", want: BrokenFile,
 			check: func(e *CredentialsError) bool { return e.Line == 4 && !strings.Contains(e.Error(), testSecret[:9]) }},
 		{name: "byte order mark", credentials: "\ufeff" + keys("default"), want: BrokenFile,
-			check: func(e *CredentialsError) bool { return e.Line == 1 }},
+			check: func(e *CredentialsError) bool { return e.Line == 1 && e.Code == "mark" }},
+		{name: "UTF-16", credentials: "\xff\xfe[\x00d\x00", want: BrokenFile, check: code("utf-16")},
+		{name: "UTF-16 without a mark", credentials: "[\x00d\x00", want: BrokenFile, check: code("utf-16")},
+		{name: "indented keys", credentials: "[default]\n  aws_access_key_id = x\n", want: BrokenFile,
+			check: func(e *CredentialsError) bool { return e.Line == 2 && e.Code == "indented" }},
+		{name: "lines of a shell", credentials: "export AWS_ACCESS_KEY_ID=" + testID + "\n", want: BrokenFile, check: code("shell")},
+		{name: "lines of a shell, in a section", credentials: "[default]\nexport AWS_ACCESS_KEY_ID=" + testID + "\n", want: BrokenFile, check: code("shell")},
+
+		{name: "a profile in the other file's way", profile: "x", credentials: keys("profile x"), want: NearProfile,
+			check: func(e *CredentialsError) bool { return e.Line == 1 && e.Missing == "profile x" }},
+		{name: "a profile without the word", profile: "x", config: "\n[x]\nregion = eu-west-1\n", want: NearProfile,
+			check: func(e *CredentialsError) bool { return e.Line == 2 && e.Missing == "x" }},
+		{name: "a profile in other letters", profile: "vm", credentials: keys("VM"), want: NearProfile},
+		{name: "a profile behind a value", profile: "vm", credentials: strings.TrimSpace(keys("default")) + "[vm]\n", want: NearProfile,
+			check: func(e *CredentialsError) bool {
+				return e.Line == 3 && e.Missing == "vm" && !strings.Contains(e.Error(), testSecret)
+			}},
+		{name: "default in the other file's way", credentials: keys("profile default"), want: NearProfile},
+		{name: "default in other letters", credentials: keys("Default"), want: NearProfile},
+
+		{name: "a key with a line break", env: besides("AWS_ACCESS_KEY_ID", testID+"\n"), want: FlawedValue, check: flawIs("AWS_ACCESS_KEY_ID", "line")},
+		{name: "a secret with a carriage return", env: besides("AWS_SECRET_ACCESS_KEY", testSecret+"\r"), want: FlawedValue, check: flawIs("AWS_SECRET_ACCESS_KEY", "line")},
+		{name: "a token with a line break", env: besides("AWS_SESSION_TOKEN", "tok\nen"), want: FlawedValue, check: flawIs("AWS_SESSION_TOKEN", "line")},
+		{name: "a Region with a line break", env: besides("AWS_REGION", "us-east-1\n"), want: FlawedValue, check: flawIs("AWS_REGION", "line")},
+		{name: "a key in quotes", env: besides("AWS_ACCESS_KEY_ID", "'"+testID+"'"), want: FlawedValue, check: flawIs("AWS_ACCESS_KEY_ID", "quotes")},
+		{name: "a key with a space", env: besides("AWS_ACCESS_KEY_ID", testID+" "), want: FlawedValue, check: flawIs("AWS_ACCESS_KEY_ID", "space")},
+		{name: "a key with a hidden letter", env: besides("AWS_ACCESS_KEY_ID", "\ufeff"+testID), want: FlawedValue, check: flawIs("AWS_ACCESS_KEY_ID", "letters")},
+		{name: "a key with a control character", env: besides("AWS_ACCESS_KEY_ID", "\x1b[1m"+testID), want: FlawedValue, check: flawIs("AWS_ACCESS_KEY_ID", "control")},
+		{name: "a secret with a no-break space in the file", credentials: strings.TrimSpace(keys("default")) + "\u00a0x\n", want: FlawedValue,
+			check: func(e *CredentialsError) bool {
+				return e.Line == 3 && e.Code == "letters" && e.Variable == "aws_secret_access_key"
+			}},
+		{name: "a Region of the profile with a comment", credentials: keys("default"), config: "[default]\nregion = eu west\n", want: FlawedValue, check: flawIs("region", "space")},
+
+		{name: "certificates that are not there", env: besides("AWS_CA_BUNDLE", "/nonexistent.pem"), want: BadBundle, check: flawIs("AWS_CA_BUNDLE", "missing")},
+		{name: "certificates of a shell's home", credentials: keys("default"), config: "[default]\nca_bundle = ~/corp.pem\n", want: BadBundle, check: flawIs("ca_bundle", "tilde")},
+		{name: "certificates that are a folder", env: besides("AWS_CA_BUNDLE", "/tmp"), want: BadBundle, check: flawIs("AWS_CA_BUNDLE", "folder")},
+		{name: "certificates that are none", env: besides("AWS_CA_BUNDLE", "/etc/hostname"), want: BadBundle, check: flawIs("AWS_CA_BUNDLE", "certificate")},
+		{name: "certificates that never end", env: besides("AWS_CA_BUNDLE", "/dev/zero"), want: BadBundle, check: flawIs("AWS_CA_BUNDLE", "kind")},
+		{name: "no certificates at all", env: besides("AWS_CA_BUNDLE", os.DevNull), want: BadBundle, check: flawIs("AWS_CA_BUNDLE", "empty")},
+
+		{name: "a password in an address", env: besides("AWS_ENDPOINT_URL", "http://u:"+testSecret+"@h:1"), want: BadEndpoint, check: flawIs("AWS_ENDPOINT_URL", "user")},
+		{name: "a user in an address", env: besides("AWS_ENDPOINT_URL_S3", "http://u@h"), want: BadEndpoint, check: flawIs("AWS_ENDPOINT_URL_S3", "user")},
+		{name: "a password in an address that is none", env: besides("AWS_ENDPOINT_URL_STS", "http://u:a b@h"), want: BadEndpoint, check: flawIs("AWS_ENDPOINT_URL_STS", "user")},
+		{name: "an address without a scheme", env: besides("AWS_ENDPOINT_URL", "localhost:9000"), want: BadEndpoint, check: flawIs("AWS_ENDPOINT_URL", "scheme")},
+		{name: "an address without a host", env: besides("AWS_ENDPOINT_URL", "http://"), want: BadEndpoint, check: flawIs("AWS_ENDPOINT_URL", "host")},
+		{name: "an address with half a port", env: besides("AWS_ENDPOINT_URL", "http://h:"), want: BadEndpoint, check: flawIs("AWS_ENDPOINT_URL", "host")},
+		{name: "a password in a profile's address", credentials: keys("default"), config: "[default]\nendpoint_url = http://u:" + testSecret + "@h\n", want: BadEndpoint, check: flawIs("endpoint_url", "user")},
+
+		{name: "a role alone", config: "[default]\nrole_arn = arn:aws:iam::111122223333:role/r\n", want: RoleAlone},
+		{name: "a role over keys that are not there", config: "[default]\nrole_arn = arn:aws:iam::111122223333:role/r\ncredential_source = Environment\n", want: RoleKeyless},
 		{name: "half a profile", credentials: "[default]\naws_access_key_id = " + testID + "\n", want: HalfProfile},
 		{name: "a role that wants a person", profile: "p", config: "[profile p]\nrole_arn = arn:aws:iam::111122223333:role/r\nsource_profile = q\nmfa_serial = m\n[profile q]\ncredential_process = true\n", want: BadProfile},
 		{name: "process that fails", config: "[default]\ncredential_process = sh -c 'echo " + testSecret + " >&2; echo " + testSecret + "; exit 7'\n", want: ProcessFailed,
@@ -101,7 +164,6 @@ func TestProblemsOfCredentialsAreNamedBeforeAnythingIsSent(t *testing.T) {
 			check: func(e *CredentialsError) bool { return e.Code == "127" }},
 		{name: "process that hangs", config: "[default]\ncredential_process = sleep 600\n", want: ProcessHung},
 		{name: "process whose child hangs", config: "[default]\ncredential_process = sh -c 'sleep 600 | cat'\n", want: ProcessHung},
-		{name: "process that leaves a child with the pipe", config: "[default]\ncredential_process = sh -c 'sleep 5 & exit 0'\n", want: ProcessHung},
 		{name: "process that prints rubbish", config: "[default]\ncredential_process = echo " + testSecret + "\n", want: ProcessRubbish},
 		{name: "process of another version", config: "[default]\ncredential_process = echo '{\"Version\":2}'\n", want: ProcessRubbish},
 		{name: "process without a secret", config: "[default]\ncredential_process = echo '{\"Version\":1,\"AccessKeyId\":\"" + testID + "\"}'\n", want: ProcessRubbish},
@@ -191,6 +253,7 @@ func TestTheSourceIsNamedAndFourCharactersOfTheKey(t *testing.T) {
 			if c.want.File != "" {
 				c.want.File = filepath.Join(home, c.want.File)
 			}
+			found.Source.Owner, found.Source.Mode = "", ""
 			if found.Source != c.want {
 				t.Errorf("got %+v, want %+v", found.Source, c.want)
 			}
@@ -281,9 +344,9 @@ func FuzzParseShared(f *testing.F) {
 	f.Add([]byte("[profile a b] # c\ns3 =\n  max = 3\n; x\n[x]#y\nk: v"))
 	f.Add([]byte("[]\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		sections, line := parseShared(data)
-		if (sections == nil) != (line > 0) {
-			t.Fatalf("either sections or a line: %v, %d", sections, line)
+		sections, broken := parseShared(data)
+		if (sections == nil) != (broken != nil) {
+			t.Fatalf("either sections or a line: %v, %v", sections, broken)
 		}
 	})
 }

@@ -76,10 +76,37 @@ type AWS struct {
 // IAM is the client of the identity service, for the judging side.
 func (a *AWS) IAM() *iam.Client { return iam.NewFromConfig(a.Config) }
 
+// loadTimeout is how long finding credentials may take in all: each source has
+// a limit of its own, but a file on a server that is away has none.
+const loadTimeout = 2 * time.Minute
+
 // Load finds credentials, fetches them once, and builds the clients. It sends
 // nothing to S3. The error is a *CredentialsError, the context's own, or a
-// wrapped one of the SDK's.
+// wrapped one of the SDK's. It returns when the context ends, whatever it reads.
 func Load(ctx context.Context, s Settings) (*AWS, error) {
+	type loaded struct {
+		aws *AWS
+		err error
+	}
+	done := make(chan loaded, 1)
+	within, cancel := context.WithTimeout(ctx, max(loadTimeout, 2*s.ProcessTimeout))
+	defer cancel()
+	go func() {
+		a, err := load(within, s)
+		done <- loaded{a, err}
+	}()
+	select {
+	case l := <-done:
+		return l.aws, l.err
+	case <-within.Done():
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, &CredentialsError{Problem: SlowFiles, Places: strings.Join(SharedFiles(), ", ")}
+	}
+}
+
+func load(ctx context.Context, s Settings) (*AWS, error) {
 	found, err := FindCredentials(s.Profile, s.ProcessTimeout)
 	if err != nil {
 		return nil, err
@@ -106,13 +133,20 @@ func Load(ctx context.Context, s Settings) (*AWS, error) {
 	)
 	cfg, err := config.LoadDefaultConfig(ctx, options...)
 	if err != nil {
-		return nil, &CredentialsError{Problem: BadProfile, Profile: found.Source.Profile, File: found.Source.File, cause: err}
+		file := found.Source.File
+		if file == "" {
+			file = SharedFiles()[1]
+		}
+		return nil, &CredentialsError{Problem: BadProfile, Profile: found.Source.Profile, File: file, cause: err}
 	}
 	value, err := found.Retrieve(ctx, cfg.Credentials)
 	if err != nil {
 		return nil, err
 	}
 	s.Secrets.Hide(value.SecretAccessKey, value.SessionToken)
+	if err := flawed("region", cfg.Region, "", 0); err != nil {
+		return nil, err
+	}
 	if cfg.Region == "" {
 		return nil, &CredentialsError{Problem: NoRegion, Profile: found.Source.Profile, Kind: found.Source.Kind}
 	}
@@ -180,7 +214,7 @@ func Store(endpoint string) string {
 	if endpoint == "" || amazon(endpoint) {
 		return ""
 	}
-	return strings.TrimSuffix(endpoint, "/")
+	return strings.TrimSuffix(WithoutUser(endpoint), "/")
 }
 
 // KeyID is the id of the key in use, for telling keys apart in memory; it is

@@ -2,8 +2,12 @@ package client
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
+	"net/url"
+	"os"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -31,6 +35,12 @@ func newHTTPClient() *awshttp.BuildableClient {
 		t.WriteBufferSize = buffer
 		t.TLSClientConfig.DynamicRecordSizingDisabled = true // or a small file would leave in records of a packet each
 		t.IdleConnTimeout = 0                                // Wire ends what is silent
+		t.OnProxyConnectResponse = func(_ context.Context, _ *url.URL, _ *http.Request, r *http.Response) error {
+			if r.StatusCode == http.StatusOK {
+				return nil
+			}
+			return &RefusedByProxyError{r.StatusCode, http.StatusText(r.StatusCode)}
+		}
 		dial := t.DialContext
 		t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 			c, err := dial(ctx, network, address)
@@ -54,21 +64,45 @@ func share(cfg *aws.Config) http.RoundTripper {
 	return t
 }
 
+// ProxyError is a variable of the environment that should name a proxy. Its value is not told: it may hold a password.
+type ProxyError struct{ Variable string }
+
+// Error names the variable.
+func (e *ProxyError) Error() string { return e.Variable + " is no address of a proxy" }
+
 // Proxy is the proxy through which an address is reached, without its user and password; "" if there is none.
-func (a *AWS) Proxy(address string) string {
+func (a *AWS) Proxy(address string) (string, *ProxyError) {
 	transport, ok := a.Transport.(*http.Transport)
 	if !ok || transport.Proxy == nil {
-		return ""
+		return "", nil
 	}
 	request, err := http.NewRequest(http.MethodGet, address, nil)
 	if err != nil {
-		return ""
+		return "", nil
 	}
 	proxy, err := transport.Proxy(request)
-	if err != nil || proxy == nil {
-		return ""
+	switch {
+	case err != nil, proxy != nil && (!wellFormed(proxy) || proxy.Path != "" && proxy.Path != "/"):
+		name := strings.ToUpper(request.URL.Scheme) + "_PROXY"
+		if os.Getenv(name) == "" {
+			name = strings.ToLower(name)
+		}
+		return "", &ProxyError{name}
+	case proxy == nil:
+		return "", nil
 	}
-	return proxy.Scheme + "://" + proxy.Host
+	return proxy.Scheme + "://" + proxy.Host, nil
+}
+
+// RefusedByProxyError is a proxy's refusal to lead to an address, as 407 is where it wants a password.
+type RefusedByProxyError struct {
+	Status int
+	Words  string
+}
+
+// Error says what the proxy answered.
+func (e *RefusedByProxyError) Error() string {
+	return strings.TrimSpace(fmt.Sprintf("the proxy answered HTTP %d %s", e.Status, e.Words))
 }
 
 // marked names the credentials when they can't be fetched in the middle of a request, where the SDK gives

@@ -164,7 +164,11 @@ func Refusal(p *locale.Printer, r gate.Report) string {
 			failed = append(failed, c)
 		}
 	}
-	all := append([]string{p.Text("check.refusal")}, sentences(p, r, failed)...)
+	head := "check.refusal"
+	if r.Undecided {
+		head = "check.refusal-undecided"
+	}
+	all := append([]string{p.Text(head)}, sentences(p, r, failed)...)
 	return strings.Join(append(all, p.Text("check.look")), "\n")
 }
 
@@ -241,7 +245,11 @@ func silence(p *locale.Printer, c gate.Check) string {
 // placeholders are the arguments that a check may lack.
 var placeholders = []string{"path", "profile", "key", "old", "code", "places", "kind", "line", "mode", "variable", "missing", "timeout",
 	"answer", "region", "right", "bucket", "prefix", "owner", "offset", "arn", "account", "wanted", "expect", "expectable",
-	"endpoint", "sts", "proxy", "store", "permission", "what", "address", "class", "lack"}
+	"endpoint", "sts", "proxy", "store", "permission", "what", "address", "class", "lack", "where", "ended"}
+
+// codes are those of credentials that have words of their own.
+var codes = []string{"timeout", "unreachable", "rubbish", "odd", "mark", "utf-16", "indented", "shell", "line", "space", "quotes", "control", "letters",
+	"tilde", "missing", "folder", "kind", "unreadable", "empty", "certificate", "user", "scheme", "host", "special", "size"}
 
 // sentence is a check in words.
 func sentence(p *locale.Printer, r gate.Report, c gate.Check) string {
@@ -250,7 +258,7 @@ func sentence(p *locale.Printer, r gate.Report, c gate.Check) string {
 		profile = c.Args["profile"]
 	}
 	args := append(make([]any, 0, 2*(len(c.Args)+len(placeholders)+5)),
-		"who", auditFlag(r), "at", profileFlag(profile), "write", writeAnew(string(r.Source.Kind), profile))
+		"who", auditFlag(r), "at", profileFlag(profile), "write", writeAnew(r, c, profile), "place", place(p, r))
 	if why := silence(p, c); why != "" {
 		args = append(args, "answer", why)
 	}
@@ -260,8 +268,13 @@ func sentence(p *locale.Printer, r gate.Report, c gate.Check) string {
 			value = "–"
 		case name == "kind":
 			value = p.Text("check.kind-" + value)
-		case name == "code" && (value == "timeout" || value == "unreachable"):
+		case name == "code" && slices.Contains(codes, value):
 			value = p.Text("check.code-" + value)
+		case name == "ended":
+			if at, err := time.Parse(time.RFC3339, value); err == nil {
+				args = append(args, name, at)
+				continue
+			}
 		case name == "offset":
 			value = drift(p, value)
 		case name == "lack":
@@ -294,19 +307,51 @@ func profileFlag(profile string) string {
 	return " --profile " + profile
 }
 
-// writeAnew is the command with which credentials are put where they came from.
-func writeAnew(kind, profile string) string {
-	switch kind {
-	case "environment":
-		return "unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN && aws configure"
+// writeAnew is the command with which the platform team puts a key where it comes from: into the file that is in force,
+// with its owner and mode. A service's key has no place in a person's home.
+func writeAnew(r gate.Report, c gate.Check, profile string) string {
+	switch string(r.Source.Kind) {
 	case "sso":
 		return "aws sso login" + profileFlag(profile)
 	case "login":
 		return "aws login" + profileFlag(profile)
 	case "process", "role", "web-identity", "container", "instance":
-		return "aws sts get-caller-identity" + profileFlag(profile)
+		return "agent check --log-level debug" // it is not a key that is written
+	case "environment":
+		return "scripts/issue-key " + uploaderOf(c)
 	}
-	return "aws configure" + profileFlag(profile)
+	path, owner, mode := r.Source.File, r.Source.Owner, strings.TrimLeft(r.Source.Mode, "0")
+	if path == "" {
+		path = c.Args["path"]
+	}
+	if owner == "" {
+		owner = "buzon"
+	}
+	if mode == "" {
+		mode = "600"
+	}
+	return "scripts/issue-key " + uploaderOf(c) + " -o - | ssh VM 'sudo install -m" + mode + " -o " + owner + " /dev/stdin " + path + "'"
+}
+
+// uploaderOf is the name of the uploader that is expected, where one is.
+func uploaderOf(c gate.Check) string {
+	if user := c.Args["expect"]; strings.Contains(user, ":user/") {
+		return user[strings.LastIndexByte(user, '/')+1:]
+	}
+	return "NAME"
+}
+
+// place is where the credentials come from, in words.
+func place(p *locale.Printer, r gate.Report) string {
+	switch {
+	case r.Source.Kind == "environment":
+		return p.Text("check.place-environment")
+	case r.Source.File != "":
+		return p.Text("check.place-file", "path", r.Source.File, "user", r.Source.Owner, "mode", r.Source.Mode)
+	case r.Source.Kind != "":
+		return p.Text("check.kind-" + string(r.Source.Kind))
+	}
+	return "–"
 }
 
 // drift is how wrong the clock is, in words.

@@ -153,11 +153,14 @@ func silence(err error) (Silence, string) {
 	var timeout net.Error
 	var operation *net.OpError
 	var sending *smithyhttp.RequestSendError
+	var refused *client.RefusedByProxyError
 	at := ""
 	if errors.As(err, &operation) && operation.Addr != nil {
 		at = operation.Addr.String()
 	}
 	switch {
+	case errors.As(err, &refused):
+		return NoProxy, fmt.Sprintf("HTTP %d", refused.Status)
 	case operation != nil && operation.Op == "proxyconnect":
 		return NoProxy, at
 	case errors.As(err, &dns):

@@ -29,6 +29,10 @@ func (p *pass) source() {
 		c.Args["expires"] = s.Expires.UTC().Format(time.RFC3339)
 	}
 	p.report.add(c)
+	if !s.Expires.IsZero() && s.Expires.Before(time.Now()) {
+		delete(c.Args, "expires")
+		p.report.add(Check{ID: CheckTrap, Status: Warning, Outcome: SourceEnded, Args: map[string]string{"ended": s.Expires.UTC().Format(time.RFC3339)}})
+	}
 	for _, trap := range p.aws.Traps {
 		p.report.add(Check{ID: CheckTrap, Status: Warning, Outcome: Outcome("credentials." + string(trap.Problem)), Args: trap.Args()})
 	}
@@ -42,7 +46,10 @@ func (p *pass) source() {
 	}
 	p.report.add(e)
 	way := Check{ID: CheckProxy, Status: OK, Outcome: ProxyNone, Args: map[string]string{"address": p.address("s3")}}
-	if proxy := p.aws.Proxy(way.Args["address"]); proxy != "" {
+	switch proxy, err := p.aws.Proxy(way.Args["address"]); {
+	case err != nil:
+		way.Status, way.Outcome, way.Args["variable"] = Failed, ProxyMalformed, err.Variable
+	case proxy != "":
 		way.Outcome, way.Args["proxy"] = ProxyUsed, proxy
 	}
 	p.report.add(way)

@@ -50,8 +50,11 @@ const (
 	EndpointAWS    Outcome = "gate.endpoint-aws"
 	EndpointCustom Outcome = "gate.endpoint-custom"
 
-	ProxyNone Outcome = "gate.proxy-none"
-	ProxyUsed Outcome = "gate.proxy"
+	ProxyNone      Outcome = "gate.proxy-none"
+	ProxyUsed      Outcome = "gate.proxy"
+	ProxyMalformed Outcome = "gate.proxy-malformed"
+
+	SourceEnded Outcome = "gate.source-ended" // temporary credentials that their source still gives
 
 	IdentityKnown      Outcome = "gate.identity"
 	IdentityHidden     Outcome = "gate.identity-hidden"     // list-buckets: valid, nobody said who
