@@ -63,7 +63,7 @@ const (
 	ProcessRubbish  Problem = "process-rubbish" // Profile, File
 	ProcessChild    Problem = "process-child"   // Profile, File: it ended, and left a child that holds its output
 	LoginExpired    Problem = "login-expired"   // Profile: an SSO or console login that ended
-	SourceFailed    Problem = "source-failed"   // Kind, Code, Said
+	SourceFailed    Problem = "source-failed"   // Kind, Code
 	SlowFiles       Problem = "slow-files"      // the files could not be read in time
 	NoRegion        Problem = "no-region"       // Profile
 	EnvironmentWins Problem = "environment-wins"
@@ -83,7 +83,6 @@ type CredentialsError struct {
 	Missing  string
 	Code     string
 	Places   string
-	Said     string // the source's own words, without secrets
 	Timeout  time.Duration
 	cause    error
 }
@@ -134,7 +133,6 @@ func (e *CredentialsError) Args() map[string]string {
 	put("missing", e.Missing)
 	put("code", e.Code)
 	put("places", e.Places)
-	put("said", e.Said)
 	if e.Timeout > 0 {
 		args["timeout"] = e.Timeout.String()
 	}

@@ -2,10 +2,12 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 
@@ -310,6 +312,7 @@ func (c *Credentials) failed(err error, late bool) error {
 	var stranger *NotTheStoreError
 	var answered *smithyhttp.ResponseError
 	var unread *smithy.DeserializationError
+	var syntax *json.SyntaxError
 	switch {
 	case errors.As(err, &process):
 		e.Problem, e.Code, e.Timeout = processProblem(process)
@@ -317,17 +320,17 @@ func (c *Credentials) failed(err error, late bool) error {
 			e.Timeout = c.timeout
 		}
 		return e
-	case errors.As(err, &api):
-		e.Problem, e.Code, e.Said, e.cause = SourceFailed, api.ErrorCode(), quoted(api.ErrorMessage()), err
+	case errors.As(err, &api): // whose message may hold what nobody knows to be a secret
+		e.Problem, e.Code, e.cause = SourceFailed, plainCode(api.ErrorCode()), err
 		return e.login()
 	case errors.As(err, &stranger):
-		e.Problem, e.Code, e.Said, e.cause = SourceFailed, fmt.Sprintf("HTTP %d", stranger.Status), stranger.Words, err
+		e.Problem, e.Code, e.cause = SourceFailed, fmt.Sprintf("HTTP %d", stranger.Status), err
 		return e
 	case errors.As(err, &answered) && answered.HTTPStatusCode() != http.StatusNotFound:
 		e.Problem, e.Code, e.cause = SourceFailed, fmt.Sprintf("HTTP %d", answered.HTTPStatusCode()), err
 		return e.login()
-	case errors.As(err, &unread): // it answered, and something else than credentials
-		e.Problem, e.Code, e.cause = SourceFailed, "rubbish", err
+	case errors.As(err, &unread), errors.As(err, &syntax): // it answered, and something else than credentials
+		e.Problem, e.Code = SourceFailed, "rubbish"
 		return e
 	case late:
 		e.Problem, e.Code, e.cause = SourceFailed, "timeout", err
@@ -372,8 +375,12 @@ func (c *Credentials) tokenFault() error {
 	return nil
 }
 
-// quoted are a source's own words, as they may be shown.
-func quoted(words string) string {
-	var none *Secrets
-	return cut(none.Redact(words), mostWords)
+// codeLike is what a code of an error looks like; whatever else stands in its place is not shown.
+var codeLike = regexp.MustCompile(`^[A-Za-z][A-Za-z.]{2,63}$`)
+
+func plainCode(code string) string {
+	if codeLike.MatchString(code) {
+		return code
+	}
+	return "rubbish"
 }
