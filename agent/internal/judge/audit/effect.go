@@ -166,7 +166,7 @@ func (q *inquiry) part(g reach.Grant, actions []string) (string, bool) {
 		if tried++; tried > most {
 			break
 		}
-		if a := q.engine.Find(reach.Question{Actions: actions, Resources: reach.Except(c)}); a.Kind == reach.Nothing {
+		if a := q.engine.Find(reach.Question{Actions: actions, Resources: reach.Except(c), First: true}); a.Kind == reach.Nothing {
 			return c, true
 		}
 	}

@@ -18,6 +18,9 @@ type cell struct {
 	ways   []way // of being allowed; the identity policies' first
 	denies []int
 	doubts []Doubt // statements that are inexact here
+	// divided: some statement tells resources of the place apart. Where none does,
+	// they stand for the whole of it unmade, as the set of all texts.
+	divided bool
 }
 
 // way is a list of layers that must all allow; of a layer's statements one is
@@ -290,7 +293,10 @@ next:
 			continue
 		}
 		sc.at = j
-		b.res = v.e.space.And(p.lang(), c.resources(st))
+		if b.res = c.resources(st); b.res != v.e.space.Any {
+			c.divided = true
+			b.res = v.e.space.And(p.lang(), b.res)
+		}
 		if b.res.Empty() {
 			continue
 		}

@@ -82,6 +82,9 @@ func (e *Engine) find(q Question) finding {
 			f.open = append(f.open, o.doubts...)
 		case Nothing:
 		}
+		if q.First && len(f.found) > 0 {
+			break
+		}
 	}
 	return f
 }
@@ -92,12 +95,11 @@ func (f *finding) answer(e *Engine) Answer {
 	want := Nothing
 	switch {
 	case len(f.found) > 0:
-		slices.SortStableFunc(f.found, func(x, y *found) int {
+		best := slices.MinFunc(f.found, func(x, y *found) int {
 			return cmp.Or(
 				cmp.Compare(x.cell.scope.place.rank, y.cell.scope.place.rank), cmp.Compare(x.keys, y.keys),
 				cmp.Compare(telling(x.action), telling(y.action)), cmp.Compare(x.order, y.order))
 		})
-		best := f.found[0]
 		a.Kind, want = Found, Found
 		a.Witness, _ = best.cell.witness(best.action, best.leaf)
 		best.cell.hold(&a.Witness, f.present)
@@ -204,11 +206,20 @@ type ask struct {
 	present []string
 }
 
+// meets tells whether a place has resources of a set; of all, without making what
+// is known to be there.
+func (e *Engine) meets(p *place, res *strset.Set) bool {
+	if _, ok := p.example(res); ok {
+		return true
+	}
+	return !e.space.Disjoint(p.lang(), res)
+}
+
 // solve looks for an allowed request of a group, place by place.
 func (e *Engine) solve(g *group, q ask) outcome {
 	out := outcome{kind: Nothing}
 	for _, p := range e.placesOf(g.sample) {
-		if e.space.And(p.lang(), q.res).Empty() {
+		if !e.meets(p, q.res) {
 			continue
 		}
 		c := e.wideView().cellOf(g, p, q.given)

@@ -39,7 +39,7 @@ func (e *Engine) Granting(q Question) (refs []policy.Reference, whole bool) {
 
 // granting adds the statements that grant an action of a group at a place.
 func (e *Engine) granting(refs []policy.Reference, g *group, p *place, q ask) []policy.Reference {
-	if e.space.Disjoint(p.lang(), q.res) {
+	if !e.meets(p, q.res) {
 		return refs
 	}
 	c := e.wideView().cellOf(g, p, q.given)

@@ -190,7 +190,7 @@ func (r *remains) search(g *group, resource string) bool {
 		if len(r.st.st.Resources) > 1 && !r.st.st.NotResource {
 			b.res = e.space.And(b.res, c.resource(r.st, resource))
 		}
-		if b.res.Empty() {
+		if b.res = c.within(b.res); b.res.Empty() || !e.meets(p, e.space.Any) {
 			continue
 		}
 		left := false

@@ -14,6 +14,7 @@ import (
 type place struct {
 	shape *strset.Set
 	later func() *strset.Set // makes shape when it is asked for
+	sure  bool               // it isn't empty
 	hints []string           // members that are easy to read
 	rank  int                // what to show first: the bucket in question before all others
 
@@ -93,6 +94,19 @@ func (p *place) pointState(key string) keyState {
 		return keyState{true, []string{p.owner}}
 	}
 	return keyState{}
+}
+
+// example is a resource of the place that lies in a set, if one is known without
+// making the whole of it.
+func (p *place) example(res *strset.Set) (string, bool) {
+	if p.sure {
+		for _, hint := range p.hints {
+			if res.Has(hint) {
+				return hint, true
+			}
+		}
+	}
+	return "", false
 }
 
 // lang is the resources of the place.
@@ -436,7 +450,7 @@ func (e *Engine) otherPlaces(segs []string) []*place {
 	}
 	except := s.Union(known)
 	add := func(rank int, owner string, accounts ...string) {
-		p := &place{rank: rank, owner: owner}
+		p := &place{rank: rank, owner: owner, sure: len(known) == 0}
 		for _, a := range accounts {
 			parts := slices.Clone(segs)
 			parts[1], parts[4] = partition, a
@@ -464,7 +478,7 @@ func (e *Engine) otherPlaces(segs []string) []*place {
 		for _, o := range e.others {
 			parts := slices.Clone(segs)
 			parts[1], parts[4] = partition, o.sample
-			p := &place{rank: 4, owner: o.owner, foreign: true, hints: []string{hintOf(parts)}}
+			p := &place{rank: 4, owner: o.owner, foreign: true, hints: []string{hintOf(parts)}, sure: len(known) == 0}
 			p.later = func() *strset.Set {
 				return s.Minus(o.in(s, func(account []strset.Token) *strset.Set { return s.Glob(templateWith(segs, partition, account), false) }), except)
 			}

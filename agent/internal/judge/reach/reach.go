@@ -74,6 +74,9 @@ type Question struct {
 	Context map[string][]string
 	// Present are keys (lower case) that a request must hold, whatever their value.
 	Present []string
+	// First ends the search with the first action for which something is found; the
+	// answer names no others.
+	First bool
 }
 
 // Resources say on what: see Everything, Except and Under.

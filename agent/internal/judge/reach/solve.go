@@ -1,6 +1,10 @@
 package reach
 
-import "slices"
+import (
+	"slices"
+
+	"buzon/agent/internal/judge/reach/strset"
+)
 
 // leaf is a box of requests that are allowed, with the statements that allow it.
 type leaf struct {
@@ -80,9 +84,23 @@ func (s *Space) inside(a, b box) bool {
 	return s.Within(a.res, b.res)
 }
 
+// within is the part of the place that lies in a set. Where nothing tells its
+// resources apart it is an example, or all texts for the whole of it.
+func (c *cell) within(res *strset.Set) *strset.Set {
+	if !c.divided {
+		if res == c.v.e.space.Any {
+			return res
+		}
+		if text, ok := c.scope.place.example(res); ok {
+			return c.v.e.space.Glob(strset.Chars(text), false) // what holds of one holds of all
+		}
+	}
+	return c.v.e.space.And(c.scope.place.lang(), res)
+}
+
 // start is the box of everything that a question asks of a cell.
 func (c *cell) start(q ask) box {
-	b := box{res: c.v.e.space.And(c.scope.place.lang(), q.res), keys: make([]keyset, len(c.dims))}
+	b := box{res: c.within(q.res), keys: make([]keyset, len(c.dims))}
 	for _, key := range q.present {
 		if state := c.scope.state(key); state.fixed && len(state.values) == 0 {
 			b.res = c.v.e.space.None // no request holds it

@@ -122,6 +122,9 @@ func (c *cell) witness(a *asked, l leaf) (Witness, bool) {
 	}
 	w := Witness{Action: a.shown, Context: map[string][]string{}}
 	p := c.scope.place
+	if l.box.res == c.v.e.space.Any {
+		l.box.res = p.lang()
+	}
 	if w.Resource, ok = c.readable(l.box.res); !ok {
 		return Witness{}, false
 	}
