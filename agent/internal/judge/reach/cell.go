@@ -60,70 +60,28 @@ type groupKey struct {
 	rest  string
 	kinds int32
 	keys  string
-	own   int32 // set where an action stands alone
+	own   string // set where an action stands alone
+}
+
+// class is what the actions of a group have in common, worked out once for a view.
+type class struct {
+	stmts []int
+	key   cellKey
 }
 
 // groups divides the actions of a question.
 func (v *view) groups(list []asked, given string) []*group {
-	x := actionIndex()
-	seen := map[groupKey]*group{}
+	seen := map[int32]*group{}
 	var out []*group
-	absent := map[int32]string{}
-	var more []byte
 	for i := range list {
 		a := &list[i]
-		v.e.meter.count(1 + len(v.stmts)/32)
-		k := groupKey{own: -1}
-		more = more[:0]
-		for j, st := range v.stmts {
-			switch {
-			case !st.actions.matches(a):
-			case j < 64:
-				k.low |= 1 << j
-			default:
-				more = binary.AppendUvarint(more, uint64(j))
-			}
-		}
-		k.rest = string(more)
-		switch {
-		case a.number >= 0:
-			k.kinds = x.kinds[a.number]
-			if len(v.s3keys) > 0 {
-				n := x.keys[a.number]
-				s, ok := absent[n]
-				if !ok {
-					s = v.absentKeys(a)
-					absent[n] = s
-				}
-				k.keys = s
-			}
-		default:
-			k.kinds = -1 - int32(familyOf(a.lower))
-		}
-		if v.naming || v.e.root && mends(a.lower) {
-			k.own = int32(i)
-		}
-		g := seen[k]
+		n := v.classOf(a)
+		g := seen[n]
 		if g == nil {
-			g = &group{sample: a}
-			for j := range min(64, len(v.stmts)) {
-				if k.low>>j&1 == 1 {
-					g.stmts = append(g.stmts, j)
-				}
-			}
-			for rest := more; len(rest) > 0; {
-				j, n := binary.Uvarint(rest)
-				g.stmts, rest = append(g.stmts, int(j)), rest[n:]
-			}
-			var b []byte
-			for _, j := range g.stmts {
-				b = binary.AppendUvarint(b, uint64(j))
-			}
-			g.key = cellKey{stmts: string(b), keys: k.keys, given: given}
-			if k.own >= 0 {
-				g.key.keys += a.lower
-			}
-			seen[k] = g
+			c := v.classes[n]
+			g = &group{sample: a, stmts: c.stmts, key: c.key}
+			g.key.given = given
+			seen[n] = g
 			out = append(out, g)
 		}
 		g.actions = append(g.actions, i)
@@ -132,6 +90,83 @@ func (v *view) groups(list []asked, given string) []*group {
 		}
 	}
 	return out
+}
+
+// classOf is the number of an action's class.
+func (v *view) classOf(a *asked) int32 {
+	if a.number >= 0 {
+		if v.numbers == nil {
+			v.numbers = make([]int32, len(actionIndex().actions))
+		}
+		if n := v.numbers[a.number]; n > 0 {
+			return n - 1
+		}
+	}
+	v.e.meter.count(1 + len(v.stmts)/32)
+	k, more := v.keyOf(a)
+	n, ok := v.classNumber[k]
+	if !ok {
+		n = int32(len(v.classes))
+		v.classNumber[k] = n
+		v.classes = append(v.classes, v.newClass(a, k, more))
+	}
+	if a.number >= 0 {
+		v.numbers[a.number] = n + 1
+	}
+	return n
+}
+
+// keyOf is what tells an action's class; more are the statements beyond the first 64.
+func (v *view) keyOf(a *asked) (k groupKey, more []byte) {
+	x := actionIndex()
+	for j, st := range v.stmts {
+		switch {
+		case !st.actions.matches(a):
+		case j < 64:
+			k.low |= 1 << j
+		default:
+			more = binary.AppendUvarint(more, uint64(j))
+		}
+	}
+	k.rest = string(more)
+	switch {
+	case a.number >= 0:
+		k.kinds = x.kinds[a.number]
+		if len(v.s3keys) > 0 {
+			n := x.keys[a.number]
+			s, ok := v.absent[n]
+			if !ok {
+				s = v.absentKeys(a)
+				v.absent[n] = s
+			}
+			k.keys = s
+		}
+	default:
+		k.kinds = -1 - int32(familyOf(a.lower))
+	}
+	if v.naming || v.e.root && mends(a.lower) {
+		k.own = a.lower
+	}
+	return k, more
+}
+
+func (v *view) newClass(a *asked, k groupKey, more []byte) *class {
+	c := &class{}
+	for j := range min(64, len(v.stmts)) {
+		if k.low>>j&1 == 1 {
+			c.stmts = append(c.stmts, j)
+		}
+	}
+	for len(more) > 0 {
+		j, n := binary.Uvarint(more)
+		c.stmts, more = append(c.stmts, int(j)), more[n:]
+	}
+	var b []byte
+	for _, j := range c.stmts {
+		b = binary.AppendUvarint(b, uint64(j))
+	}
+	c.key = cellKey{stmts: string(b), keys: k.keys + k.own}
+	return c
 }
 
 // matching lists the statements that match one action.

@@ -107,7 +107,7 @@ func (t *translated) partly(names []string) []int32 {
 // left out.
 func (v *view) ask(names []string) []asked {
 	x := actionIndex()
-	var list []asked
+	list := make([]asked, 0, len(names))
 	known := func(i int32) {
 		if v.allows.known != nil && v.allows.has(i) || v.e.root {
 			name := x.actions[i].Name

@@ -20,6 +20,12 @@ type view struct {
 	stmts []*stmt
 	cells map[cellKey]*cell
 	kept  int // boxes in the cells
+
+	classes     []*class
+	classNumber map[groupKey]int32
+	numbers     []int32          // one more than the class of each action of the catalogue; 0: not known yet
+	absent      map[int32]string // by the number of an action's list of keys
+
 	dims  map[string]*dim
 	preds int // numbered so far
 
@@ -56,6 +62,7 @@ type stmt struct {
 func (e *Engine) newView(wide bool) *view {
 	v := &view{
 		e: e, wide: wide, cells: map[cellKey]*cell{}, dims: map[string]*dim{},
+		classNumber: map[groupKey]int32{}, absent: map[int32]string{},
 	}
 	keys := map[string]bool{}
 	for i := range e.set.Sources {
