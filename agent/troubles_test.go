@@ -52,7 +52,7 @@ var allTroubles = []trouble{
 		if err := os.Rename(s.path("out"), s.path("was")); err != nil {
 			return err
 		}
-		return os.Symlink("was", s.path("out"))
+		return os.Symlink(s.t.TempDir(), s.path("out"))
 	}, func(s *troubles) error {
 		if err := os.Remove(s.path("out")); err != nil {
 			return err

@@ -100,6 +100,9 @@ func (c *Courier) failing(t *task, o outcome, a action) {
 		t.throttles++
 	}
 	t.because, t.detail = a.because, o.reason.Detail
+	if t.detail == "" && o.result == failed {
+		t.detail = o.class.String()
+	}
 }
 
 // wait lets a task wait for its next try.

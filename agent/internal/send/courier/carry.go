@@ -109,7 +109,7 @@ func (c *Courier) remoteFault(t *task, err error) outcome {
 // localFault is the outcome of a file that can't be opened or read.
 func (c *Courier) localFault(t *task, err error) outcome {
 	o := outcome{result: t.box.resultOf(err)}
-	if o.result == fileUnreadable {
+	if o.result == fileUnreadable || o.result == machineLacks {
 		o.reason = c.reason(Unreadable, err.Error())
 	}
 	return o

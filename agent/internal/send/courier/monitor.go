@@ -115,7 +115,7 @@ func (k ProblemKind) holds() bool {
 func stateOf(problems []Problem, due, stalled bool) (State, ProblemKind, time.Time) {
 	waiting := func(fits func(ProblemKind) bool) (State, ProblemKind, time.Time) {
 		for _, p := range problems {
-			if fits(p.Kind) {
+			if fits(p.Kind) && p.Detail != JournalMoved { // which works
 				return StateWaiting, p.Kind, p.Since
 			}
 		}
@@ -179,13 +179,13 @@ func journalProblems(j *journal.Journal, now time.Time) (list []Problem) {
 		list = append(list, Problem{Kind: ProblemJournal, Since: since.UTC(), Detail: err.Error()})
 	}
 	if j.Moved() {
-		list = append(list, Problem{Kind: ProblemJournal, Since: now.UTC(), Detail: movedDetail})
+		list = append(list, Problem{Kind: ProblemJournal, Since: now.UTC(), Detail: JournalMoved})
 	}
 	return list
 }
 
-// movedDetail is the detail of a journal that was used on another machine: what has that detail is no fault of a disk.
-const movedDetail = "another-machine"
+// JournalMoved is the detail of a journal that was used on another machine: what has that detail is no fault of a disk.
+const JournalMoved = "another-machine"
 
 // failure is one file that gets no success, as it waits for its next try.
 type failure struct {
@@ -276,7 +276,7 @@ func (c *Courier) logProblems(list []Problem) {
 		switch p.Kind {
 		case ProblemStoreFull, ProblemNotTheStore, ProblemStoreSilent, ProblemMachine, ProblemStuckFile:
 		case ProblemJournal:
-			if p.Detail != movedDetail {
+			if p.Detail != JournalMoved {
 				continue
 			}
 		default:

@@ -1,6 +1,8 @@
 package courier
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -51,5 +53,33 @@ func TestARetryWritesOverNoEntryThatIsAnotherByNow(t *testing.T) {
 			t.Errorf("the entry is %+v (%v), want %s", e, err, want)
 		}
 		c.flight.drop(held)
+	}
+}
+
+// TestAFileThatHealsIsCountedOnce: an upload that takes a file out of quarantine and then meets it said that one still
+// waits.
+func TestAFileThatHealsIsCountedOnce(t *testing.T) {
+	s := newSettling(t)
+	s.once = true
+	if err := os.WriteFile(filepath.Join(s.dir, "b.txt"), []byte("b"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	f, err := s.boxes[0].look("b.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	healed := &journal.Entry{State: journal.Quarantined, Route: s.boxes[0].id, Path: "b.txt", Identity: identityOf(f), Added: 1,
+		Reason: journal.Reason{Code: string(Unreadable)}}
+	if err := s.Journal.Add([]*journal.Entry{healed}); err != nil {
+		t.Fatal(err)
+	}
+	if trouble, err := s.scan(t.Context(), s.boxes[0]); trouble != nil || err != nil {
+		t.Fatal(trouble, err)
+	}
+	if n := s.Tally(); n.Accepted != 1 {
+		t.Errorf("%d files are accepted, and one was there to be sent", n.Accepted)
+	}
+	if e, err := s.Journal.Get(healed.Seq); err != nil || e.State != journal.Pending {
+		t.Errorf("it is %+v (%v)", e, err)
 	}
 }
