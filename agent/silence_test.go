@@ -219,6 +219,9 @@ func TestWhatIsNotTheFilesFaultWaitsAndGoesOnByItself(t *testing.T) {
 		"a proxy's page":             {s3server.Fault{Name: s3server.Stranger}, "not-the-store"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if testing.Short() && c.fault.Status != 507 && c.fault.Name != s3server.Stranger {
+				t.Skip("-short: two of a kind are enough")
+			}
 			t.Parallel()
 			var broken atomic.Bool
 			v := newVM(t, s3server.Options{Fault: func(call *s3server.Call) s3server.Fault {

@@ -185,35 +185,12 @@ func (c *Courier) run(ctx context.Context, once bool) error {
 	if err := c.conflictGuard(); err != nil {
 		return err
 	}
-	command := "run"
-	if once {
-		command = "upload"
-	}
-	if err := c.Journal.MoveIn(journal.Here(command)); err != nil { // a full disk is told by what needs it
-		c.Log.Debug("who uses the journal is not recorded", "error", err)
-	}
+	c.moveIn()
 	stop, cancel := context.WithCancel(ctx)
 	defer cancel()
 	sending, abandon := context.WithCancel(context.WithoutCancel(ctx))
 	defer abandon()
-
-	// The last to end: what is under way when the others have ended is still committed and settled.
-	last := supervisor{log: c.Log, fail: c.stopWith}
-	committed, done := context.WithCancel(context.Background())
-	defer done()
-	last.vital(func() error { return c.takeCommits(committed) })
-	settler := supervisor{log: c.Log, fail: c.stopWith}
-	settler.vital(func() error { return c.settleAll(sending) })
-
-	c.crew.vital(func() error { return c.watchOver(stop) })
-	c.crew.vital(func() error { return c.retryAll(stop) })
-	c.scanAll(stop, once)
-	if !once {
-		c.crew.vital(func() error { return c.sweepAll(stop) })
-		c.crew.vital(func() error { return c.gate.keep(stop) })
-	}
-	senders := supervisor{log: c.Log, fail: c.stopWith}
-	senders.vital(func() error { return c.dispatch(stop, sending, &senders) })
+	finish := c.startParts(stop, sending)
 	wake := context.AfterFunc(stop, func() { c.pace.wake(); c.flight.wake() })
 	defer wake()
 	fed := make(chan struct{})
@@ -236,13 +213,7 @@ func (c *Courier) run(ctx context.Context, once bool) error {
 		abandon()
 	})
 	defer timer.Stop()
-	senders.wait()
-	c.crew.wait()
-	c.putBack()
-	close(c.toSettle)
-	settler.wait()
-	done()
-	last.wait()
+	finish()
 	select {
 	case first := <-c.failed:
 		if err == nil || ended(err) {
@@ -254,6 +225,45 @@ func (c *Courier) run(ctx context.Context, once bool) error {
 		return nil
 	}
 	return err
+}
+
+// moveIn records who uses the journal, and where.
+func (c *Courier) moveIn() {
+	command := "run"
+	if c.once {
+		command = "upload"
+	}
+	if err := c.Journal.MoveIn(journal.Here(command)); err != nil { // a full disk is told by what needs it
+		c.Log.Debug("who uses the journal is not recorded", "error", err)
+	}
+}
+
+// startParts starts all parts but the feeder. They end in the order in which finish waits for them, once stop has ended: what
+// is under way when the first have ended is still committed and settled.
+func (c *Courier) startParts(stop, sending context.Context) (finish func()) {
+	clerk := supervisor{log: c.Log, fail: c.stopWith}
+	settler := supervisor{log: c.Log, fail: c.stopWith}
+	senders := supervisor{log: c.Log, fail: c.stopWith}
+	committing, done := context.WithCancel(context.WithoutCancel(stop))
+	clerk.vital(func() error { return c.takeCommits(committing) })
+	settler.vital(func() error { return c.settleAll(sending) })
+	senders.vital(func() error { return c.dispatch(stop, sending, &senders) })
+	c.crew.vital(func() error { return c.watchOver(stop) })
+	c.crew.vital(func() error { return c.retryAll(stop) })
+	c.scanAll(stop, c.once)
+	if !c.once {
+		c.crew.vital(func() error { return c.sweepAll(stop) })
+		c.crew.vital(func() error { return c.gate.keep(stop) })
+	}
+	return func() {
+		senders.wait()
+		c.crew.wait()
+		c.putBack()
+		close(c.toSettle)
+		settler.wait()
+		done()
+		clerk.wait()
+	}
 }
 
 // stopWith ends everything with the first error.
