@@ -43,6 +43,10 @@ var looseFlags = []struct {
 	{"boundary", policy.Boundary},
 	{"session-policy", policy.Session},
 	{"bucket-policy", policy.BucketPolicy},
+	{"trust-policy", policy.Trust},
+	{"key-policy", policy.KeyPolicy},
+	{"access-point-policy", policy.AccessPoint},
+	{"managed-policy", policy.UserManaged},
 	{"rcp", policy.RCP},
 	{"scp", policy.SCP},
 }
@@ -73,6 +77,8 @@ func newAuditPolicy(a *app) *cobra.Command {
 		o.loose[l.kind] = f.StringArray(l.flag, nil, a.words.Text("audit.flag-"+l.flag))
 	}
 	f.StringArrayVar(&s.Principals, "principal", nil, a.words.Text("audit.flag-principal"))
+	f.StringArrayVar(&s.Tags, "principal-tag", nil, a.words.Text("audit.flag-principal-tag"))
+	f.StringVar(&s.PrincipalID, "principal-id", "", a.words.Text("audit.flag-principal-id"))
 	f.StringVar(&s.BucketAccount, "bucket-account", "", a.words.Text("audit.flag-bucket-account"))
 	f.StringVar(&s.Path, "path", "/buzon/", a.words.Text("audit.flag-path"))
 	f.StringArrayVar(&o.allow, "allow", nil, a.words.Text("audit.flag-allow"))
@@ -94,11 +100,7 @@ func runAuditPolicy(ctx context.Context, a *app, o *auditOptions) error {
 	}
 	for _, l := range looseFlags {
 		for _, given := range *o.loose[l.kind] {
-			d := sources.Document{Kind: l.kind, File: given}
-			if level, file, ok := strings.Cut(given, "="); ok && l.kind == policy.SCP {
-				d.Level, d.File = level, file
-			}
-			o.sources.Documents = append(o.sources.Documents, d)
+			o.sources.Documents = append(o.sources.Documents, looseDocument(l.flag, l.kind, given))
 		}
 	}
 	if o.sources.Empty() {
@@ -141,10 +143,25 @@ func runAuditPolicy(ctx context.Context, a *app, o *auditOptions) error {
 	return exit(worst(codes...))
 }
 
+// looseDocument takes apart what was given for one document: [LEVEL=]FILE of an
+// SCP, [ARN=]FILE of what hangs on something with an ARN.
+func looseDocument(flag string, kind policy.Kind, given string) sources.Document {
+	d := sources.Document{Kind: kind, File: given, Flag: "--" + flag}
+	before, file, ok := strings.Cut(given, "=")
+	switch {
+	case !ok:
+	case kind == policy.SCP:
+		d.Level, d.File = before, file
+	case strings.HasPrefix(before, "arn:"):
+		d.On, d.File = before, file
+	}
+	return d
+}
+
 // target takes bucket, prefix and Region from flags and configuration, and
 // connects to AWS where a source is live.
 func (o *auditOptions) target(ctx context.Context, a *app) (sources.Access, error) {
-	access := sources.Access{ReadFile: a.readFile}
+	access := sources.Access{ReadFile: a.readFile, Stdin: a.words.Text("audit.stdin")}
 	s := &o.sources
 	flags := *o.config
 	if flags.path == "" && !s.Live() && (len(s.Templates) > 0 || flags.given("bucket") && flags.given("prefix")) {

@@ -199,6 +199,59 @@ func TestWhatCouldNotBeReadIsUndecidedAndNeverSafe(t *testing.T) {
 	}
 }
 
+// Whether it can write isn't told while what may allow it wasn't read.
+func TestWritingIsNotMissedWhereItsPolicyWasNotRead(t *testing.T) {
+	gap := func(reason sources.GapReason, call string) sources.Gap {
+		return sources.Gap{Reason: reason, What: vm, Call: call, Source: -1}
+	}
+	part := `{"Effect": "Allow", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::b/p/logs/*"}`
+	for _, row := range []struct {
+		name   string
+		docs   []doc
+		gap    sources.Gap
+		missed bool
+		want   Verdict
+	}{
+		{"its only policy", []doc{identity(allow("s3:AbortMultipartUpload", "arn:aws:s3:::b/p/*"))}, gap(sources.GapDenied, "iam:GetUserPolicy"), false, NoVerdict},
+		{"itself", []doc{identity(allow("s3:AbortMultipartUpload", "arn:aws:s3:::b/p/*"))}, gap(sources.GapFailed, "iam:GetUser"), false, NoVerdict},
+		{"the rest of its prefix", []doc{identity(part)}, gap(sources.GapUnknownPolicy, ""), false, NoVerdict},
+		{"the bucket's policy", []doc{identity(part)}, gap(sources.GapFailed, "s3:GetBucketPolicy"), false, NoVerdict},
+		{"the bucket's ACL", []doc{identity(part)}, gap(sources.GapFailed, "s3:GetBucketAcl"), true, Violation},
+		{"other roles", []doc{identity(part)}, gap(sources.GapDenied, "iam:ListRoles"), true, Violation},
+	} {
+		found := case1{docs: row.docs}.load(t)
+		found.Subjects[0].Gaps = []sources.Gap{row.gap}
+		p := judgeFound(t, found, Options{})
+		missed := slices.ContainsFunc(p.Findings, func(f Finding) bool { return f.Rule == RuleCannotWrite })
+		if p.Verdict != row.want || missed != row.missed {
+			t.Errorf("%s: %s, missed %v: %+v", row.name, p.Verdict, missed, p.Findings)
+		}
+	}
+}
+
+// Who may write and not use the bucket's key can't write there; that is noted.
+func TestTheBucketsKeyMustBeUsable(t *testing.T) {
+	const key = "arn:aws:kms:eu-west-1:111122223333:key/k1"
+	for _, row := range []struct {
+		name, key, more string
+		noted           bool
+	}{
+		{"no key", "", `{"Effect": "Deny", "Action": "kms:*", "Resource": "*"}`, false},
+		{"not allowed", key, `{"Effect": "Deny", "Action": "s3:Get*", "Resource": "*"}`, true},
+		{"allowed", key, allow("kms:GenerateDataKey", key), false},
+		{"another key", key, allow("kms:GenerateDataKey", key+"2"), true},
+		{"denied", key, allow("kms:GenerateDataKey", "*") + `, {"Effect": "Deny", "Action": "kms:*", "Resource": "*"}`, true},
+	} {
+		found := case1{docs: []doc{identity(contract, row.more)}}.load(t)
+		found.Subjects[0].Key = row.key
+		p := judgeFound(t, found, Options{Allow: []string{"kms:GenerateDataKey"}})
+		noted := slices.ContainsFunc(p.Notes, func(n Note) bool { return n.What == NoteKeyDenied && n.Name == key })
+		if noted != row.noted {
+			t.Errorf("%s: notes %+v", row.name, p.Notes)
+		}
+	}
+}
+
 func TestACanceledAuditIsUndecided(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -1,9 +1,11 @@
 package audit
 
 import (
+	"slices"
 	"strings"
 
 	"buzon/agent/internal/judge/reach"
+	"buzon/agent/internal/judge/sources"
 )
 
 // askCannotWrite: the principal must be able to write every key under its prefix
@@ -16,10 +18,14 @@ func askCannotWrite(q *inquiry) {
 	switch c.Kind {
 	case reach.Full:
 		q.surelyWrites(&c)
+		q.encrypts()
 		if len(c.Environment) > 0 {
 			q.out.Environment = q.context(c.Environment)
 		}
 	case reach.Part, reach.None:
+		if slices.ContainsFunc(q.s.Gaps, sources.Gap.MayAllow) {
+			return // what wasn't read may be what allows it; that is undecided already
+		}
 		f := Finding{Actions: []string{putObject}, Because: q.because(c.Because), Detail: DetailNone}
 		if c.Kind == reach.Part {
 			f.Detail, q.out.part = DetailPart, true
@@ -35,6 +41,19 @@ func askCannotWrite(q *inquiry) {
 		if len(c.Doubts) == 0 {
 			q.doubts([]reach.Doubt{{Reason: reach.NotModelled, Reference: nowhere.ref}})
 		}
+	}
+}
+
+// encrypts notes a principal that may write and not use the bucket's key: S3 asks
+// for kms:GenerateDataKey in its name (S3 User Guide, "Required permissions for
+// Amazon S3 API operations"), and its writes would be refused.
+func (q *inquiry) encrypts() {
+	if q.s.Key == "" {
+		return
+	}
+	a := q.engine.Find(reach.Question{Actions: []string{"kms:GenerateDataKey"}, Resources: reach.Under(q.s.Key)})
+	if a.Kind == reach.Nothing {
+		q.out.Notes = append(q.out.Notes, Note{What: NoteKeyDenied, Source: -1, Name: q.s.Show(q.s.Key)})
 	}
 }
 

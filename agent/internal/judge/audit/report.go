@@ -144,6 +144,10 @@ const (
 	NoteKeyNeeded = "key-needed"
 )
 
+// NoteKeyDenied tells that the principal may not use the KMS key of the bucket, Name,
+// without which S3 refuses what it writes.
+const NoteKeyDenied = "key-not-allowed"
+
 // quarantine recognises AWS's policy for compromised keys, by its ARN in any
 // version and partition.
 func quarantine(arn string) bool {

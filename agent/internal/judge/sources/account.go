@@ -80,10 +80,6 @@ func newAccount(file string) *account {
 	}
 }
 
-// readManaged is the permission that gives a managed policy's document, AWS's
-// own included.
-const readManaged = "iam:GetPolicyVersion"
-
 // means reports whether an ARN that was given is the subject's. An account that
 // only deployment will know is any.
 func means(arn string, s *policy.Subject) bool {

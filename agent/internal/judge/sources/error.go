@@ -12,6 +12,7 @@ type UsageError struct {
 	Code    Usage
 	Got     string
 	Account string // the one that is read
+	Flag    string
 }
 
 // Usage is what is wrong with a selection.
@@ -19,15 +20,23 @@ type Usage string
 
 // The faults of selections.
 const (
-	UsagePrincipal Usage = "bad-principal" // not an ARN of a principal
-	UsageUser      Usage = "bad-user"      // not what a user can be named as
-	UsageRole      Usage = "bad-role"      // not what a role can be named as
-	UsageElsewhere Usage = "elsewhere"     // of another account or partition
-	UsageAccount   Usage = "bad-account"   // not twelve digits
-	UsageNoBucket  Usage = "no-bucket"     // neither given nor in the source
-	UsageNoPrefix  Usage = "no-prefix"     // neither given nor in the source
-	UsagePrefix    Usage = "bad-prefix"    // would mean something else in a policy
-	UsageNobody    Usage = "nobody"        // the sources hold no principal
+	UsagePrincipal    Usage = "bad-principal" // not an ARN of a principal
+	UsageUser         Usage = "bad-user"      // not what a user can be named as
+	UsageRole         Usage = "bad-role"      // not what a role can be named as
+	UsageElsewhere    Usage = "elsewhere"     // of another account or partition
+	UsageAccount      Usage = "bad-account"   // not twelve digits
+	UsageHook         Usage = "bad-hook"      // no ARN of what a document of that kind hangs on
+	UsageNeedsARN     Usage = "needs-arn"     // nothing tells on what a document hangs
+	UsageUnheld       Usage = "unheld"        // a managed policy that nobody holds
+	UsageNameless     Usage = "nameless"      // {name}, and nobody to name
+	UsagePlaceholder  Usage = "bad-placeholder"
+	UsageOnePrincipal Usage = "one-principal" // tags or an id, and not one principal
+	UsageTag          Usage = "bad-tag"
+	UsageID           Usage = "bad-id"
+	UsageNoBucket     Usage = "no-bucket"  // neither given nor in the source
+	UsageNoPrefix     Usage = "no-prefix"  // neither given nor in the source
+	UsagePrefix       Usage = "bad-prefix" // would mean something else in a policy
+	UsageNobody       Usage = "nobody"     // the sources hold no principal
 
 	UsageParameter   Usage = "bad-parameter"     // not NAME=VALUE
 	UsageNoParameter Usage = "no-such-parameter" // in no template
@@ -37,7 +46,7 @@ func (e *UsageError) Error() string { return "sources: " + string(e.Code) + " " 
 
 // Message names the sentence of the error.
 func (e *UsageError) Message() (string, []any) {
-	return "sources." + string(e.Code), []any{"got", e.Got, "account", e.Account}
+	return "sources." + string(e.Code), []any{"got", e.Got, "account", e.Account, "flag", e.Flag}
 }
 
 // NobodyError is a user, role or bucket that AWS doesn't know.

@@ -36,23 +36,44 @@ func (l *loader) readExport(file string) (*account, error) {
 	if len(x.faults) > 0 {
 		return nil, sorted(x.faults)
 	}
-	if t := root.Get("IsTruncated"); t != nil && t.Text == "true" {
-		x.out.gaps = append(x.out.gaps, Gap{Reason: GapTruncated, What: file, Source: -1, File: file, Pos: t.Pos})
-	} else {
-		l.whole[policy.User] = l.whole[policy.User] || root.Get("UserDetailList") != nil
-		l.whole[policy.Role] = l.whole[policy.Role] || root.Get("RoleDetailList") != nil
-	}
-	x.out.topics = []Assumption{
-		{TopicBucketPolicy, NotGiven}, {TopicACL, NotGiven}, {TopicAccessPoint, NotGiven},
-		{TopicAccessGrants, NotGiven}, {TopicOtherResources, NotGiven}, {TopicVersioning, NotGiven},
-	}
-	if root.Get("RoleDetailList") == nil {
-		x.out.topics = append(x.out.topics, Assumption{TopicRoleTrust, NotGiven})
-	}
+	x.out.topics = append(x.out.topics,
+		Assumption{TopicBucketPolicy, NotGiven}, Assumption{TopicACL, NotGiven}, Assumption{TopicAccessPoint, NotGiven},
+		Assumption{TopicAccessGrants, NotGiven}, Assumption{TopicOtherResources, NotGiven}, Assumption{TopicVersioning, NotGiven})
+	x.partial(l, root)
 	for _, p := range x.out.principals {
 		x.out.id = p.subject.Account
 	}
 	return x.out, nil
+}
+
+// partial says of an export that holds a part of the account what it lacks. The
+// AWS CLI prints a NextToken with --max-items, the API a Marker, and with
+// --filter the lists that were filtered out are empty: every account has roles,
+// those of services among them (AWS CLI User Guide, "Pagination").
+func (x *export) partial(l *loader, root *policy.Node) {
+	for _, key := range []string{"IsTruncated", "NextToken", "Marker"} {
+		if t := root.Get(key); t != nil && t.Kind != policy.NullNode && t.Text != "" && t.Text != "false" {
+			x.out.gaps = append(x.out.gaps, Gap{Reason: GapTruncated, What: x.file, Source: -1, File: x.file, Pos: t.Pos})
+			x.untold(TopicRoleTrust)
+			return
+		}
+	}
+	filled := func(key string) bool {
+		list := root.Get(key)
+		return list != nil && len(list.Items) > 0
+	}
+	if !filled("RoleDetailList") {
+		x.untold(TopicRoleTrust)
+	}
+	l.whole[policy.User] = l.whole[policy.User] || root.Get("UserDetailList") != nil && (filled("UserDetailList") || filled("RoleDetailList"))
+	l.whole[policy.Role] = l.whole[policy.Role] || filled("RoleDetailList")
+}
+
+// untold notes that the export doesn't tell of a topic, once.
+func (x *export) untold(t Topic) {
+	if a := (Assumption{t, NotGiven}); !slices.Contains(x.out.topics, a) {
+		x.out.topics = append(x.out.topics, a)
+	}
 }
 
 // named reports whether the selection names the principal outright.
@@ -110,27 +131,52 @@ func (x *export) managed(n *policy.Node) {
 	if arn == "" {
 		return
 	}
-	version := x.text(n, "DefaultVersionId")
 	list := n.Get("PolicyVersionList")
 	if list == nil {
 		return // attach says that its document is unknown
 	}
-	for _, v := range list.Items {
-		id := x.text(v, "VersionId")
-		is := v.Get("IsDefaultVersion")
-		if (is != nil && is.Text == "true") || (is == nil && id == version) {
-			if src, ok := x.document(v.Get("Document"), policy.UserManaged, x.text(n, "PolicyName")); ok {
-				src.ARN, src.Version = arn, id
-				x.out.managed[arn] = &src
-			}
-			return
-		}
+	version, ok := x.defaultVersion(n, list)
+	if !ok {
+		x.out.managed[arn] = nil
+		x.out.unread[arn] = []Gap{{Reason: GapContradicts, What: arn, Source: -1, File: x.file, Pos: n.Pos}}
+		return
 	}
+	if version == nil {
+		return
+	}
+	if src, ok := x.document(version.Get("Document"), policy.UserManaged, x.text(n, "PolicyName")); ok {
+		src.ARN, src.Version = arn, x.text(version, "VersionId")
+		x.out.managed[arn] = &src
+	}
+}
+
+// defaultVersion finds the version that is in force: the policy names it, and it
+// names itself. It is false where they, or two of them, disagree, and nil where
+// it isn't in the list.
+func (x *export) defaultVersion(n, list *policy.Node) (*policy.Node, bool) {
+	named := x.text(n, "DefaultVersionId")
+	var found *policy.Node
+	for _, v := range list.Items {
+		is := v.Get("IsDefaultVersion")
+		itself := is != nil && is.Text == "true"
+		byName := named != "" && x.text(v, "VersionId") == named
+		if !itself && !byName {
+			continue
+		}
+		if found != nil || is != nil && named != "" && itself != byName {
+			return nil, false
+		}
+		found = v
+	}
+	return found, true
 }
 
 func (x *export) group(n *policy.Node) {
 	g := &holder{}
 	name := x.must(n, "GroupName")
+	if n.Get("GroupPolicyList") == nil && n.Get("AttachedManagedPolicies") == nil {
+		g.gaps = append(g.gaps, Gap{Reason: GapUnknownGroup, What: name, Source: -1, File: x.file, Pos: n.Pos})
+	}
 	x.holder(n, g, "GroupPolicyList", name)
 	x.out.groups[name] = g
 }
@@ -165,6 +211,13 @@ func (x *export) principal(n *policy.Node, t policy.Type) {
 		subject.TagsKnown = true
 	}
 	p := &principal{subject: subject}
+	own := map[policy.Type]string{policy.User: "UserPolicyList", policy.Role: "RolePolicyList"}[t]
+	if n.Get(own) == nil && n.Get("AttachedManagedPolicies") == nil {
+		p.topics = append(p.topics, Assumption{TopicUserPolicies, NotGiven}) // AWS prints at least one, if only an empty one
+	}
+	if t == policy.User && n.Get("GroupList") == nil {
+		p.topics = append(p.topics, Assumption{TopicGroupPolicies, NotGiven})
+	}
 	if t == policy.User {
 		x.holder(n, &p.holder, "UserPolicyList", arn)
 		if groups := n.Get("GroupList"); groups != nil {
@@ -179,6 +232,7 @@ func (x *export) principal(n *policy.Node, t policy.Type) {
 			x.out.trusts = append(x.out.trusts, src)
 		} else {
 			p.gaps = append(p.gaps, Gap{Reason: GapUnknownPolicy, What: arn, Source: -1, File: x.file, Pos: n.Pos})
+			x.untold(TopicRoleTrust)
 		}
 	}
 	if b := n.Get("PermissionsBoundary"); b != nil && b.Kind == policy.ObjectNode {

@@ -2,6 +2,7 @@ package sources
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -53,7 +54,7 @@ func TestAnExportGivesEachPrincipalWhatBearsOnIt(t *testing.T) {
 		if s.Prefix != "uploads/"+name+"/" || gaps(s) != "" || !s.Set.Subject.TagsKnown || s.Set.Subject.UniqueID == "" {
 			t.Errorf("%s: prefix %s, gaps %s, %+v", name, s.Prefix, gaps(s), s.Set.Subject)
 		}
-		if got := topics(s); got != "bucket-policy acl access-point access-grants other-resources versioning" {
+		if got := topics(s); got != "bucket-policy acl access-point access-grants other-resources versioning bucket-owner" {
 			t.Errorf("%s: assumptions %s", name, got)
 		}
 	}
@@ -83,7 +84,7 @@ func TestAnExportWithAllPathsAndWithNames(t *testing.T) {
 	if len(one.Subjects) != 1 || one.NotJudged != 2 {
 		t.Fatalf("one: %d judged, %d not", len(one.Subjects), one.NotJudged)
 	}
-	if got := gaps(&one.Subjects[0]); got != "policy-unknown arn:aws:iam::aws:policy/AdministratorAccess needs iam:GetPolicyVersion" {
+	if got := documents(&one.Subjects[0]); got != "user-managed AdministratorAccess, trust vm-03" {
 		t.Error(got)
 	}
 	_, err := Load(t.Context(), target(Selection{Exports: []string{"x"}, Principals: []string{"arn:aws:iam::111122223333:user/nobody"}}), files{"x": details}.access())
@@ -113,13 +114,13 @@ func TestWhatAnExportLacksIsAGap(t *testing.T) {
 	for _, row := range []struct{ name, text, want string }{
 		{"the rest of the account", inBraces(`"UserDetailList": [{"UserName": "u", "Arn": "arn:aws:iam::111122223333:user/buzon/u"}], "IsTruncated": true, "Marker": "m"`),
 			"truncated x at x:1:105"},
-		{"a group", user(`, "GroupList": ["ops"]`), "group-unknown ops needs iam:ListGroupPolicies"},
+		{"a group", user(`, "GroupList": ["ops"]`), "group-unknown ops"},
 		{"a boundary", user(`, "PermissionsBoundary": {"PermissionsBoundaryArn": "arn:aws:iam::111122223333:policy/fence"}`),
-			"policy-unknown arn:aws:iam::111122223333:policy/fence needs iam:GetPolicyVersion"},
+			"policy-unknown arn:aws:iam::111122223333:policy/fence"},
 		{"an inline document", user(`, "UserPolicyList": [{"PolicyName": "p"}]`), "policy-unknown arn:aws:iam::111122223333:user/buzon/u/p at x:1:107"},
 		{"a version", inBraces(`"Policies": [{"Arn": "arn:aws:iam::111122223333:policy/m", "PolicyVersionList": []}], "UserDetailList": [
 			{"UserName": "u", "Arn": "arn:aws:iam::111122223333:user/buzon/u", "AttachedManagedPolicies": [{"PolicyArn": "arn:aws:iam::111122223333:policy/m"}]}]`),
-			"policy-unknown arn:aws:iam::111122223333:policy/m needs iam:GetPolicyVersion"},
+			"policy-unknown arn:aws:iam::111122223333:policy/m"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			if got := gaps(files{"x": row.text}.one(t, target(Selection{Exports: []string{"x"}}))); got != row.want {
@@ -159,6 +160,74 @@ func TestAMalformedExportIsRefusedWithItsPlaces(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			if got := (files{"x": row.text}).faults(t, target(Selection{Exports: []string{"x"}})); got != row.want {
 				t.Errorf("got\n%s\nwant\n%s", got, row.want)
+			}
+		})
+	}
+}
+
+// Part of an account is never taken for the whole of it.
+func TestAPartOfAnAccountIsSaidToBeOne(t *testing.T) {
+	const (
+		users  = `"UserDetailList": [{"UserName": "u", "Arn": "arn:aws:iam::111122223333:user/buzon/u", "GroupList": [], "UserPolicyList": [], "AttachedManagedPolicies": []}]`
+		groups = `"GroupDetailList": []`
+		trusts = `"AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}`
+		roles  = `"RoleDetailList": [{"RoleName": "r", "Arn": "arn:aws:iam::111122223333:role/r", "RolePolicyList": [], "AttachedManagedPolicies": [], ` + trusts + `}]`
+	)
+	for _, row := range []struct {
+		name, text string
+		topics     string // besides those of every export
+		gaps       bool
+	}{
+		{"whole", inBraces(users + "," + groups + "," + roles + `,"Policies": []`), "", false},
+		{"whole, and says so", inBraces(users + "," + groups + "," + roles + `,"Policies": [], "IsTruncated": false`), "", false},
+		{"no next token", inBraces(users + "," + groups + "," + roles + `,"Policies": [], "NextToken": null`), "", false},
+		{"cut by --max-items", inBraces(users + "," + groups + "," + roles + `,"Policies": [], "NextToken": "abc"`), "role-trust", true},
+		{"cut by the API", inBraces(users + "," + groups + "," + roles + `,"Policies": [], "IsTruncated": true, "Marker": "abc"`), "role-trust", true},
+		{"with a marker alone", inBraces(users + "," + groups + "," + roles + `,"Policies": [], "Marker": "abc"`), "role-trust", true},
+		{"filtered", inBraces(users + "," + groups + `,"RoleDetailList": [], "Policies": []`), "role-trust", false},
+		{"without its roles", inBraces(users), "role-trust", false},
+		{"a role without its trust policy", inBraces(users + `, "RoleDetailList": [{"RoleName": "r", "Arn": "arn:aws:iam::111122223333:role/r", "RolePolicyList": []}]`), "role-trust", false},
+		{"a user without its lists", inBraces(`"UserDetailList": [{"UserName": "u", "Arn": "arn:aws:iam::111122223333:user/buzon/u"}],` + roles), "group-policies user-policies", false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := files{"x": row.text}.one(t, target(Selection{Exports: []string{"x"}, Path: "/buzon/"}))
+			var more []string
+			for _, topic := range strings.Fields(topics(s)) {
+				if !strings.Contains("bucket-policy acl access-point access-grants other-resources versioning bucket-owner", topic) {
+					more = append(more, topic)
+				}
+			}
+			slices.Sort(more)
+			if got := strings.Join(more, " "); got != row.topics || (gaps(s) != "") != row.gaps {
+				t.Errorf("assumes %q, gaps %q", got, gaps(s))
+			}
+		})
+	}
+}
+
+// A policy has one default version, and says twice which.
+func TestTheDefaultVersionOfAnExport(t *testing.T) {
+	version := func(id, is string) string { return `{"VersionId": "` + id + `"` + is + `, "Document": ` + writes + `}` }
+	const yes, no = `, "IsDefaultVersion": true`, `, "IsDefaultVersion": false`
+	for _, row := range []struct{ name, id, versions, want string }{
+		{"both agree", `"DefaultVersionId": "v2",`, version("v2", yes) + "," + version("v1", no), "user-managed m v2"},
+		{"only by its name", `"DefaultVersionId": "v1",`, version("v2", "") + "," + version("v1", ""), "user-managed m v1"},
+		{"only by itself", ``, version("v2", no) + "," + version("v1", yes), "user-managed m v1"},
+		{"another by its name", `"DefaultVersionId": "v0",`, version("v0", no) + "," + version("v1", yes), "contradicts"},
+		{"one that isn't there", `"DefaultVersionId": "v0",`, version("v1", yes), "contradicts"},
+		{"two by themselves", ``, version("v2", yes) + "," + version("v1", yes), "contradicts"},
+		{"none", `"DefaultVersionId": "v9",`, version("v2", no), "policy-unknown"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := files{"x": inBraces(`"UserDetailList": [{"UserName": "u", "Arn": "arn:aws:iam::111122223333:user/buzon/u", "AttachedManagedPolicies": [{"PolicyArn": "arn:aws:iam::111122223333:policy/m"}]}],
+			 "Policies": [{"PolicyName": "m", "Arn": "arn:aws:iam::111122223333:policy/m", ` + row.id + `"PolicyVersionList": [` + row.versions + `]}]`)}.
+				one(t, target(Selection{Exports: []string{"x"}}))
+			got := documents(s)
+			if len(s.Set.Sources) > 0 {
+				got += " " + s.Set.Sources[0].Version
+			}
+			if got += gaps(s); !strings.HasPrefix(got, row.want) {
+				t.Errorf("got %s, want %s", got, row.want)
 			}
 		})
 	}

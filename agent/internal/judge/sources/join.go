@@ -301,6 +301,10 @@ func (j *joined) subject(p *principal) Subject {
 		if s.Prefix == "" {
 			s.Prefix = a.prefix
 		}
+		s.makesBucket = s.makesBucket || a.owns
+		if a.live {
+			s.Key = a.key
+		}
 		if s.Versioning == VersioningUnknown {
 			s.Versioning = a.versioning
 		}
@@ -313,7 +317,7 @@ func (j *joined) subject(p *principal) Subject {
 	for _, name := range p.groups {
 		key := p.home.id + "/" + name
 		if !j.whole[key] {
-			s.Gaps = append(s.Gaps, Gap{Reason: GapUnknownGroup, What: s.Show(name), Permission: "iam:ListGroupPolicies", Source: -1})
+			s.Gaps = append(s.Gaps, Gap{Reason: GapUnknownGroup, What: s.Show(name), Source: -1})
 		}
 		if g := j.groups[key]; g != nil {
 			j.add(&s, g, policy.GroupInline, policy.GroupManaged)
@@ -333,7 +337,6 @@ func (j *joined) around(s *Subject) {
 	for _, a := range j.parts {
 		s.Notes = append(s.Notes, a.notes...)
 	}
-	s.Set.Subject.Pinned = pinned(&s.Set.Subject, j.trusts)
 	s.Set.Sources = append(s.Set.Sources, j.trusts...)
 	s.Set.Sources = append(s.Set.Sources, j.resources...)
 	s.Gaps = append(s.Gaps, j.claimed(&s.Set.Subject)...)
@@ -384,10 +387,18 @@ func (j *joined) attach(s *Subject, arn string, kind policy.Kind) {
 		parsed.account = s.Set.Subject.Account
 		src, ok = j.managed[parsed.String()]
 	}
+	if !ok && kind != policy.Boundary {
+		if known, is := knownPolicy(arn); is {
+			known.Kind = kind
+			s.Set.Sources = append(s.Set.Sources, known)
+			s.ofAWS()
+			return
+		}
+	}
 	if !ok {
 		// A boundary that isn't known only narrows, but without it nothing can be
 		// said either: what it would stop may be all that stands in the way.
-		s.Gaps = append(s.Gaps, Gap{Reason: GapUnknownPolicy, What: arn, Permission: readManaged, Source: -1})
+		s.Gaps = append(s.Gaps, Gap{Reason: GapUnknownPolicy, What: arn, Source: -1})
 		return
 	}
 	if src == nil {
@@ -397,6 +408,16 @@ func (j *joined) attach(s *Subject, arn string, kind policy.Kind) {
 	copied := *src
 	copied.Kind = kind
 	s.Set.Sources = append(s.Set.Sources, copied)
+}
+
+// ofAWS notes that a policy of AWS is taken as it is known offline.
+func (s *Subject) ofAWS() {
+	a := Assumption{TopicAWSManaged, NotRead}
+	if slices.Contains(s.Assumptions, a) {
+		return
+	}
+	s.Assumptions = append(s.Assumptions, a)
+	s.Notes = append(s.Notes, Note{What: NoteAWSManaged, Source: -1, Name: AWSManagedDate()})
 }
 
 // cut makes a subject for each principal that is picked.

@@ -88,6 +88,7 @@ func (k *liveKey) resolve(ctx context.Context, bucketIsMine bool) bool {
 		return false
 	}
 	k.arn = *out.KeyMetadata.Arn
+	k.out.key = k.arn
 	return true
 }
 

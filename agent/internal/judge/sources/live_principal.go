@@ -351,7 +351,11 @@ func liveDocument(kind policy.Kind, name, encoded string, gaps *[]Gap) (policy.S
 		doc, err = policy.Parse(name, plain, policy.ParseOptions{Grammar: kind.Grammar(), Lenient: true})
 	}
 	if err != nil {
-		*gaps = append(*gaps, Gap{Reason: GapMalformed, What: name, Source: -1})
+		g := Gap{Reason: GapMalformed, What: name, Source: -1}
+		if faults, ok := err.(policy.Errors); ok && len(faults) > 0 { //nolint:errorlint // Parse returns it bare
+			g.File, g.Pos = name, faults[0].Pos
+		}
+		*gaps = append(*gaps, g)
 		return policy.Source{}, false
 	}
 	return policy.Source{Kind: kind, Name: name, Raw: plain, SHA256: digest(plain), Document: doc}, true

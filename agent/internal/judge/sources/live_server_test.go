@@ -2,6 +2,7 @@ package sources
 
 import (
 	"bytes"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -80,6 +81,7 @@ func (f *fakeAccount) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body) // or a client that goes away isn't noticed
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	call := callOf(r)
+	r.Body = io.NopCloser(bytes.NewReader(body))
 	f.mu.Lock()
 	f.calls[call]++
 	n := f.calls[call]
@@ -250,3 +252,8 @@ func readImpatiently(t *testing.T, access Access, sel Selection) (*Found, error)
 	b.attempt, b.read = 250*time.Millisecond, time.Millisecond
 	return loadWithin(t.Context(), sel, access, b)
 }
+
+// lockAsked guards what handlers of several requests note.
+var lockAsked sync.Mutex
+
+func base64Of(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }

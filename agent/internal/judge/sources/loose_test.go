@@ -27,25 +27,25 @@ func TestLooseDocumentsBelongToWhomTheyAreGivenTo(t *testing.T) {
 	}{
 		{"nobody named", Selection{Documents: []Document{identity}},
 			"arn:aws:iam::${Account}:user/buzon/${User}", "user-inline w",
-			"principal group-policies bucket-policy acl access-point access-grants role-trust other-resources versioning"},
+			"principal group-policies bucket-policy acl access-point access-grants role-trust other-resources versioning bucket-owner"},
 		{"nobody named, under another path", Selection{Path: "/", Documents: []Document{identity}},
 			"arn:aws:iam::${Account}:user/${User}", "user-inline w",
-			"principal group-policies bucket-policy acl access-point access-grants role-trust other-resources versioning"},
+			"principal group-policies bucket-policy acl access-point access-grants role-trust other-resources versioning bucket-owner"},
 		{"a user, whatever its path", Selection{Principals: []string{vm02}, Documents: []Document{identity}},
 			vm02, "user-inline w",
-			"group-policies bucket-policy acl access-point access-grants role-trust other-resources versioning"},
+			"group-policies bucket-policy acl access-point access-grants role-trust other-resources versioning bucket-owner"},
 		{"a role", Selection{Principals: []string{role}, Documents: []Document{identity}},
 			role, "role-inline w",
-			"bucket-policy acl access-point access-grants role-trust other-resources versioning"},
+			"bucket-policy acl access-point access-grants role-trust other-resources versioning bucket-owner"},
 		{"every kind", Selection{Principals: []string{vm01}, Documents: []Document{
 			identity, document(policy.GroupInline, "w"), document(policy.Boundary, "w"), document(policy.Session, "w"),
 			document(policy.BucketPolicy, "d"), document(policy.RCP, "d"),
 			{Kind: policy.SCP, File: "w", Level: "root"}, {Kind: policy.SCP, File: "w", Level: "ou"},
 		}}, vm01, "user-inline w, group-inline w, boundary w, session w, bucket-policy d, rcp d, scp w root, scp w ou",
-			"acl access-point access-grants role-trust other-resources versioning"},
+			"acl access-point access-grants role-trust other-resources versioning bucket-owner"},
 		{"only the bucket's policy", Selection{Documents: []Document{document(policy.BucketPolicy, "d")}},
 			"arn:aws:iam::${Account}:user/buzon/${User}", "bucket-policy d",
-			"principal user-policies group-policies acl access-point access-grants role-trust other-resources versioning"},
+			"principal user-policies group-policies acl access-point access-grants role-trust other-resources versioning bucket-owner"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			s := dir.one(t, target(row.sel))
@@ -164,5 +164,29 @@ func TestPrincipalsAreTakenApart(t *testing.T) {
 		if ok != (row.kind != "") || ok && (s.Type != row.kind || s.Path != row.path || s.Name != row.name) {
 			t.Errorf("%s: %+v, %v", row.arn, s, ok)
 		}
+	}
+}
+
+// Standard input has a name where a place is shown, and is read once.
+func TestStandardInputHasAName(t *testing.T) {
+	dir := files{"-": `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow"}]}`}
+	access := dir.access()
+	access.Stdin = "standard input"
+	for _, sel := range []Selection{
+		{Documents: []Document{document(policy.UserInline, "-")}}, {Exports: []string{"-"}}, {Templates: []string{"-"}},
+	} {
+		_, err := Load(t.Context(), target(sel), access)
+		var faults policy.Errors
+		if !errors.As(err, &faults) || faults[0].File != "standard input" {
+			t.Errorf("%v", err)
+		}
+	}
+	dir["-"] = writes
+	found, err := Load(t.Context(), target(Selection{Documents: []Document{document(policy.UserInline, "-"), document(policy.Boundary, "-")}}), access)
+	if err != nil || documents(&found.Subjects[0]) != "user-inline standard input, boundary standard input" {
+		t.Errorf("%v, %v", found, err)
+	}
+	if string(found.Texts["standard input"]) != writes {
+		t.Errorf("texts %v", found.Texts)
 	}
 }

@@ -26,7 +26,7 @@ func pinned(s *policy.Subject, trusts []policy.Source) map[string]string {
 	var allows []policy.Statement
 	found := false
 	for _, t := range trusts {
-		if t.Attached != s.ARN || t.Document == nil {
+		if t.Kind != policy.Trust || t.Attached != s.ARN || t.Document == nil {
 			continue
 		}
 		found = true

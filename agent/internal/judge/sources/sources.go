@@ -34,15 +34,17 @@ type Selection struct {
 	// with it. "/" picks all.
 	Path string
 
-	Principals []string   // ARNs to whom the loose documents belong
-	Documents  []Document // loose documents
-	Templates  []string   // files
-	Compare    []string   // templates that what is deployed is held against, together
-	Plans      []string   // files of terraform show -json
-	Exports    []string   // files
-	Users      []string   // live, by name or ARN
-	Roles      []string   // live, by name or ARN
-	All        bool       // live, whoever is under Path
+	Principals  []string   // ARNs to whom the loose documents belong
+	Tags        []string   // NAME=VALUE, all of the one principal's; nil where they aren't known
+	PrincipalID string     // AIDA…, AROA… of the one principal
+	Documents   []Document // loose documents
+	Templates   []string   // files
+	Compare     []string   // templates that what is deployed is held against, together
+	Plans       []string   // files of terraform show -json
+	Exports     []string   // files
+	Users       []string   // live, by name or ARN
+	Roles       []string   // live, by name or ARN
+	All         bool       // live, whoever is under Path
 
 	Parameters     []string // NAME=VALUE, of templates
 	ParameterFiles []string // as the AWS CLI's --parameters takes them
@@ -60,13 +62,17 @@ func (s Selection) Empty() bool {
 type Document struct {
 	Kind  policy.Kind
 	Level string // of an SCP
+	On    string // ARN of what it hangs on, "" where that wasn't said; of a managed policy its own
 	File  string
+	Flag  string // by which it was given
 }
 
 // Access is how the outside is reached.
 type Access struct {
 	// ReadFile reads a file; of the name "-" standard input, once.
 	ReadFile func(name string) ([]byte, error)
+	// Stdin is what standard input is called in places; "" leaves it "-".
+	Stdin string
 	// AWS is nil unless Selection.Live.
 	AWS *client.AWS
 	// Progress, if set, is called as live reads go on, never twice at a time.
@@ -106,6 +112,10 @@ type Subject struct {
 	// Live: read from AWS itself, with the policies of the bucket's access points
 	// and of its key.
 	Live bool
+	// Key is the ARN of the KMS key that encrypts the bucket by default, "" where
+	// there is none of the account's own, or it isn't known.
+	Key         string
+	makesBucket bool // a source makes the bucket: it is the principal's account's
 	// Expected is what templates say that should be deployed, one for each outcome
 	// of their conditions; nil where there are none to compare with, empty where
 	// they don't know the principal.
@@ -139,6 +149,8 @@ const (
 	TopicVersioning     Topic = "versioning"
 	TopicCredentials    Topic = "credentials"
 	TopicKeyPolicy      Topic = "key-policy"
+	TopicBucketOwner    Topic = "bucket-owner"
+	TopicAWSManaged     Topic = "aws-managed-policy"
 	TopicNestedStack    Topic = "nested-stack"
 	TopicCustomResource Topic = "custom-resource"
 
@@ -186,6 +198,8 @@ const (
 	GapNotModelled GapReason = "not-modelled"
 	// GapTruncated: the export holds only a part of the account.
 	GapTruncated GapReason = "truncated"
+	// GapContradicts: what the source says of it can't all be so.
+	GapContradicts GapReason = "contradicts"
 	// GapMalformed: what AWS gave is not a policy document.
 	GapMalformed GapReason = "malformed"
 )
@@ -202,6 +216,19 @@ type Gap struct {
 	Pos        policy.Position
 }
 
+// MayAllow reports whether what is missing may hold an Allow that the principal
+// lives by: a policy of its own, of its groups, or the bucket's.
+func (g Gap) MayAllow() bool {
+	switch g.Reason {
+	case GapUnknownPolicy, GapUnknownGroup, GapTruncated, GapContradicts, GapMalformed:
+		return true
+	case GapDenied, GapFailed:
+		return strings.HasPrefix(g.Call, "iam:") && g.Call != "iam:ListRoles" || g.Call == "s3:GetBucketPolicy"
+	case GapUnresolved, GapOutcomes, GapNotModelled:
+	}
+	return false
+}
+
 // Note is something that a reader should know of how the sources were read.
 type Note struct {
 	What   NoteWhat
@@ -216,6 +243,10 @@ type NoteWhat string
 const (
 	// NoteGuessedARN: the principal could not be read; its ARN is made of its name.
 	NoteGuessedARN NoteWhat = "arn-guessed"
+	// NoteOldVersion: the file's version of a managed policy isn't the default one.
+	NoteOldVersion NoteWhat = "old-version"
+	// NoteAWSManaged: policies of AWS are taken as they were known at the date Name.
+	NoteAWSManaged NoteWhat = "aws-managed-policy"
 	// NoteACLElsewhere: the bucket's ACL gives something to another account, Name.
 	NoteACLElsewhere NoteWhat = "acl-elsewhere"
 	// NoteUnwrapped: the file held more than the document, which was taken out of
@@ -261,6 +292,9 @@ func loadWithin(ctx context.Context, sel Selection, access Access, within bounds
 	}
 	if l.sel.Path == "" {
 		l.sel.Path = "/buzon/"
+	}
+	if access.Stdin != "" {
+		l.nameStdin()
 	}
 	return l.load(ctx)
 }
@@ -387,11 +421,12 @@ func (l *loader) subjects(loose *loose, deployed []*account, deployments []deplo
 	of := map[string]int{} // outcomes of a principal
 	for _, d := range deployments {
 		j := join(append(slices.Clone(deployed), d.parts...), l.names.symbols)
+		loose.give(j)
 		if len(j.conflicts) > 0 {
 			return nil, sorted(j.conflicts)
 		}
 		found := loose.join(l.sel, l.cut(j))
-		own, err := loose.subjects(l.sel, found)
+		own, err := loose.subjects(l.sel, found, l.names.symbols)
 		if err != nil {
 			return nil, err
 		}
@@ -420,6 +455,9 @@ func (l *loader) subjects(loose *loose, deployed []*account, deployments []deplo
 			of[s.Whose]++
 			out = append(out, s)
 		}
+	}
+	if err := loose.unused(); err != nil {
+		return nil, err
 	}
 	for i := range out {
 		if of[out[i].Whose] == 1 {
@@ -452,23 +490,51 @@ func (l *loader) aim(s *Subject) error {
 	if l.sel.Prefix != "" {
 		s.Prefix = l.sel.Prefix
 	}
-	s.Prefix = strings.ReplaceAll(s.Prefix, "{name}", s.Set.Subject.Name)
+	if err := checkPrefix(s.Prefix); err != nil {
+		return err
+	}
+	s.Prefix = strings.ReplaceAll(s.Prefix, placeholder, s.Set.Subject.Name)
 	if s.Set.Bucket == "" {
 		return &UsageError{Code: UsageNoBucket}
 	}
 	if s.Prefix == "" {
 		return &UsageError{Code: UsageNoPrefix}
 	}
-	for i := range s.Set.Sources {
-		src := &s.Set.Sources[i]
-		if src.Kind == policy.BucketPolicy && src.Attached == "" {
-			src.Attached = "arn:" + s.Set.Subject.Partition + ":s3:::" + s.Set.Bucket
-		}
+	if s.Set.BucketAccount == "" && !s.makesBucket && s.Absent == nil {
+		s.Assumptions = append(s.Assumptions, Assumption{TopicBucketOwner, NotGiven})
 	}
+	l.hangOn(s)
 	if !strings.HasSuffix(s.Prefix, "/") || strings.ContainsAny(s.Prefix, "*?$") {
 		return &UsageError{Code: UsagePrefix, Got: s.Show(s.Prefix)}
 	}
 	return nil
+}
+
+// hang says on what the loose documents hang of which that wasn't said.
+func (l *loader) hangOn(s *Subject) {
+	p := &s.Set.Subject
+	bucket := "arn:" + p.Partition + ":s3:::" + s.Set.Bucket
+	for i := range s.Set.Sources {
+		src := &s.Set.Sources[i]
+		switch {
+		case src.Kind == policy.BucketPolicy && src.Attached == "":
+			src.Attached = bucket
+		case src.Kind == policy.AccessPoint && src.Bucket == ofTarget:
+			src.Bucket = bucket
+		case src.Kind == policy.KeyPolicy && src.Attached == "":
+			id, _ := l.names.symbol("key of the bucket", "${Key}", false)
+			region, _ := l.names.symbol("Region of the bucket", "${Region}", false)
+			if l.sel.Region != "" {
+				region = l.sel.Region
+			}
+			src.Attached = "arn:" + p.Partition + ":kms:" + region + ":" + p.Account + ":key/" + id
+		case src.Kind == policy.Trust && src.Attached == "" && p.Type == policy.Role:
+			src.Attached = p.ARN
+		case src.Kind == policy.Trust && src.Attached == "" && p.Type == policy.RoleSession:
+			src.Attached = "arn:" + p.Partition + ":iam::" + p.Account + ":role/" + p.Name
+		}
+	}
+	p.Pinned = pinned(p, s.Set.Sources)
 }
 
 // picks reports whether a principal of that path is to be judged, and counts it
@@ -481,11 +547,33 @@ func (l *loader) picks(p *principal) bool {
 	return false
 }
 
+// nameStdin gives standard input a name for places, wherever a file may be it.
+func (l *loader) nameStdin() {
+	l.sel.Documents = slices.Clone(l.sel.Documents)
+	for i := range l.sel.Documents {
+		if d := &l.sel.Documents[i]; d.File == "-" {
+			d.File = l.access.Stdin
+		}
+	}
+	for _, files := range []*[]string{&l.sel.Templates, &l.sel.Compare, &l.sel.Plans, &l.sel.Exports, &l.sel.ParameterFiles} {
+		*files = slices.Clone(*files)
+		for i, file := range *files {
+			if file == "-" {
+				(*files)[i] = l.access.Stdin
+			}
+		}
+	}
+}
+
 func (l *loader) read(file string) ([]byte, error) {
-	if text, ok := l.texts[file]; ok && file == "-" {
+	name := file
+	if file == l.access.Stdin {
+		name = "-"
+	}
+	if text, ok := l.texts[file]; ok && name == "-" {
 		return text, nil
 	}
-	text, err := l.access.ReadFile(file)
+	text, err := l.access.ReadFile(name)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", file, err)
 	}
