@@ -78,6 +78,9 @@ func deployable(seed uint64) *policy.Set {
 // An export that holds the same documents is judged the same; what it can't hold is
 // given as files.
 func TestAnExportIsItsDocuments(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED with -short: it judges fifty random sets")
+	}
 	for seed := range uint64(25) {
 		set := deployable(1000 + seed)
 		d := &deployment{files: map[string]string{}, key: judgetest.Key, id: set.Subject.UniqueID, name: set.Subject.Name, arn: set.Subject.ARN}
