@@ -140,7 +140,7 @@ func TestRunStopsInTimeOnAFullDiskAndLosesNothing(t *testing.T) {
 		p = v.start("", "run", "--config", v.path("agent.yaml"))
 		until(t, "it starts on the full disk", func() bool {
 			_, out := v.agent("", "status", "--config", v.path("agent.yaml"))
-			return strings.Contains(out, "is at work as process")
+			return strings.Contains(out, "runs as process")
 		})
 		empty()
 		v.allSettled()

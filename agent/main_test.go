@@ -46,7 +46,7 @@ func TestStories(t *testing.T) {
 				"HOME="+home,
 				"CONFIGURATION_DIRECTORY="+filepath.Join(env.WorkDir, "etc"),
 				"XDG_CONFIG_HOME=", "XDG_STATE_HOME=",
-				"LANG=C", "LC_ALL=", "LC_MESSAGES=",
+				"LANG=C", "LC_ALL=", "LC_MESSAGES=", "COLUMNS=1000", // a sentence is one line, unless the story is about that
 				"TZ=UTC",
 				"AWS_EC2_METADATA_DISABLED=true",
 			)

@@ -20,21 +20,24 @@ type checkOptions struct {
 	config             *configFlags
 	format             string
 	noCanary, noProbes bool
+	verbose            bool
 }
 
 func newCheck(a *app) *cobra.Command {
 	var o checkOptions
 	cmd := &cobra.Command{
-		Use:   "check",
-		Short: a.words.Text("cli.check-short"),
-		Long:  a.words.Text("cli.check-long"),
-		Args:  noArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return runCheck(cmd.Context(), a, o) },
+		Use:     "check",
+		Short:   a.words.Text("cli.check-short"),
+		Long:    a.words.Text("cli.check-long"),
+		Example: a.words.Text("cli.check-examples"),
+		Args:    noArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return runCheck(cmd.Context(), a, o) },
 	}
 	o.config = a.addConfigFlags(cmd, true)
 	cmd.Flags().StringVar(&o.format, "format", "text", a.words.Text("cli.check-format"))
 	cmd.Flags().BoolVar(&o.noCanary, "no-canary", false, a.words.Text("cli.check-no-canary"))
 	cmd.Flags().BoolVar(&o.noProbes, "no-probes", false, a.words.Text("cli.check-no-probes"))
+	cmd.Flags().BoolVarP(&o.verbose, "verbose", "v", false, a.words.Text("cli.check-verbose"))
 	return cmd
 }
 
@@ -43,7 +46,7 @@ func runCheck(ctx context.Context, a *app, o checkOptions) error {
 	if err := choice("--format", o.format, "text", "json"); err != nil {
 		return err
 	}
-	c, err := o.config.load(a, "bucket")
+	c, err := o.config.load(a, "bucket", "prefix")
 	if err != nil {
 		return err
 	}
@@ -54,7 +57,7 @@ func runCheck(ctx context.Context, a *app, o checkOptions) error {
 	if o.format == "json" {
 		err = report.CheckJSON(a.stdout, a.words, r, outboxes, Version())
 	} else {
-		err = report.Check(a.stdout, a.words, r, outboxes, a.colorful(a.stdout))
+		err = report.Check(a.stdout, a.words, report.Checked{Gate: r, Outboxes: outboxes, Loose: c.Loose, Verbose: o.verbose}, a.screen(a.stdout))
 	}
 	if err != nil {
 		return err

@@ -489,7 +489,7 @@ func TestWhatIsInOrderPasses(t *testing.T) {
 			want: []string{`– canary`, `! store +\S+ is not AWS, and with canary: false`, `– probe +Not proven \(s3:GetObject\)`}},
 		{name: "without probes", host: func(h *host) { h.flags = []string{"--no-probes"} }, want: []string{`– probes`}, not: `GetObject`},
 		{name: "the whole bucket is the prefix", server: s3server.Options{Allow: s3server.WriteOnly(inbox, "")}, host: func(h *host) {
-			h.write("agent.yaml", "bucket: "+inbox+"\nprefix: \"\"\nregion: us-east-1\n", 0o644)
+			h.write("agent.yaml", "bucket: "+inbox+"\nprefix: /\nregion: us-east-1\n", 0o644)
 		}, want: []string{`– probe +There is nothing beside`}},
 		{name: "on_conflict: replace where it can work", host: func(h *host) { h.settings("on_conflict: replace\n") }, want: []string{`✓ on_conflict`}},
 		{name: "tags, with the right that they need", server: s3server.Options{Allow: alsoAllowed("s3:PutObjectTagging")}, host: func(h *host) {

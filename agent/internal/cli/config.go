@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -22,7 +24,7 @@ func newConfig(a *app) *cobra.Command {
 		Args:  subcommandOnly,
 		RunE:  showHelp,
 	}
-	cmd.AddCommand(newConfigInit(a), newConfigValidate(a), newConfigShow(a))
+	cmd.AddCommand(newConfigInit(a), newConfigValidate(a), newConfigShow(a), newConfigExplain(a))
 	return cmd
 }
 
@@ -43,7 +45,7 @@ func newConfigInit(a *app) *cobra.Command {
 // is never replaced.
 func runConfigInit(a *app, path string) error {
 	if path == "-" {
-		_, err := fmt.Fprint(a.stdout, a.words.Text("cli.config-start"))
+		_, err := fmt.Fprint(a.stdout, a.startConfig())
 		return err
 	}
 	if path == "" {
@@ -63,12 +65,77 @@ func runConfigInit(a *app, path string) error {
 	if err != nil {
 		return fail(badInput, err)
 	}
-	_, err = f.WriteString(a.words.Text("cli.config-start"))
+	_, err = f.WriteString(a.startConfig())
 	if err := errors.Join(err, f.Close()); err != nil {
 		return errors.Join(err, os.Remove(path))
 	}
 	_, err = fmt.Fprintln(a.stdout, a.words.Text("cli.config-written", "path", path))
 	return err
+}
+
+// startConfig is a configuration to begin with.
+func (a *app) startConfig() string {
+	return a.words.Text("config.start") + "\n" + config.Start(func(e config.Explained) string {
+		text := plainText(a.words.Text(e.TextID()))
+		if value := a.defaultOf(e); value != "" {
+			text += " (" + a.words.Text("config.start-default", "value", locale.Raw(value)) + ")"
+		}
+		return locale.Fit(text, 90)
+	})
+}
+
+// defaultOf is what is in force where a key isn't written; "" where there is nothing.
+func (a *app) defaultOf(e config.Explained) string {
+	if e.Default == "" && a.words.Has(e.ElseID()) {
+		return plainText(a.words.Text(e.ElseID()))
+	}
+	return e.Default
+}
+
+// plainText is a text without the marks that the pages put around code.
+func plainText(text string) string { return strings.ReplaceAll(text, "`", "") }
+
+func newConfigExplain(a *app) *cobra.Command {
+	var names []string
+	for _, e := range config.Explain() {
+		names = append(names, e.Name)
+	}
+	return &cobra.Command{
+		Use:       "explain [KEY]",
+		Short:     a.words.Text("cli.config-explain-short"),
+		ValidArgs: names,
+		RunE:      func(_ *cobra.Command, keys []string) error { return runConfigExplain(a, keys) },
+	}
+}
+
+// runConfigExplain tells what keys mean: all in a line each, or some in full.
+func runConfigExplain(a *app, keys []string) error {
+	all := config.Explain()
+	if len(keys) == 0 {
+		rows := make([][2]string, 0, len(all))
+		for _, e := range all {
+			rows = append(rows, [2]string{e.Name, plainText(a.words.Text(e.TextID()))})
+		}
+		writeRows(a.stdout, rows, a.width(a.stdout))
+		return nil
+	}
+	for i, key := range keys {
+		at := slices.IndexFunc(all, func(e config.Explained) bool { return e.Name == key })
+		if at < 0 {
+			return usage("cli.config-explain-unknown", "key", key)
+		}
+		if i > 0 {
+			fmt.Fprintln(a.stdout)
+		}
+		e := all[at]
+		a.report(e.Name + ": " + plainText(a.words.Text(e.TextID())))
+		if value := a.defaultOf(e); value != "" {
+			a.report(a.words.Text("config.explain-default", "value", locale.Raw(value)))
+		}
+		a.report(a.words.Text("config.explain-want", "want", e.Want))
+		fmt.Fprintf(a.stdout, "%s\n  %s\n", a.words.Text("config.explain-example"), strings.ReplaceAll(e.Example, "\n", "\n  "))
+	}
+	return nil
 }
 
 func newConfigValidate(a *app) *cobra.Command {
@@ -79,7 +146,7 @@ func newConfigValidate(a *app) *cobra.Command {
 	}
 	f := a.addConfigFlags(cmd, false)
 	cmd.RunE = func(*cobra.Command, []string) error {
-		c, err := f.load(a, "bucket")
+		c, err := f.load(a, "bucket", "prefix", "state", "outboxes")
 		if err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"time"
 
@@ -21,6 +22,15 @@ func (a *app) handlers(c *config.Config, j *journal.Journal, current func() *cou
 			return s, err
 		},
 		Retry: func(paths []string) (int, error) { return current().Retry(paths) },
+		Quarantine: func(ctx context.Context, w io.Writer) error {
+			out := json.NewEncoder(w)
+			return courier.EachQuarantined(j, func(one courier.Aside) error {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				return out.Encode(one)
+			})
+		},
 		Receipts: func(ctx context.Context, w io.Writer, since time.Time) error {
 			return writeReceipts(ctx, j, since, w)
 		},

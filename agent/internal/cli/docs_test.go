@@ -112,9 +112,9 @@ func TestTablesAreTheCodes(t *testing.T) {
 
 // heads are the first lines of the tables.
 var heads = map[string]map[string]string{
-	"en": {"exits": "| code | meaning |", "rules": "| rule | severity | broken when |", "reasons": "| reason | meaning |",
+	"en": {"exits": "| code | meaning |", "rules": "| rule | severity | broken when |", "reasons": "| reason | meaning | what to do |", "keys": "| key | default | meaning |", "outboxkeys": "| key | default | meaning |", "problems": "| kind | what is wrong | command |",
 		"probes": "| probe | request | on | permission |", "messages": "| message | what to do |"},
-	"es": {"exits": "| código | significado |", "rules": "| regla | gravedad | se rompe cuando |", "reasons": "| motivo | significado |",
+	"es": {"exits": "| código | significado |", "rules": "| regla | gravedad | se rompe cuando |", "reasons": "| motivo | significado | qué hacer |", "keys": "| clave | valor por defecto | significado |", "outboxkeys": "| clave | valor por defecto | significado |", "problems": "| clase | qué pasa | orden |",
 		"probes": "| sonda | petición | en | permiso |", "messages": "| mensaje | qué hacer |"},
 }
 
@@ -137,7 +137,31 @@ func table(t *testing.T, p *locale.Printer, lang, name string) string {
 		}
 	case "reasons":
 		for _, r := range courier.Reasons {
-			fmt.Fprintf(&b, "| `%s` | %s |\n", r, p.Text("courier.reason-"+string(r)))
+			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", r, p.Text("courier.reason-"+string(r)), p.Text("courier.remedy-"+string(r)))
+		}
+	case "keys", "outboxkeys":
+		for _, e := range config.Explain() {
+			key, outbox := strings.CutPrefix(e.Name, "outboxes.")
+			if outbox != (name == "outboxkeys") {
+				continue
+			}
+			def := e.Default
+			switch {
+			case def != "":
+				def = "`" + def + "`"
+			case p.Has(e.ElseID()):
+				def = p.Text(e.ElseID())
+			}
+			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", key, def, p.Text(e.TextID()))
+			if e.Name == "state" {
+				fmt.Fprintf(&b, "| `outboxes` | | %s |\n", p.Text("config.means-outboxes"))
+			}
+		}
+	case "problems":
+		p := p.With("with_all", locale.Raw(""), "with_state", locale.Raw(""), "with_config", locale.Raw(""), "outbox", "OUTBOX", "path", "PATH",
+			"parent", "FOLDER", "folder", "STATE", "pid", "PID")
+		for _, kind := range courier.ProblemKinds {
+			fmt.Fprintf(&b, "| `%s` | %s | `%s` |\n", kind, p.Text("status.why-"+string(kind)), strings.TrimSpace(p.Text("status.remedy-"+string(kind))))
 		}
 	case "excludes":
 		b.WriteString("`" + strings.Join(outbox.BuiltinExcludes, "` `") + "`\n")
@@ -182,7 +206,7 @@ func messages(t *testing.T, lang string) string {
 			continue
 		}
 		what, command, _ := strings.Cut(remedy, "\n  ")
-		command = strings.NewReplacer("{write}", "scripts/issue-key NAME -o - | ssh VM 'sudo install -m600 -o buzon /dev/stdin {path}'", "{at}", " --profile {profile}").Replace(command)
+		command = strings.NewReplacer("{with_all}", "", "{with_state}", "", "{with_config}", "", "{write}", "scripts/issue-key NAME -o - | ssh VM 'sudo install -m600 -o buzon /dev/stdin {path}'", "{at}", " --profile {profile}").Replace(command)
 		fmt.Fprintf(&b, "| %s | %s `%s` |\n", said, strings.ReplaceAll(what, "\n", " "), command)
 	}
 	return b.String()

@@ -2,10 +2,12 @@ package cli
 
 import (
 	"path/filepath"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"buzon/agent/internal/config"
+	"buzon/agent/internal/locale"
 )
 
 // configFlags are --config and the flags that are laid over the file. A command
@@ -49,6 +51,23 @@ func (f *configFlags) given(flag string) bool {
 	return typed != nil && typed.Changed
 }
 
+// hintFlags are the arguments with which printed commands repeat the flags in use.
+func hintFlags(f *configFlags) []any {
+	return []any{"with_config", f.used("config"), "with_state", f.used("config", "state"),
+		"with_all", f.used("config", "bucket", "prefix", "region", "endpoint", "state", "profile")}
+}
+
+// used are those of the flags that were typed, as a command that is printed repeats them.
+func (f *configFlags) used(flags ...string) locale.Raw {
+	text := ""
+	for _, name := range flags {
+		if f.given(name) {
+			text += " --" + name + " " + locale.Shell(f.cmd.Flags().Lookup(name).Value.String())
+		}
+	}
+	return locale.Raw(text)
+}
+
 // load reads the configuration that the flags name; its error ends the command
 // with code 2. need are the keys without which the command can't begin.
 func (f *configFlags) load(a *app, need ...string) (*config.Config, error) {
@@ -63,12 +82,14 @@ func (f *configFlags) load(a *app, need ...string) (*config.Config, error) {
 			}
 		}
 	}
-	c, err := config.Load(config.Request{Path: f.path, Flags: over, Getenv: a.getenv})
+	a.words = a.words.With(hintFlags(f)...)
+	c, err := config.Load(config.Request{Path: f.path, Flags: over, Getenv: a.getenv, Need: need,
+		State: a.command == "check" || slices.Contains(need, "state"), Again: a.command == "run"})
 	if err != nil {
 		return nil, fail(badInput, err)
 	}
-	if err := c.Need(need...); err != nil {
-		return nil, fail(badInput, err)
+	for _, path := range c.Loose {
+		a.log.Warn("its group may write it, and so change what is sent", "path", path)
 	}
 	return c, nil
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -20,24 +19,28 @@ func (a *app) help(cmd *cobra.Command) {
 	if text == "" {
 		text = cmd.Short
 	}
-	fmt.Fprintf(w, "%s\n\n%s\n  %s\n", text, a.words.Text("cli.help-usage"), useLine(a.words, cmd))
+	width := a.width(w)
+	fmt.Fprintf(w, "%s\n\n%s\n  %s\n", locale.Fit(text, width), a.words.Text("cli.help-usage"), useLine(a.words, cmd))
+	if cmd.Example != "" {
+		fmt.Fprintf(w, "\n%s\n%s\n", a.words.Text("cli.help-examples"), cmd.Example)
+	}
 	if rows := commandRows(cmd); len(rows) > 0 {
 		fmt.Fprintf(w, "\n%s\n", a.words.Text("cli.help-commands"))
-		writeRows(w, rows)
+		writeRows(w, rows, width)
 	}
 	if rows := flagRows(a.words, cmd.NonInheritedFlags()); len(rows) > 0 && cmd.HasParent() {
 		fmt.Fprintf(w, "\n%s\n", a.words.Text("cli.help-flags"))
-		writeRows(w, rows)
+		writeRows(w, rows, width)
 	}
 	global := cmd.InheritedFlags()
 	if !cmd.HasParent() {
 		global = cmd.PersistentFlags()
 	}
 	fmt.Fprintf(w, "\n%s\n", a.words.Text("cli.help-global"))
-	writeRows(w, flagRows(a.words, global))
+	writeRows(w, flagRows(a.words, global), width)
 	if !cmd.HasParent() {
 		fmt.Fprintf(w, "\n%s\n", a.words.Text("cli.help-exits"))
-		writeRows(w, exitRows(a.words))
+		writeRows(w, exitRows(a.words), width)
 		fmt.Fprintf(w, "\n%s\n", a.words.Text("cli.help-more"))
 	}
 }
@@ -52,7 +55,8 @@ func useLine(words *locale.Printer, cmd *cobra.Command) string {
 		line += " " + words.Text("cli.help-any-flags")
 	}
 	if _, args, ok := strings.Cut(cmd.Use, " "); ok {
-		line += " " + args
+		line += " " + strings.NewReplacer("PATH", words.Text("cli.word-path"), "FILE", words.Text("cli.word-file"),
+			"KEY", words.Text("cli.word-key"), "COMMAND", words.Text("cli.help-subcommand")).Replace(args)
 	}
 	return line
 }
@@ -83,7 +87,7 @@ func flagRows(words *locale.Printer, flags *pflag.FlagSet) [][2]string {
 		if f.Hidden {
 			return
 		}
-		value, meaning := pflag.UnquoteUsage(f)
+		value, meaning := strings.Join(f.Annotations[valueName], ""), f.Usage
 		name := "    --" + f.Name
 		if f.Shorthand != "" {
 			name = "-" + f.Shorthand + ", --" + f.Name
@@ -99,39 +103,23 @@ func flagRows(words *locale.Printer, flags *pflag.FlagSet) [][2]string {
 	return rows
 }
 
-// writeRows writes two columns; a second column that is long goes on below
+// writeRows writes two columns that fit the screen; a second column that is long goes on below
 // itself.
-func writeRows(w io.Writer, rows [][2]string) {
-	const most, width = 30, 100
+func writeRows(w io.Writer, rows [][2]string, width int) {
+	most := min(30, width/2)
 	left := 0
 	for _, r := range rows {
-		if n := utf8.RuneCountInString(r[0]); n <= most {
+		if n := locale.Columns(r[0]); n <= most {
 			left = max(left, n)
 		}
 	}
 	for _, r := range rows {
-		pad := left - utf8.RuneCountInString(r[0])
-		if pad < 0 {
+		if pad := left - locale.Columns(r[0]); pad < 0 {
 			fmt.Fprintf(w, "  %s\n%s", r[0], strings.Repeat(" ", left+4))
 		} else {
 			fmt.Fprintf(w, "  %s%s  ", r[0], strings.Repeat(" ", pad))
 		}
-		column := 0
-		for i, word := range strings.Fields(r[1]) {
-			n := utf8.RuneCountInString(word)
-			switch {
-			case i == 0:
-			case left+4+column+1+n > width:
-				fmt.Fprintf(w, "\n%s", strings.Repeat(" ", left+4))
-				column = 0
-			default:
-				fmt.Fprint(w, " ")
-				column++
-			}
-			fmt.Fprint(w, word)
-			column += n
-		}
-		fmt.Fprintln(w)
+		fmt.Fprintln(w, locale.FitColumn(strings.Join(strings.Fields(r[1]), " "), width, left+4))
 	}
 }
 

@@ -32,19 +32,21 @@ func (a *app) newLogger(cmd *cobra.Command) (*slog.Logger, error) {
 	if err := level.UnmarshalText([]byte(strings.ToUpper(name))); err != nil {
 		return slog.New(slog.DiscardHandler), err
 	}
-	utc := func(groups []string, at slog.Attr) slog.Attr {
-		if at.Value.Kind() == slog.KindTime {
-			at.Value = slog.TimeValue(at.Value.Time().UTC())
-		}
-		return at
-	}
 	var handler slog.Handler
 	if a.flags.logFormat == "json" {
-		handler = slog.NewJSONHandler(a.stderr, &slog.HandlerOptions{Level: level, ReplaceAttr: utc})
+		handler = slog.NewJSONHandler(a.stderr, &slog.HandlerOptions{Level: level, ReplaceAttr: utcTimes})
 	} else {
 		handler = tint.NewTextHandler(a.stderr, &tint.Options{
-			Level: level, TimeFormat: time.RFC3339, NoColor: !a.colorful(a.stderr), ReplaceAttr: utc,
+			Level: level, TimeFormat: time.RFC3339, NoColor: !a.colorful(a.stderr), ReplaceAttr: utcTimes,
 		})
 	}
 	return slog.New(client.NewRedactor(handler, a.secrets)), nil
+}
+
+// utcTimes writes the times of a log in UTC.
+func utcTimes(_ []string, at slog.Attr) slog.Attr {
+	if at.Value.Kind() == slog.KindTime {
+		at.Value = slog.TimeValue(at.Value.Time().UTC())
+	}
+	return at
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"sync/atomic"
 	"time"
 
@@ -27,9 +28,17 @@ type pulse struct {
 	known bool // left is known
 
 	at    time.Time
+	began time.Time // when the first file was sent or its first bytes left
 	bytes int64
 	seen  float64 // seconds since the first bytes
 }
+
+// leastSeen is for how long an upload must have run, and leastDone how much of it be done, before the
+// time left is guessed.
+const (
+	leastSeen = 3 * time.Second
+	leastDone = 0.02
+)
 
 // settledBytes are the bytes of files that are done with, and what has left of those under way.
 func settledBytes(t courier.Tally) int64 {
@@ -48,11 +57,30 @@ func (p *pulse) see(t courier.Tally, now time.Time) {
 			p.rate += (rate - p.rate) * weight
 		}
 	}
-	p.at, p.bytes = now, bytes
-	p.known = t.Scanned && p.rate > 1
-	if p.known {
-		p.left = time.Duration(float64(t.AcceptedSize-bytes) / p.rate * float64(time.Second))
+	files := t.Sent + t.Quarantined + t.Gone + t.Changed
+	if p.began.IsZero() && (bytes > 0 || files > 0) {
+		p.began = now
+		if !p.at.IsZero() {
+			p.began = p.at
+		}
 	}
+	// Small files cost by their number and large ones by their bytes: what is done is the mean of both.
+	var parts []float64
+	if t.Accepted > 0 {
+		parts = append(parts, float64(files)/float64(t.Accepted))
+	}
+	if t.AcceptedSize > 0 {
+		parts = append(parts, float64(bytes)/float64(t.AcceptedSize))
+	}
+	done := 0.0
+	for _, part := range parts {
+		done += min(1, part) / float64(len(parts))
+	}
+	ran := now.Sub(p.began)
+	if p.known = t.Scanned && !p.began.IsZero() && ran >= leastSeen && done >= leastDone; p.known {
+		p.left = time.Duration(float64(ran) * (1 - done) / done)
+	}
+	p.at, p.bytes = now, bytes
 }
 
 // line is the progress in words.
@@ -73,7 +101,8 @@ func (p *pulse) line(words *locale.Printer) string {
 type progress struct {
 	words *locale.Printer
 	out   io.Writer
-	bars  *mpb.Progress // on a terminal
+	line  func(text string) // where the log is JSON; else nil
+	bars  *mpb.Progress     // on a terminal
 	bar   *mpb.Bar
 	text  atomic.Pointer[string]
 	pulse pulse
@@ -84,9 +113,12 @@ type progress struct {
 // start begins to show.
 func (p *progress) start(a *app, c *courier.Courier) {
 	p.words, p.out = a.words, a.stderr
+	if a.flags.logFormat == "json" {
+		p.line = func(text string) { a.jsonLine(slog.LevelInfo, "", text) }
+	}
 	p.quit, p.ended = make(chan struct{}), make(chan struct{})
 	every := lineEvery
-	if terminal(a.stderr) {
+	if terminal(a.stderr) && p.line == nil {
 		every = barEvery
 		p.bars = mpb.New(mpb.WithOutput(a.stderr), mpb.WithWidth(40), mpb.WithAutoRefresh())
 		p.bar = p.bars.New(0, mpb.BarStyle(), mpb.AppendDecorators(decor.Any(func(decor.Statistics) string {
@@ -115,7 +147,7 @@ func (p *progress) show(t courier.Tally) {
 	p.pulse.see(t, time.Now())
 	text := p.pulse.line(p.words)
 	if p.bars == nil {
-		fmt.Fprintln(p.out, text)
+		p.say(text)
 		return
 	}
 	p.text.Store(&text)
@@ -125,6 +157,10 @@ func (p *progress) show(t courier.Tally) {
 
 // say writes lines above the bar.
 func (p *progress) say(text string) {
+	if p.line != nil {
+		p.line(text)
+		return
+	}
 	if p.bars != nil {
 		_, _ = fmt.Fprintln(p.bars, text) // progress is no result
 		return

@@ -40,3 +40,28 @@ func TestProgressTellsFilesBytesRateAndTimeLeft(t *testing.T) {
 		}
 	})
 }
+
+// Many small files and one large one: the time left is never far from the truth.
+func TestTheTimeLeftBlendsFilesAndBytes(t *testing.T) {
+	const large, small = 40 << 20, 1500
+	var p pulse
+	now := time.Unix(1e9, 0)
+	tally := courier.Tally{Accepted: small + 1, AcceptedSize: large + small*100, Scanned: true}
+	p.see(tally, now)
+	for second := 1; second <= 60; second++ { // the small ones first, then the large one
+		now = now.Add(time.Second)
+		if second <= 30 {
+			tally.Sent += small / 30
+			tally.LeftBytes += small / 30 * 100
+		} else {
+			tally.LeftBytes += large / 30
+		}
+		p.see(tally, now)
+		if second < 3 && p.known {
+			t.Errorf("after %d s it is told already", second)
+		}
+		if truth := time.Duration(60-second) * time.Second; p.known && (p.left > 4*truth+30*time.Second || p.left < truth/4) {
+			t.Errorf("after %d s it says %v, and it will be %v", second, p.left, truth)
+		}
+	}
+}

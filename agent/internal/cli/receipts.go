@@ -80,14 +80,14 @@ func (a *app) exportReceipts(ctx context.Context, c *config.Config, since time.T
 		return errors.Join(err, lines.Close())
 	}
 	if !errors.Is(err, serve.ErrNobody) {
-		return socketError(c, err)
+		return a.stateError(c, err)
 	}
 	j, err := a.openJournal(c, true)
 	if errors.Is(err, journal.ErrNone) {
-		return usage("state.none", "state", c.State)
+		return a.noJournal(c)
 	}
 	if err != nil {
-		return err
+		return a.stateError(c, err)
 	}
 	return errors.Join(writeReceipts(ctx, j, since, out), j.Close())
 }
@@ -127,7 +127,7 @@ func newReceiptsImport(a *app) *cobra.Command {
 func oneFile(id string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != 1 {
-			return usage(id, "command", cmd.CommandPath())
+			return usage(id, "command", commandOf(cmd))
 		}
 		return nil
 	}
@@ -317,7 +317,7 @@ func runReceiptsVerify(ctx context.Context, a *app, o verifyOptions) (err error)
 	if o.format == "json" {
 		err = report.ReceiptsJSON(a.stdout, r, time.Now(), Version())
 	} else {
-		err = report.Receipts(a.stdout, a.words, r, a.colorful(a.stdout))
+		err = report.Receipts(a.stdout, a.words, r, a.screen(a.stdout))
 	}
 	if err != nil {
 		return err

@@ -50,6 +50,7 @@ type app struct {
 	log            *slog.Logger    // made once, before the command runs
 	secrets        *client.Secrets // what no line of output may hold
 	flags          globalFlags
+	command        string // that runs, as it is typed after agent
 }
 
 // globalFlags are the flags that every command has.
@@ -61,8 +62,9 @@ type globalFlags struct {
 // environment as of os.Environ.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, env []string) int {
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, getenv: lookup(env), secrets: newSecrets()}
-	a.words = locale.Load(locale.Detect(askedLang(args), a.getenv))
-	root := newRoot(a)
+	a.words = locale.Load(locale.Detect(asked(args, "--lang"), a.getenv)).With("with_config", locale.Raw(""), "with_state", locale.Raw(""), "with_all", locale.Raw(""))
+	a.flags.logFormat = asked(args, "--log-format") // errors about flags are told before they are read
+	root := newRoot(a, args)
 	root.SetArgs(args)
 	root.SetIn(stdin)
 	root.SetOut(stdout)
@@ -111,31 +113,36 @@ func lookup(env []string) func(string) string {
 	return func(k string) string { return m[k] }
 }
 
-// askedLang is the value of --lang, looked for before the flags are read, since
-// the help and the errors about flags are in that language too.
-func askedLang(args []string) string {
+// asked is the value of a flag, looked for before the flags are read, since
+// the help and the errors about flags are in that language and form too.
+func asked(args []string, flag string) string {
 	for i, arg := range args {
 		if arg == "--" {
 			break
 		}
-		if v, ok := strings.CutPrefix(arg, "--lang="); ok {
+		if v, ok := strings.CutPrefix(arg, flag+"="); ok {
 			return v
 		}
-		if arg == "--lang" && i+1 < len(args) {
+		if arg == flag && i+1 < len(args) {
 			return args[i+1]
 		}
 	}
 	return ""
 }
 
-func newRoot(a *app) *cobra.Command {
+func newRoot(a *app, args []string) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "agent",
 		Short:         a.words.Text("cli.agent-short"),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          subcommandOnly,
-		RunE:          showHelp,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if asked, err := cmd.Flags().GetBool("version"); err == nil && asked {
+				return runVersion(a, "text")
+			}
+			return showHelp(cmd, args)
+		},
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			return a.prepare(cmd)
 		},
@@ -147,17 +154,20 @@ func newRoot(a *app) *cobra.Command {
 	flags.StringVar(&a.flags.logFormat, "log-format", "text", a.words.Text("cli.flag-log-format"))
 	flags.StringVar(&a.flags.color, "color", "auto", a.words.Text("cli.flag-color"))
 	flags.BoolP("help", "h", false, a.words.Text("cli.flag-help"))
-	root.SetFlagErrorFunc(flagError)
+	root.Flags().Bool("version", false, a.words.Text("cli.flag-version"))
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return flagError(cmd, err, args) })
 	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) { a.help(cmd) })
 	for _, construct := range commands {
 		root.AddCommand(construct(a))
 	}
 	root.SetHelpCommand(newHelp(a))
+	offerValues(root)
 	return root
 }
 
 // prepare checks the global flags and makes the logger.
 func (a *app) prepare(cmd *cobra.Command) error {
+	a.command = strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
 	if a.flags.lang != "" && !locale.Known(a.flags.lang) {
 		return usage("cli.bad-choice", "flag", "--lang", "got", a.flags.lang, "choices", locale.Languages[:])
 	}
@@ -182,6 +192,9 @@ func choice(flag, got string, choices ...string) error {
 	return usage("cli.bad-choice", "flag", flag, "got", got, "choices", choices)
 }
 
+// commandOf is how a command is typed.
+func commandOf(cmd *cobra.Command) locale.Raw { return locale.Raw(cmd.CommandPath()) }
+
 // showHelp is what a command that only has subcommands does.
 func showHelp(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 
@@ -197,21 +210,46 @@ func subcommandOnly(cmd *cobra.Command, args []string) error {
 		}
 	}
 	if near := config.Nearest(args[0], names); near != "" {
-		return usage("cli.unknown-command-near", "command", cmd.CommandPath(), "got", args[0], "near", near)
+		return usage("cli.unknown-command-near", "command", commandOf(cmd), "got", args[0], "near", near)
 	}
-	return usage("cli.unknown-command", "command", cmd.CommandPath(), "got", args[0])
+	return usage("cli.unknown-command", "command", commandOf(cmd), "got", args[0])
+}
+
+// firstWord is the first word of the command line after a command that is no flag, or "". The value of
+// a flag that is given apart is taken for one, which does no harm: the flag is known then.
+func firstWord(cmd *cobra.Command, args []string) string {
+	depth := len(strings.Fields(cmd.CommandPath())) - 1
+	for _, arg := range args {
+		switch {
+		case strings.HasPrefix(arg, "-"):
+			if depth == 0 {
+				return ""
+			}
+		case depth == 0:
+			return arg
+		default:
+			depth--
+		}
+	}
+	return ""
 }
 
 // noArgs refuses every argument.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usage("cli.no-arguments", "command", cmd.CommandPath(), "got", args[0])
+		return usage("cli.no-arguments", "command", commandOf(cmd), "got", args[0])
 	}
 	return nil
 }
 
-// flagError puts an error about flags into a sentence.
-func flagError(cmd *cobra.Command, err error) error {
+// flagError puts an error about flags into a sentence. args are the command line: a command that is
+// misspelt before its flags is told instead of them.
+func flagError(cmd *cobra.Command, err error, args []string) error {
+	if word := firstWord(cmd, args); word != "" && cmd.HasAvailableSubCommands() {
+		if err := subcommandOnly(cmd, []string{word}); err != nil {
+			return err
+		}
+	}
 	var (
 		unknown *pflag.NotExistError
 		missing *pflag.ValueRequiredError
@@ -221,18 +259,18 @@ func flagError(cmd *cobra.Command, err error) error {
 	case errors.As(err, &unknown):
 		got := "--" + unknown.GetSpecifiedName()
 		if unknown.GetSpecifiedShortnames() != "" {
-			return usage("cli.unknown-flag", "command", cmd.CommandPath(), "got", "-"+unknown.GetSpecifiedName())
+			return usage("cli.unknown-flag", "command", commandOf(cmd), "got", "-"+unknown.GetSpecifiedName())
 		}
 		var names []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
 		if near := config.Nearest(got, names); near != "" {
-			return usage("cli.unknown-flag-near", "command", cmd.CommandPath(), "got", got, "near", near)
+			return usage("cli.unknown-flag-near", "command", commandOf(cmd), "got", got, "near", near)
 		}
-		return usage("cli.unknown-flag", "command", cmd.CommandPath(), "got", got)
+		return usage("cli.unknown-flag", "command", commandOf(cmd), "got", got)
 	case errors.As(err, &missing):
-		return usage("cli.flag-needs-value", "command", cmd.CommandPath(), "flag", "--"+missing.GetFlag().Name)
+		return usage("cli.flag-needs-value", "command", commandOf(cmd), "flag", "--"+missing.GetFlag().Name)
 	case errors.As(err, &invalid):
-		return usage("cli.bad-flag", "command", cmd.CommandPath(), "flag", "--"+invalid.GetFlag().Name, "got", invalid.GetValue())
+		return usage("cli.bad-flag", "command", commandOf(cmd), "flag", "--"+invalid.GetFlag().Name, "got", invalid.GetValue())
 	}
-	return usage("cli.bad-flags", "command", cmd.CommandPath(), "reason", err)
+	return usage("cli.bad-flags", "command", commandOf(cmd), "reason", err)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"buzon/agent/internal/config"
+	"buzon/agent/internal/locale"
 	"buzon/agent/internal/report"
 	"buzon/agent/internal/send/courier"
 	"buzon/agent/internal/send/gate"
@@ -27,6 +28,7 @@ func newRun(a *app) *cobra.Command {
 		Use:         "run",
 		Short:       a.words.Text("cli.run-short"),
 		Long:        a.words.Text("cli.run-long"),
+		Example:     a.words.Text("cli.run-examples"),
 		Args:        noArgs,
 		Annotations: map[string]string{logLevel: "info"},
 		RunE:        func(cmd *cobra.Command, _ []string) error { return runRun(cmd.Context(), a, flags) },
@@ -37,10 +39,11 @@ func newRun(a *app) *cobra.Command {
 
 // runRun watches the outboxes and sends, until the context ends.
 func runRun(ctx context.Context, a *app, flags *configFlags) (err error) {
+	signal.Ignore(syscall.SIGPIPE) // whoever reads the log may go; the files go on
 	hangup := make(chan os.Signal, 1)
 	signal.Notify(hangup, syscall.SIGHUP)
 	defer signal.Stop(hangup)
-	c, err := flags.load(a, "bucket", "state", "outboxes")
+	c, err := flags.load(a, "bucket", "prefix", "state", "outboxes")
 	if err != nil {
 		return err
 	}
@@ -53,7 +56,7 @@ func runRun(ctx context.Context, a *app, flags *configFlags) (err error) {
 		return errors.Join(a.sendError(c, err), s.close())
 	}
 	defer func() { err = errors.Join(err, j.Close()) }()
-	r := &runner{app: a, flags: flags, journal: j, reload: merge(ctx, hangup, watchFile(ctx, c.File))}
+	r := &runner{app: a, english: locale.Load("en").With(hintFlags(flags)...), flags: flags, journal: j, reload: merge(ctx, hangup, watchFile(ctx, c.File))}
 	if err := r.use(c, s); err != nil {
 		return errors.Join(a.sendError(c, err), s.close())
 	}
@@ -85,6 +88,7 @@ func watched(c *config.Config) []folder {
 // runner holds what a reload replaces.
 type runner struct {
 	*app
+	english *locale.Printer // of the log, which is in one language
 	flags   *configFlags
 	journal *journal.Journal
 	reload  <-chan string // why
@@ -125,7 +129,7 @@ func (r *runner) one(ctx context.Context) (next *config.Config, with *sending, e
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	for _, o := range s.outboxes {
-		r.log.Info("watching outbox", "path", o.Path, "bucket", r.config.Bucket, "prefix", r.config.Prefix, "settle", string(o.Settle))
+		r.log.Info("watching outbox", "outbox", o.Path, "bucket", r.config.Bucket, "prefix", r.config.Prefix, "settle", string(o.Settle))
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- s.courier.Run(ctx) }()
@@ -159,7 +163,7 @@ func (r *runner) one(ctx context.Context) (next *config.Config, with *sending, e
 // reread reads the configuration again, and opens what it names, so that a bad one is known before the old one goes.
 func (r *runner) reread(why string) (*config.Config, *sending, error) {
 	r.log.Info("reading the configuration again", "why", why)
-	c, err := r.flags.load(r.app, "bucket", "state", "outboxes")
+	c, err := r.flags.load(r.app, "bucket", "prefix", "state", "outboxes")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -176,7 +180,9 @@ func (r *runner) oneLine(err error) string {
 	if errors.As(err, &e) {
 		err = e.err
 	}
-	return strings.ReplaceAll(strings.Join(r.sentences(err), " "), "\n", " ")
+	in := *r.app
+	in.words = r.english
+	return strings.ReplaceAll(strings.Join(in.sentences(err), " "), "\n", " ")
 }
 
 // pulseEvery is how often the log tells what was sent, if anything was.
@@ -208,7 +214,7 @@ func (r *runner) gated(seen gate.Report, final bool) {
 	if first == nil {
 		if r.told.outcome != "" || r.told.at.IsZero() {
 			r.log.Info("gate passed", "identity", arnOf(seen), "key", seen.Source.Key)
-			for _, w := range report.CheckWarnings(r.words, seen) {
+			for _, w := range report.CheckWarnings(r.english, seen) {
 				r.log.Warn("gate", "warning", strings.ReplaceAll(w, "\n", " "))
 			}
 		}
@@ -220,7 +226,7 @@ func (r *runner) gated(seen gate.Report, final bool) {
 	}
 	r.told = gateTold{first.Outcome, seen.Time}
 	r.log.Error("gate not passed; nothing is sent, nothing is lost", "check", string(first.ID), "outcome", string(first.Outcome),
-		"why", strings.ReplaceAll(report.Waiting(r.words, seen), "\n", " "))
+		"why", strings.ReplaceAll(report.Waiting(r.english, seen), "\n", " "))
 }
 
 func arnOf(r gate.Report) string {

@@ -148,7 +148,7 @@ func TestRunSendsWhatAppears(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, out, _ := h.run("en", "status", "--config", h.file("agent.yaml"), "--format", "json")
-	if want := journal.ModTime().UTC().Format("2006-01-02T15:04:05"); !strings.Contains(out, `"since": "`+want) {
+	if want := journal.ModTime().UTC().Format("2006-01-02T15:04:05"); !strings.Contains(out, `"started": "`+want) {
 		t.Errorf("it is not said since when nothing runs (%s):\n%s", want, out)
 	}
 }
@@ -238,10 +238,10 @@ func TestStatusAndRetryOfTheQuarantine(t *testing.T) {
 	if code != 1 || !strings.Contains(out, "1 file is in quarantine") || !strings.Contains(out, filepath.Join(dir, "denied.txt")) || !strings.Contains(out, "AccessDenied") {
 		t.Errorf("status: %d\n%s", code, out)
 	}
-	if code, out, _ := h.run("en", "retry", "--config", h.file("agent.yaml"), filepath.Join(dir, "good.txt")); code != 1 || !strings.Contains(out, "0 files") {
+	if code, out, errs := h.run("en", "retry", "--config", h.file("agent.yaml"), filepath.Join(dir, "good.txt")); code != 1 || out != "" || !strings.Contains(errs, "No file was taken out of quarantine") {
 		t.Errorf("retry of a file that is not there: %d\n%s", code, out)
 	}
-	if code, out, _ := h.run("en", "retry", "--config", h.file("agent.yaml"), filepath.Join(dir, "denied.txt")); code != 0 || !strings.Contains(out, "1 file left quarantine") {
+	if code, out, _ := h.run("en", "retry", "--config", h.file("agent.yaml"), filepath.Join(dir, "denied.txt")); code != 0 || !strings.Contains(out, "1 file was taken out of quarantine") {
 		t.Errorf("retry: %d\n%s", code, out)
 	}
 	if code, s := h.status(); code != 1 || s.Counts["pending"].Files != 1 { // nothing runs, and a file waits
@@ -270,19 +270,19 @@ func TestARunAnswersOnItsSocket(t *testing.T) {
 	if code != 0 || strings.Count(out, "\n") != 2 || !strings.Contains(out, `"key":"`+prefix+`good.txt"`) {
 		t.Errorf("export: %d\n%s%s", code, out, errs)
 	}
-	if code, out, errs = h.run("en", "retry", "--config", h.file("agent.yaml"), filepath.Join(dir, "good.txt")); code != 1 || !strings.Contains(out, "0 files left quarantine") {
+	if code, out, errs = h.run("en", "retry", "--config", h.file("agent.yaml"), filepath.Join(dir, "good.txt")); code != 1 || !strings.Contains(errs, "No file was taken out of quarantine") {
 		t.Errorf("retry of what is not there: %d\n%s%s", code, out, errs)
 	}
 	mended.Store(true)
 	code, out, errs = h.run("en", "retry", "--config", h.file("agent.yaml"), filepath.Join(dir, "sub"))
-	if code != 0 || !strings.Contains(out, "1 file left quarantine") || strings.Contains(out, "Nothing runs") {
+	if code != 0 || !strings.Contains(out, "1 file was taken out of quarantine") || strings.Contains(out, "Nothing runs") {
 		t.Errorf("retry: %d\n%s%s", code, out, errs)
 	}
 	h.until("it is sent", h.arrived("sub/denied.txt"))
 	if h.arrived("denied.txt")() {
 		t.Error("another file left quarantine too")
 	}
-	if code, out, errs = h.run("en", "retry", "--config", h.file("agent.yaml")); code != 0 || !strings.Contains(out, "1 file left quarantine") {
+	if code, out, errs = h.run("en", "retry", "--config", h.file("agent.yaml")); code != 0 || !strings.Contains(out, "1 file was taken out of quarantine") {
 		t.Errorf("retry of all: %d\n%s%s", code, out, errs)
 	}
 	h.until("the other is sent", h.arrived("denied.txt"))
@@ -298,7 +298,7 @@ func TestAnOutboxThatVanishesAndReturnsIsHealed(t *testing.T) {
 	}
 	h.until("the status tells that the outbox can't be seen", func() bool {
 		_, out, _ := h.run("en", "status", "--config", h.file("agent.yaml"))
-		return strings.Contains(out, "can't be seen")
+		return strings.Contains(out, "outbox-missing: ")
 	})
 	h.files("away", "b.txt")
 	if err := os.Rename(h.file("away"), h.file("out")); err != nil {

@@ -110,7 +110,7 @@ func (h *host) commands() [][]string {
 		"help":         {{"help"}},
 	}
 	var list [][]string
-	for _, c := range newRoot(&app{words: locale.Load("en"), getenv: os.Getenv}).Commands() {
+	for _, c := range newRoot(&app{words: locale.Load("en"), getenv: os.Getenv}, nil).Commands() {
 		calls, ok := all[c.Name()]
 		if !ok && !c.Hidden {
 			h.t.Errorf("nobody tries whether %s tells secrets", c.Name())

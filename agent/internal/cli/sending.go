@@ -166,7 +166,11 @@ func (a *app) sendError(c *config.Config, err error) error {
 	case errors.As(err, &away):
 		return fail(answerNo, sentence("courier.away", "time", away.For))
 	case errors.As(err, &locked):
-		return fail(badInput, sentence("courier.locked", "state", locked.State, "pid", fmt.Sprint(locked.PID)))
+		id := "courier.locked"
+		if a.command == "run" {
+			id = "courier.locked-run"
+		}
+		return fail(badInput, sentence(id, "state", locked.State, "pid", fmt.Sprint(locked.PID)))
 	case errors.As(err, &unseen):
 		return fail(badInput, unseen)
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,7 +12,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"buzon/agent/internal/client"
 	"buzon/agent/internal/config"
+	"buzon/agent/internal/locale"
 	"buzon/agent/internal/report"
 	"buzon/agent/internal/send/courier"
 	"buzon/agent/internal/send/gate"
@@ -35,9 +38,16 @@ func newUpload(a *app) *cobra.Command {
 		Use:         "upload PATH…",
 		Short:       a.words.Text("cli.upload-short"),
 		Long:        a.words.Text("cli.upload-long"),
+		Example:     a.words.Text("cli.upload-examples"),
 		Args:        somePaths,
 		Annotations: map[string]string{logLevel: "error"}, // what it has to say is in its summary
-		RunE:        func(cmd *cobra.Command, paths []string) error { return runUpload(cmd.Context(), a, o, paths) },
+		RunE: func(cmd *cobra.Command, paths []string) error {
+			answered, err := runUpload(cmd.Context(), a, o, paths)
+			if err != nil && !answered && o.format == "json" {
+				return a.neverBegan(err)
+			}
+			return err
+		},
 	}
 	o.config = a.addConfigFlags(cmd, true)
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, a.words.Text("cli.upload-dry-run"))
@@ -50,62 +60,125 @@ func newUpload(a *app) *cobra.Command {
 // somePaths refuses a command without a path.
 func somePaths(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		return usage("cli.path-needed", "command", cmd.CommandPath())
+		return usage("cli.path-needed", "command", commandOf(cmd))
 	}
 	return nil
 }
 
-// mostTransfers is the most that --transfers takes.
-const mostTransfers = 1000
-
-// runUpload sends what is at the paths, once.
-func runUpload(ctx context.Context, a *app, o uploadOptions, paths []string) error {
+// settings are the configuration with the flags of upload laid over it.
+func (o uploadOptions) settings(a *app) (*config.Config, error) {
 	if err := choice("--format", o.format, "text", "json"); err != nil {
-		return err
+		return nil, err
 	}
-	c, err := o.config.load(a, "bucket", "state")
+	c, err := o.config.load(a, "bucket", "prefix", "state")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if o.limit != "" {
 		rate, ok := config.ParseRate(o.limit)
 		if !ok {
-			return usage("cli.bad-rate", "flag", "--limit", "got", o.limit)
+			return nil, usage("cli.bad-rate", "flag", "--limit", "got", o.limit)
 		}
 		c.Limits.Bandwidth = rate
 	}
-	if o.transfers < 0 || o.transfers > mostTransfers {
-		return usage("cli.bad-transfers", "flag", "--transfers", "got", o.transfers, "most", mostTransfers)
+	if o.transfers < 0 || o.transfers > config.MostTransfers {
+		return nil, usage("cli.bad-transfers", "flag", "--transfers", "got", o.transfers, "most", config.MostTransfers)
 	}
 	if o.transfers > 0 {
 		c.Limits.Transfers = o.transfers
 	}
+	return c, nil
+}
+
+// runUpload sends what is at the paths, once. answered says that the result was written.
+func runUpload(ctx context.Context, a *app, o uploadOptions, paths []string) (answered bool, err error) {
+	c, err := o.settings(a)
+	if err != nil {
+		return false, err
+	}
 	folders, err := uploadFolders(c, paths)
 	if err != nil {
-		return err
+		return false, err
+	}
+	if err := a.apartByName(ctx, c, folders); err != nil {
+		return false, err
 	}
 	if o.dryRun {
-		return a.dryRun(ctx, c, o, folders)
+		return true, a.dryRun(ctx, c, o, folders)
+	}
+	if !client.HasRegion(ctx, a.clientSettings(c)) { // the gate says so in full; without files it would not be asked
+		return false, a.sendError(c, &courier.GateError{Report: a.newGate(c).Pass(ctx, gate.Full)})
 	}
 	began := time.Now()
 	summary, err := a.send(ctx, c, folders)
+	ended, messages := "", []string(nil)
 	if err != nil {
 		err = a.sendError(c, err)
+		ended, messages = endedBy(err), a.sentences(err)
 		var e *exitError
 		if summary == nil || errors.As(err, &e) && e.code != answerNo && summary.Sent == 0 {
-			return err // it never began: its sentence says all
+			return false, err // it never began: its sentence says all
 		}
 	}
-	r := report.Sent{Summary: *summary, Bucket: c.Bucket, Prefix: c.Prefix, Took: time.Since(began), Interrupted: ctx.Err() != nil}
+	r := report.Sent{Summary: *summary, Bucket: c.Bucket, Prefix: c.Prefix, Took: time.Since(began), Interrupted: ctx.Err() != nil, Ended: ended, Messages: messages}
 	if o.format == "json" {
 		err = errors.Join(report.SentJSON(a.stdout, r), err)
 	} else {
-		err = errors.Join(report.SentText(a.stdout, a.words, r, a.colorful(a.stdout)), err)
+		err = errors.Join(report.SentText(a.stdout, a.words, r, a.screen(a.stdout)), err)
 	}
 	if err == nil && !r.Complete() {
-		return exit(answerNo)
+		return true, exit(answerNo)
 	}
-	return err
+	return true, err
+}
+
+// neverBegan writes the JSON of an upload that could not begin, and gives its error back.
+func (a *app) neverBegan(err error) error {
+	return errors.Join(report.SentJSON(a.stdout, report.Sent{Ended: endedBy(err), Messages: a.sentences(err)}), err)
+}
+
+// endedBy is a word for what ended an upload before everything was tried.
+func endedBy(err error) string {
+	var e *exitError
+	if errors.As(err, &e) {
+		switch e.code {
+		case notPassed:
+			return "gate"
+		case badInput:
+			return "input"
+		case done, answerNo, undecided:
+		}
+	}
+	return "stopped"
+}
+
+// apartByName refuses folders that hold a file of the same name, where both would get the same key.
+func (a *app) apartByName(ctx context.Context, c *config.Config, folders []folder) (err error) {
+	byKey := map[string][]*outbox.Outbox{}
+	for _, f := range folders {
+		if strings.Contains(f.Key, "{outbox}") || strings.Contains(f.Key, "{sha256") {
+			continue // the key holds what tells them apart
+		}
+		box, err := outbox.Open(outbox.Options{Path: f.Path, Include: f.Include, Exclude: f.Exclude, Names: f.names, Once: true, Log: a.log})
+		if err != nil {
+			return a.sendError(c, &folderError{f.Path, err})
+		}
+		defer func() { err = errors.Join(err, box.Close()) }()
+		byKey[f.Key] = append(byKey[f.Key], box)
+	}
+	for key, boxes := range byKey {
+		if len(boxes) < 2 {
+			continue
+		}
+		first, second, err := outbox.SameName(ctx, boxes)
+		if err != nil {
+			return a.sendError(c, err)
+		}
+		if first != "" {
+			return usage("cli.same-name", "a", first, "b", second, "key", c.Prefix+key)
+		}
+	}
+	return nil
 }
 
 // send sends what is in the folders. The summary is nil if it did not begin.
@@ -148,7 +221,7 @@ func (a *app) dryRun(ctx context.Context, c *config.Config, o uploadOptions, fol
 	if o.format == "json" {
 		return report.PlanJSON(a.stdout, c.Bucket, plan)
 	}
-	return report.PlanText(a.stdout, a.words, c.Bucket, plan)
+	return report.PlanText(a.stdout, a.words, c.Bucket, plan, a.screen(a.stdout))
 }
 
 func (a *app) foresee(ctx context.Context, c *config.Config, folders []folder) (_ courier.Plan, err error) {
@@ -158,8 +231,12 @@ func (a *app) foresee(ctx context.Context, c *config.Config, folders []folder) (
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
 	j, err := a.openJournal(c, true)
+	var locked *journal.LockedError
 	switch {
 	case errors.Is(err, journal.ErrNone):
+		j = nil
+	case errors.As(err, &locked): // a plan needs no lock, but what was sent it can't know then
+		a.note("cli.plan-locked", "state", c.State, "pid", locale.Raw(fmt.Sprint(locked.PID)))
 		j = nil
 	case err != nil:
 		return courier.Plan{}, err

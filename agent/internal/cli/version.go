@@ -4,8 +4,12 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
+
+	"buzon/agent/internal/judge/catalogue"
+	"buzon/agent/internal/report"
 )
 
 // release is the version of a packaged build, set by its linker flags.
@@ -33,14 +37,55 @@ func Version() string {
 }
 
 func newVersion(a *app) *cobra.Command {
-	return &cobra.Command{
+	var format string
+	cmd := &cobra.Command{
 		Use:   "version",
 		Short: a.words.Text("cli.version-short"),
 		Args:  noArgs,
-		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(a.stdout, "agent %s\n%s %s/%s\n",
-				Version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return err
-		},
+		RunE:  func(*cobra.Command, []string) error { return runVersion(a, format) },
 	}
+	cmd.Flags().StringVar(&format, "format", "text", a.words.Text("cli.check-format"))
+	return cmd
+}
+
+// versionJSON is buzon/version/v1.
+type versionJSON struct {
+	Schema    string `json:"schema"`
+	Version   string `json:"version"`
+	Commit    string `json:"commit,omitempty"`
+	Date      string `json:"date,omitempty"` // of the commit
+	Modified  bool   `json:"modified"`       // something was changed since
+	Catalogue string `json:"catalogue"`      // of actions, by its date
+	Go        string `json:"go"`
+	System    string `json:"system"`
+}
+
+// runVersion tells what this binary is made of.
+func runVersion(a *app, format string) error {
+	if err := choice("--format", format, "text", "json"); err != nil {
+		return err
+	}
+	v := versionJSON{Schema: "buzon/version/v1", Version: Version(), Catalogue: catalogue.Version(), Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			switch s.Key {
+			case "vcs.revision":
+				v.Commit = s.Value
+			case "vcs.time":
+				v.Date = s.Value
+			case "vcs.modified":
+				v.Modified = s.Value == "true"
+			}
+		}
+	}
+	if format == "json" {
+		return report.JSON(a.stdout, v)
+	}
+	lines := []string{"agent " + v.Version}
+	if v.Commit != "" {
+		lines = append(lines, strings.TrimSpace("commit "+v.Commit+" "+v.Date))
+	}
+	lines = append(lines, "catalogue "+v.Catalogue, v.Go+" "+v.System)
+	_, err := fmt.Fprintln(a.stdout, strings.Join(lines, "\n"))
+	return err
 }

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"buzon/agent/internal/config"
 )
 
 // Times of watching a file.
@@ -28,7 +30,7 @@ func watchFile(ctx context.Context, path string) <-chan struct{} {
 	if err == nil && watcher.Add(filepath.Dir(path)) == nil {
 		events = watcher.Events
 	}
-	last, _ := os.ReadFile(path) // unreadable is a state like another
+	last, _ := config.ReadAgain(path) // unreadable is a state like another
 	go func() {
 		if watcher != nil {
 			defer watcher.Close() //nolint:errcheck // nothing was written
@@ -47,7 +49,7 @@ func watchFile(ctx context.Context, path string) <-chan struct{} {
 			case <-rest.C:
 			case <-poll.C:
 			}
-			now, err := os.ReadFile(path)
+			now, err := config.ReadAgain(path)
 			if err != nil || bytes.Equal(now, last) {
 				continue
 			}

@@ -2,8 +2,13 @@ package config
 
 import (
 	"path/filepath"
+	"regexp"
 	"strings"
 )
+
+// awsRegion is how the Regions of AWS are named (AWS General Reference, "Regional endpoints"); other
+// stores name theirs as they like.
+var awsRegion = regexp.MustCompile(`^[a-z]{2,5}(-[a-z]+)+-[0-9]{1,2}$`)
 
 // check holds keys against each other.
 func (c *Config) check() Errors {
@@ -22,39 +27,57 @@ func (c *Config) check() Errors {
 		}
 		faults = append(faults, e)
 	}
+	if c.Region != "" && c.Endpoint == "" && !c.elsewhere && !awsRegion.MatchString(c.Region) {
+		code, name := CodeBadValue, "key"
+		if c.From("region").Kind == FromFlag {
+			code, name = CodeBadFlag, "flag"
+		}
+		what := "region"
+		if code == CodeBadFlag {
+			what = c.From("region").Flag
+		}
+		add(0, "region", code, name, what, "got", c.Region, "want", WantRegion)
+	}
+	state := place{c.State, real(c.State)}
+	boxes, targets := make([]place, len(c.Outboxes)), make([]place, len(c.Outboxes))
+	for i, o := range c.Outboxes {
+		boxes[i], targets[i] = place{o.Path, real(o.Path)}, place{o.MoveTo, real(o.MoveTo)}
+	}
 	for i, a := range c.Outboxes {
-		for _, b := range c.Outboxes[:i] {
+		for j, b := range c.Outboxes {
 			switch {
-			case inside(a.Path, b.Path):
+			case len(faults) >= mostFaults:
+				return faults
+			case targets[i].in(boxes[j]):
+				add(a.Line, "", CodeMoveInside, "target", a.MoveTo, "outbox", b.Path)
+			}
+			switch {
+			case j >= i || a.Path == "" || b.Path == "":
+			case boxes[i].in(boxes[j]):
 				add(a.Line, "", CodeNested, "a", a.Path, "b", b.Path)
-			case inside(b.Path, a.Path):
+			case boxes[j].in(boxes[i]):
 				add(a.Line, "", CodeNested, "a", b.Path, "b", a.Path)
 			case mayCollide(a, b):
 				add(a.Line, "", CodeSameKey, "a", b.Path, "b", a.Path)
 			}
 		}
-		if c.State != "" && inside(c.State, a.Path) {
-			if c.IsSet("state") {
-				add(0, "state", CodeStateInside, "state", c.State, "outbox", a.Path)
-			} else {
-				add(a.Line, "", CodeStateInside, "state", c.State, "outbox", a.Path)
-			}
-		}
-	}
-	for _, a := range c.Outboxes {
-		for _, b := range c.Outboxes {
-			if a.Settle == SettleMove && inside(a.MoveTo, b.Path) {
-				add(a.Line, "", CodeMoveInside, "target", a.MoveTo, "outbox", b.Path)
-			}
+		switch {
+		case !state.in(boxes[i]):
+		case c.IsSet("state"):
+			add(0, "state", CodeStateInside, "state", c.State, "outbox", a.Path)
+		default:
+			add(a.Line, "", CodeStateInside, "state", c.State, "outbox", a.Path)
 		}
 	}
 	return faults
 }
 
-// inside reports whether path is root or lies in it, by name or through links
-// that exist today.
-func inside(path, root string) bool {
-	return under(path, root) || under(real(path), real(root))
+// place is a folder by its name, and without the links that exist today. Without a name it lies nowhere.
+type place struct{ name, real string }
+
+// in reports whether a folder is another or lies in it.
+func (p place) in(root place) bool {
+	return p.name != "" && root.name != "" && (under(p.name, root.name) || under(p.real, root.real))
 }
 
 func under(path, root string) bool {
@@ -64,6 +87,9 @@ func under(path, root string) bool {
 
 // real resolves the links of as much of path as exists.
 func real(path string) string {
+	if path == "" {
+		return ""
+	}
 	rest := ""
 	for p := filepath.Clean(path); ; p = filepath.Dir(p) {
 		if r, err := filepath.EvalSymlinks(p); err == nil {

@@ -1,26 +1,28 @@
 // Package config reads the agent's configuration: one YAML file, flags laid
 // over it, and defaults under it.
 //
-//	cfg, err := config.Load(config.Request{Path: path, Flags: flags, Getenv: os.Getenv})
-//	err = cfg.Need("bucket", "state")
+//	cfg, err := config.Load(config.Request{Path: path, Flags: flags, Getenv: os.Getenv, Need: []string{"bucket"}})
 //
 // Reading is strict: an unknown key, a wrong unit or a secret is an error with
 // file, line, column, what was expected and how to mend it; all faults are
 // given at once. Every effective value knows where it came from (From), so "not
 // set" and "set to zero" stay apart.
 //
-// It looks at no folder that it names and calls nobody: whether an outbox
-// exists is for outbox to say, whether the bucket does is for gate. It never
-// reads credentials.
+// A file is read within bounds of size, depth and time, and one that somebody else
+// could change is refused, as is such a state folder. It looks at nothing else that it
+// names: whether an outbox exists is for outbox to say, whether the bucket does is for
+// gate. It never reads credentials.
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -87,7 +89,8 @@ const (
 type Config struct {
 	Bucket          string
 	BucketOwner     string // the file's, else the account of Identity.Expect, else ""
-	Prefix          string // "" or ends in a slash
+	Prefix          string // ends in a slash; "" is the whole bucket, or not said
+	Whole           bool   // the prefix was said to be the whole bucket
 	Region          string // "" means the profile's
 	Endpoint        string // "" means AWS
 	Addressing      Addressing
@@ -106,10 +109,15 @@ type Config struct {
 
 	// File is the file that was read; "" if there was none.
 	File string
+	// Loose are the state folder and configuration, where their group may write them.
+	Loose []string
 	// Searched are the places that were looked at when no file was named.
 	Searched []string
 
-	from map[string]Origin
+	from  map[string]Origin
+	tried map[string]bool // written, if not rightly
+
+	elsewhere bool // the environment names another store
 }
 
 // Outbox is one folder whose files are to be sent.
@@ -204,6 +212,9 @@ type Request struct {
 	Flags  map[string]string   // key → value as typed: "bucket", "prefix", "identity.profile", …
 	Getenv func(string) string // for HOME, XDG_CONFIG_HOME and XDG_STATE_HOME
 	Search func() []string     // nil means SearchPath(Getenv)
+	Need   []string            // keys without which nothing can begin
+	State  bool                // the state folder is used
+	Again  bool                // it will be read again, while the agent runs
 }
 
 // FlagKeys are the keys that have a flag, by the flag's name.
@@ -251,7 +262,8 @@ func Load(r Request) (*Config, error) {
 	if r.Getenv == nil {
 		r.Getenv = func(string) string { return "" }
 	}
-	c := &Config{from: map[string]Origin{}}
+	c := &Config{from: map[string]Origin{}, tried: map[string]bool{}}
+	c.elsewhere = r.Getenv("AWS_ENDPOINT_URL") != "" || r.Getenv("AWS_ENDPOINT_URL_S3") != ""
 	var faults Errors
 	paths := []string{r.Path}
 	if r.Path == "" {
@@ -259,7 +271,7 @@ func Load(r Request) (*Config, error) {
 		c.Searched = paths
 	}
 	for _, path := range paths {
-		data, err := os.ReadFile(path)
+		data, info, err := readFile(path, r.Again)
 		if errors.Is(err, fs.ErrNotExist) && r.Path == "" {
 			continue
 		}
@@ -267,18 +279,48 @@ func Load(r Request) (*Config, error) {
 			return nil, Errors{fileError(path, err)}
 		}
 		c.File = path
+		if info.Mode().IsRegular() {
+			fault, loose := trust(info)
+			if fault != "" {
+				return nil, Errors{{File: path, Code: fault, Args: []any{"path", path}}}
+			}
+			if loose {
+				c.Loose = append(c.Loose, path)
+			}
+		}
 		faults = append(faults, c.read(path, data)...)
 		break
 	}
 	faults = append(faults, c.overlay(r.Flags)...)
 	c.defaults(r.Getenv)
-	if len(faults) == 0 {
-		faults = c.check()
+	faults = append(faults, c.check()...)
+	if r.State && c.State != "" {
+		if fault := c.settleState(); fault != nil {
+			faults = append(faults, fault)
+		}
 	}
-	if len(faults) > 0 {
-		return nil, faults
+	missing := c.missing(r.Need)
+	if len(missing) > 0 && missing[0].Code == CodeNone {
+		return nil, missing
+	}
+	if faults = append(faults, missing...); len(faults) > 0 {
+		return nil, inOrder(faults)
 	}
 	return c, nil
+}
+
+// inOrder sorts faults by their lines; those without one come last.
+func inOrder(faults Errors) Errors {
+	slices.SortStableFunc(faults, func(a, b *Error) int {
+		switch {
+		case (a.Line == 0) != (b.Line == 0):
+			return cmp.Compare(b.Line, a.Line)
+		case a.Line != b.Line:
+			return cmp.Compare(a.Line, b.Line)
+		}
+		return cmp.Compare(a.Column, b.Column)
+	})
+	return faults
 }
 
 func fileError(path string, err error) *Error {
@@ -287,6 +329,14 @@ func fileError(path string, err error) *Error {
 		return &Error{File: path, Code: CodeNoFile, err: err}
 	case errors.Is(err, fs.ErrPermission):
 		return &Error{File: path, Code: CodeFileDenied, err: err}
+	case errors.Is(err, syscall.EISDIR):
+		return &Error{File: path, Code: CodeFolder, err: err}
+	case errors.Is(err, errNotRegular):
+		return &Error{File: path, Code: CodeNotRegular, err: err}
+	case errors.Is(err, errTooLarge):
+		return &Error{File: path, Code: CodeTooLarge, err: err}
+	case errors.Is(err, errSilent):
+		return &Error{File: path, Code: CodeSilent, err: err}
 	}
 	return &Error{File: path, Code: CodeFileUnreadable, Args: []any{"reason", reason(err)}, err: err}
 }
@@ -345,34 +395,34 @@ func (o *Outbox) defaults(key string) {
 	}
 }
 
-// Need is an error if one of these keys has no value, each with its own
-// sentence; with neither file nor flags at all the error is that there is no
+// missing are the faults of those of the keys that have no value, each with its own
+// sentence; with neither file nor flags at all the one fault is that there is no
 // configuration.
-func (c *Config) Need(keys ...string) error {
+func (c *Config) missing(keys []string) Errors {
 	var faults Errors
 	for _, k := range keys {
 		var empty bool
 		code := CodeNeeded
 		switch k {
 		case "bucket":
-			empty = c.Bucket == ""
+			empty = c.Bucket == "" && !c.tried["bucket"]
 		case "prefix":
-			empty = c.Prefix == ""
+			empty = c.Prefix == "" && !c.Whole && !c.tried["prefix"]
 		case "state":
-			empty, code = c.State == "", CodeNeededState
+			empty, code = c.State == "" && !c.tried["state"], CodeNeededState
 		case "outboxes":
-			empty, code = len(c.Outboxes) == 0, CodeNeededOutboxes
+			empty, code = len(c.Outboxes) == 0 && !c.tried["outboxes"], CodeNeededOutboxes
 		default:
-			panic("config: Need does not know " + k)
+			panic("config: missing does not know " + k)
 		}
 		if empty {
+			if code == CodeNeeded && c.File != "" {
+				code = CodeNeededIn
+			}
 			faults = append(faults, &Error{File: c.File, Code: code, Args: []any{"key", k}})
 		}
 	}
-	if len(faults) == 0 {
-		return nil
-	}
-	if c.File == "" && c.Bucket == "" {
+	if len(faults) > 0 && c.File == "" && c.Bucket == "" && !c.tried["bucket"] {
 		return Errors{{Code: CodeNone, Args: []any{"searched", c.Searched}}}
 	}
 	return faults

@@ -14,7 +14,16 @@ const (
 	CodeNoFile         Code = "config.no-file"          // the named file is missing
 	CodeFileDenied     Code = "config.file-denied"      // may not be read
 	CodeFileUnreadable Code = "config.file-unreadable"  // {reason}
+	CodeFolder         Code = "config.folder"           // it is a folder
+	CodeNotRegular     Code = "config.not-regular"      // it will be read again, and is a pipe or a device
+	CodeTooLarge       Code = "config.too-large"        // beyond the bounds
+	CodeTooDeep        Code = "config.too-deep"         // beyond the bounds
+	CodeSilent         Code = "config.silent"           // a pipe that nobody wrote to its end
+	CodeForeign        Code = "config.foreign"          // {path} is another user's
+	CodeOpen           Code = "config.open"             // everybody may write {path}
 	CodeSyntax         Code = "config.syntax"           // not YAML: {reason}
+	CodeTab            Code = "config.tab"              // a tab where blanks must stand
+	CodePlaceholder    Code = "config.placeholder"      // {key} still says CHANGE-ME
 	CodeUnknownKey     Code = "config.unknown-key"      // {key}
 	CodeUnknownNear    Code = "config.unknown-key-near" // {key}, {near}
 	CodeDuplicate      Code = "config.duplicate-key"    // {key}, {first}
@@ -23,6 +32,7 @@ const (
 	CodeBadFlag        Code = "config.bad-flag"         // {flag}, {got}, {want}
 	CodeNotPlain       Code = "config.not-plain"        // anchors, aliases, tags
 	CodeNeeded         Code = "config.needed"           // {key}
+	CodeNeededIn       Code = "config.needed-in"        // {key}, with a file
 	CodeNeededState    Code = "config.needed-state"
 	CodeNeededOutboxes Code = "config.needed-outboxes"
 	CodeOutboxPath     Code = "config.outbox-path"  // an outbox without path

@@ -22,7 +22,20 @@ type Key struct {
 var keys = []Key{
 	stringKey("bucket", "", WantBucket, isBucket, func(c *Config) *string { return &c.Bucket }),
 	stringKey("bucket_owner", "", WantAccount, isAccount, func(c *Config) *string { return &c.BucketOwner }),
-	stringKey("prefix", "", WantPrefix, isPrefix, func(c *Config) *string { return &c.Prefix }),
+	{"prefix", "", WantPrefix,
+		func(c *Config, s string) bool {
+			c.Prefix, c.Whole = s, s == wholeBucket
+			if c.Whole {
+				c.Prefix = ""
+			}
+			return c.Whole || isPrefix(s)
+		},
+		func(c *Config) string {
+			if c.Whole {
+				return wholeBucket
+			}
+			return c.Prefix
+		}},
 	stringKey("region", "", WantRegion, isRegion, func(c *Config) *string { return &c.Region }),
 	stringKey("endpoint", "", WantEndpoint, isEndpoint, func(c *Config) *string { return &c.Endpoint }),
 	choiceKey("addressing", WantAddressing, func(c *Config) *Addressing { return &c.Addressing }, AddressAuto, AddressPath, AddressVirtual),
@@ -52,7 +65,7 @@ var keys = []Key{
 				c.Limits.Transfers = 0
 				return true
 			}
-			return setCount(&c.Limits.Transfers, s, 1, 256)
+			return setCount(&c.Limits.Transfers, s, 1, MostTransfers)
 		},
 		func(c *Config) string {
 			if c.Limits.Transfers == 0 {
@@ -84,8 +97,14 @@ var keys = []Key{
 			return ok
 		},
 		func(c *Config) string { return FormatSize(c.Limits.Bandwidth) }},
-	stringKey("listen", "127.0.0.1:9464", WantListen, isListen, func(c *Config) *string { return &c.Listen }),
+	stringKey("listen", "127.0.0.1:9783", WantListen, isListen, func(c *Config) *string { return &c.Listen }),
 }
+
+// wholeBucket is the prefix that means every key.
+const wholeBucket = "/"
+
+// MostTransfers is how many files may be sent at once.
+const MostTransfers = 256
 
 const (
 	minMemory = 16 << 20

@@ -23,12 +23,18 @@ type reader struct {
 func (c *Config) read(file string, data []byte) Errors {
 	data = []byte(strings.TrimPrefix(string(data), "\ufeff"))
 	r := &reader{c: c, file: file}
+	if nested(data) {
+		return Errors{{File: file, Code: CodeTooDeep}}
+	}
 	tree, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
 	if err != nil {
 		e := &Error{File: file, Code: CodeSyntax, Args: []any{"reason", err.Error()}, err: err}
 		var syntax *yaml.SyntaxError
 		if errors.As(err, &syntax) {
 			e.Args = []any{"reason", syntax.Message}
+			if strings.Contains(syntax.Message, `'\t'`) {
+				e.Code = CodeTab
+			}
 			e.Line, e.Column = syntax.Token.Position.Line, syntax.Token.Position.Column
 		}
 		return Errors{e}
@@ -76,6 +82,9 @@ func source(at ast.Node) string {
 	}
 	return s
 }
+
+// mostFaults is how many faults are looked into: who gets that many does not read them.
+const mostFaults = 200
 
 // pair is one key of a mapping with its value.
 type pair struct {
@@ -137,6 +146,7 @@ func (r *reader) root(body ast.Node) {
 	for _, p := range entries {
 		switch {
 		case p.name == "outboxes":
+			r.tried("outboxes", p.value)
 			r.outboxes(p.value)
 		case slices.Contains(sections, p.name):
 			r.section(p.name, p.value)
@@ -166,8 +176,13 @@ func (r *reader) single(section string, p pair) {
 		return
 	}
 	text, ok := r.scalar(p.value, name, keys[i].Want)
+	r.tried(name, p.value)
 	if !ok || text == nil {
 		return // null is "not set"
+	}
+	if strings.Contains(*text, placeholderText) {
+		r.fault(p.value, CodePlaceholder, "key", name, "got", source(p.value))
+		return
 	}
 	if !keys[i].set(r.c, *text) {
 		code, args := CodeBadValue, []any{"key", name, "got", source(p.value), "want", keys[i].Want}
@@ -176,6 +191,16 @@ func (r *reader) single(section string, p pair) {
 	}
 	pos := p.value.GetToken().Position
 	r.c.from[name] = Origin{Kind: FromFile, File: r.file, Line: pos.Line, Column: pos.Column}
+}
+
+// placeholderText stands in a configuration that was begun and not filled in.
+const placeholderText = "CHANGE-ME"
+
+// tried notes that a key has a value, right or not.
+func (r *reader) tried(name string, value ast.Node) {
+	if _, null := value.(*ast.NullNode); !null && r.c.tried != nil {
+		r.c.tried[name] = true
+	}
 }
 
 // scalar is the text of a plain value; nil for null.
@@ -228,7 +253,13 @@ func (r *reader) unknown(section string, p pair) {
 }
 
 func (r *reader) unknownOf(name string, at ast.Node, known []string) {
+	if len(r.faults) >= mostFaults {
+		known = nil
+	}
 	if near := Nearest(name, known); near != "" {
+		if r.c.tried != nil {
+			r.c.tried[near] = true // it was meant
+		}
 		r.fault(at, CodeUnknownNear, "key", name, "near", near)
 		return
 	}
@@ -338,7 +369,9 @@ type outboxScalar struct {
 
 var outboxScalars = []outboxScalar{
 	{"path", WantPath, func(o *Outbox, s string) bool {
-		o.Path = filepath.Clean(s)
+		if filepath.IsAbs(s) {
+			o.Path = filepath.Clean(s)
+		}
 		return filepath.IsAbs(s)
 	}},
 	{"quiet", WantDuration, func(o *Outbox, s string) (ok bool) {
@@ -348,7 +381,9 @@ var outboxScalars = []outboxScalar{
 	}},
 	{"settle", WantSettle, func(o *Outbox, s string) bool {
 		if target, ok := strings.CutPrefix(s, "move:"); ok {
-			o.Settle, o.MoveTo = SettleMove, filepath.Clean(target)
+			if filepath.IsAbs(target) {
+				o.Settle, o.MoveTo = SettleMove, filepath.Clean(target)
+			}
 			return filepath.IsAbs(target)
 		}
 		o.Settle = Settle(s)
@@ -403,6 +438,9 @@ func (c *Config) overlay(flags map[string]string) Errors {
 			if abs, err := filepath.Abs(text); err == nil && text != "" {
 				text = abs
 			}
+		}
+		if c.tried != nil {
+			c.tried[k.Name] = true
 		}
 		switch {
 		case secretValue.MatchString(text):

@@ -72,12 +72,24 @@ func fixedEnds(o Outbox) (head, tail string) {
 }
 
 // Nearest is the candidate that name was probably meant to be: the one with the
-// fewest edits, at most a third of its length; "" if none is near.
+// fewest edits, at most two and not half of it, or the only one that it begins; ""
+// if none is near.
 func Nearest(name string, candidates []string) string {
-	best, least := "", len(name)/3+1
+	best, least := "", min(2, (len(name)-1)/2)+1
 	for _, c := range candidates {
-		if d := distance(name, c); d < least || (d == least && best == "" && d <= 2) {
+		if d := distance(name, c); d < least {
 			best, least = c, d
+		}
+	}
+	if best != "" || len(name) < 4 {
+		return best
+	}
+	for _, c := range candidates {
+		if strings.HasPrefix(c, name) {
+			if best != "" {
+				return ""
+			}
+			best = c
 		}
 	}
 	return best

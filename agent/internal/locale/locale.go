@@ -18,6 +18,7 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -50,6 +51,14 @@ type Printer struct {
 	lang  string
 	tag   language.Tag
 	texts map[string]any // a string, or map[string]any of plural forms
+	with  []any          // arguments of every text, in pairs
+}
+
+// With is the same printer with arguments that every text may name.
+func (p *Printer) With(args ...any) *Printer {
+	with := *p
+	with.with = append(slices.Clone(args), p.with...)
+	return &with
 }
 
 // Load reads the texts of one language. An unknown one is English. It panics
@@ -100,7 +109,8 @@ const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 // the way the language does. Control characters in strings are escaped, so that
 // a file's name can't move the cursor; a Raw string is left alone. An unknown
 // id gives the id and its arguments, so that nothing is ever hidden. A value with
-// a method TextID() string is written as the text of that id.
+// a method TextID() string is written as the text of that id. In a line that begins
+// with two blanks, which is a command to type, strings are quoted for the shell.
 func (p *Printer) Text(id string, args ...any) string {
 	var text string
 	switch t := p.texts[id].(type) {
@@ -115,10 +125,14 @@ func (p *Printer) Text(id string, args ...any) string {
 		return text
 	}
 	var b strings.Builder
+	command := false
 	for {
 		i := strings.IndexByte(text, '{')
 		if i < 0 {
 			break
+		}
+		if line := strings.LastIndexByte(text[:i], '\n'); line >= 0 || b.Len() == 0 {
+			command = strings.HasPrefix(text[line+1:], "  ")
 		}
 		b.WriteString(text[:i])
 		text = text[i:]
@@ -133,7 +147,7 @@ func (p *Printer) Text(id string, args ...any) string {
 		if end < 0 {
 			break
 		}
-		b.WriteString(p.argument(text[1:end], args))
+		b.WriteString(p.argument(text[1:end], args, command))
 		text = text[end+1:]
 	}
 	b.WriteString(text)
@@ -165,10 +179,17 @@ var formNames = map[plural.Form]string{
 	plural.Two: "two", plural.Few: "few", plural.Many: "many",
 }
 
-func (p *Printer) argument(name string, args []any) string {
-	for i := 0; i+1 < len(args); i += 2 {
-		if args[i] == name {
-			return p.Value(args[i+1])
+// argument writes one argument. What a text names and nobody gave stays as it is.
+func (p *Printer) argument(name string, args []any, command bool) string {
+	for _, list := range [...][]any{args, p.with} {
+		for i := 0; i+1 < len(list); i += 2 {
+			if list[i] != name {
+				continue
+			}
+			if word, ok := list[i+1].(string); ok && command && word != "–" && word != "…" {
+				return Shell(word)
+			}
+			return p.Value(list[i+1])
 		}
 	}
 	return "{" + name + "}"
@@ -204,11 +225,11 @@ func (p *Printer) Value(v any) string {
 	case Raw:
 		return string(v)
 	case string:
-		return Clean(v)
+		return Name(v)
 	case []byte:
-		return Clean(string(v))
+		return Name(string(v))
 	case []string:
-		return Clean(strings.Join(v, ", "))
+		return Name(strings.Join(v, ", "))
 	case Rate:
 		return p.Size(int64(v)) + "/s"
 	case float64:

@@ -6,19 +6,10 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"buzon/agent/internal/locale"
 	"buzon/agent/internal/send/gate"
 )
-
-// marks are how a check's end is shown.
-var marks = map[gate.Status]struct{ mark, color string }{
-	gate.OK:       {"✓", "\x1b[32m"},
-	gate.Failed:   {"✗", "\x1b[31m"},
-	gate.Warning:  {"!", "\x1b[33m"},
-	gate.Unproven: {"–", "\x1b[2m"},
-}
 
 // Outbox is an outbox as `check` shows it.
 type Outbox struct {
@@ -32,53 +23,85 @@ type Outbox struct {
 	Fault string
 }
 
+// Checked is everything that `check` shows.
+type Checked struct {
+	Gate     gate.Report
+	Outboxes []Outbox
+	Loose    []string // files and folders that the agent goes by, and that their group may write
+	// Verbose lists every probe; else those that are refused, as they must be, are one line.
+	Verbose bool
+}
+
+// checkLine is one line of the table with what follows below it.
+type checkLine struct {
+	status               gate.Status
+	name, text, exchange string
+}
+
 // Check writes a pass through the gate as text: a line for each check, with
 // what was asked and answered; under it what to do, where something is to be
 // done. The outboxes come last.
-func Check(w io.Writer, p *locale.Printer, r gate.Report, outboxes []Outbox, color bool) error {
-	paint := func(code, s string) string {
-		if !color {
-			return s
-		}
-		return code + s + "\x1b[0m"
-	}
+func Check(w io.Writer, p *locale.Printer, c Checked, screen Screen) error {
+	lines := checkLines(p, c)
 	width := 0
-	if len(outboxes) > 0 {
-		width = utf8.RuneCountInString(p.Text("check.name-outbox"))
-	}
-	for _, c := range r.Checks {
-		width = max(width, utf8.RuneCountInString(checkName(p, c)))
+	for _, l := range lines {
+		width = max(width, locale.Columns(l.name))
 	}
 	var b strings.Builder
-	line := func(status gate.Status, name, text, exchange string) {
-		m := marks[status]
-		lines := strings.Split(text, "\n")
-		fmt.Fprintf(&b, "%s %s%s  %s", paint(m.color, m.mark), name, strings.Repeat(" ", width-utf8.RuneCountInString(name)), lines[0])
-		if exchange != "" {
-			b.WriteString(" " + paint("\x1b[2m", "["+locale.Clean(exchange)+"]"))
+	for _, l := range lines {
+		mark := screen.mark(p, string(l.status))
+		left := locale.Columns(mark) + 1 + width + 2
+		text, rest, hint := strings.Cut(l.text, "\n")
+		if l.exchange != "" {
+			text += " " + screen.paint(dim, "["+locale.Clean(l.exchange)+"]")
 		}
-		b.WriteByte('\n')
-		for _, line := range lines[1:] {
-			b.WriteString(strings.Repeat(" ", width+4))
-			if strings.HasPrefix(line, "  ") {
-				line = paint("\x1b[1m", line)
-			}
+		text += screen.word(p, string(l.status))
+		if hint {
+			text += "\n" + rest
+		}
+		all := screen.lines(text, left)
+		fmt.Fprintf(&b, "%s %s%s  %s\n", mark, l.name, strings.Repeat(" ", width-locale.Columns(l.name)), strings.TrimLeft(all[0], " "))
+		for _, line := range all[1:] {
 			b.WriteString(line + "\n")
 		}
 	}
-	for i, text := range sentences(p, r, r.Checks) {
-		c := r.Checks[i]
-		line(c.Status, checkName(p, c), text, exchange(p, c))
-	}
-	for _, o := range outboxes {
-		line(o.status(), p.Text("check.name-outbox"), o.sentence(p), "")
-	}
 	b.WriteByte('\n')
-	for _, s := range conclusion(p, r, outboxes) {
-		b.WriteString(s + "\n")
+	for _, s := range conclusion(p, c) {
+		screen.say(&b, s)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// checkLines are the lines of the table in their order.
+func checkLines(p *locale.Printer, c Checked) []checkLine {
+	var lines []checkLine
+	refused := 0
+	fold := func() {
+		if refused > 0 {
+			lines = append(lines, checkLine{gate.OK, p.Text("check.name-probes"), p.Text("check.probes-refused", "n", refused), ""})
+		}
+		refused = 0
+	}
+	for i, text := range sentences(p, c.Gate, c.Gate.Checks) {
+		one := c.Gate.Checks[i]
+		if !c.Verbose && one.Outcome == gate.ProbeRefused && one.Status == gate.OK {
+			refused++
+			continue
+		}
+		if !isProbe(one) {
+			fold()
+		}
+		lines = append(lines, checkLine{one.Status, checkName(p, one), text, exchange(p, one)})
+	}
+	fold()
+	for _, path := range c.Loose {
+		lines = append(lines, checkLine{gate.Warning, p.Text("check.name-files"), p.Text("check.loose", "path", path), ""})
+	}
+	for _, o := range c.Outboxes {
+		lines = append(lines, checkLine{o.status(), p.Text("check.name-outbox"), o.sentence(p), ""})
+	}
+	return lines
 }
 
 // status is ✓ where a writer would be seen, – where only time tells.
@@ -101,7 +124,8 @@ func (o Outbox) sentence(p *locale.Printer) string {
 }
 
 // conclusion is what follows from all checks.
-func conclusion(p *locale.Printer, r gate.Report, outboxes []Outbox) []string {
+func conclusion(p *locale.Printer, c Checked) []string {
+	r := c.Gate
 	var all []string
 	if powers := powers(p, r); len(powers) > 0 {
 		all = append(all, p.Text("check.overpowered", "permissions", powers))
@@ -109,13 +133,13 @@ func conclusion(p *locale.Printer, r gate.Report, outboxes []Outbox) []string {
 	switch {
 	case !r.Passed:
 		all = append(all, p.Text("check.not-passed"))
-	case warned(r) || slices.ContainsFunc(outboxes, func(o Outbox) bool { return o.status() == gate.Warning }):
+	case warned(r) || len(c.Loose) > 0 || slices.ContainsFunc(c.Outboxes, func(o Outbox) bool { return o.status() == gate.Warning }):
 		all = append(all, p.Text("check.passed-warned"))
 	default:
 		all = append(all, p.Text("check.passed"))
 	}
 	if r.Passed && probed(r) {
-		all = append(all, p.Text("check.samples", "who", auditFlag(r), "bucket", r.Bucket, "prefix", r.Prefix))
+		all = append(all, p.Text("check.samples", "who", auditFlag(r), "bucket", r.Bucket, "prefix", wholePrefix(r.Prefix)))
 	}
 	return all
 }
@@ -172,18 +196,18 @@ func Refusal(p *locale.Printer, r gate.Report) string {
 	return strings.Join(append(all, p.Text("check.look")), "\n")
 }
 
-// sentences are the checks in words. What to do stands once, under the last of
-// neighbours that all want the same.
+// sentences are the checks in words. What to do stands once, under the last of those that want the
+// same.
 func sentences(p *locale.Printer, r gate.Report, checks []gate.Check) []string {
 	all := make([]string, len(checks))
-	todo := ""
+	told := map[string]bool{}
 	for i := len(checks) - 1; i >= 0; i-- {
 		all[i] = sentence(p, r, checks[i])
 		first, rest, _ := strings.Cut(all[i], "\n")
-		if rest != "" && rest == todo {
+		if rest != "" && told[rest] {
 			all[i] = first
 		}
-		todo = rest
+		told[rest] = true
 	}
 	return all
 }
@@ -205,6 +229,11 @@ func CheckWarnings(p *locale.Printer, r gate.Report) []string {
 		}
 	}
 	return all
+}
+
+// isProbe says that a check is one of the requests that must be refused.
+func isProbe(c gate.Check) bool {
+	return slices.ContainsFunc(gate.Probes, func(probe gate.Probe) bool { return probe.ID == c.ID })
 }
 
 func checkName(p *locale.Printer, c gate.Check) string {
@@ -258,7 +287,8 @@ func sentence(p *locale.Printer, r gate.Report, c gate.Check) string {
 		profile = c.Args["profile"]
 	}
 	args := append(make([]any, 0, 2*(len(c.Args)+len(placeholders)+5)),
-		"who", auditFlag(r), "at", profileFlag(profile), "write", writeAnew(r, c, profile), "place", place(p, r))
+		"who", auditFlag(r), "at", profileFlag(profile), "write", locale.Raw(writeAnew(r, c, profile)), "place", place(p, r),
+		"prefix", wholePrefix(r.Prefix))
 	if why := silence(p, c); why != "" {
 		args = append(args, "answer", why)
 	}
@@ -300,11 +330,19 @@ func sentence(p *locale.Printer, r gate.Report, c gate.Check) string {
 
 // profileFlag is how the AWS command line is told of a profile; "" where it
 // would take it by itself.
-func profileFlag(profile string) string {
+func profileFlag(profile string) locale.Raw {
 	if profile == "" || profile == "default" {
 		return ""
 	}
-	return " --profile " + profile
+	return locale.Raw(" --profile " + locale.Shell(profile))
+}
+
+// wholePrefix is a prefix as it is typed: / is the whole bucket.
+func wholePrefix(prefix string) string {
+	if prefix == "" {
+		return "/"
+	}
+	return prefix
 }
 
 // writeAnew is the command with which the platform team puts a key where it comes from: into the file that is in force,
@@ -312,9 +350,9 @@ func profileFlag(profile string) string {
 func writeAnew(r gate.Report, c gate.Check, profile string) string {
 	switch string(r.Source.Kind) {
 	case "sso":
-		return "aws sso login" + profileFlag(profile)
+		return "aws sso login" + string(profileFlag(profile))
 	case "login":
-		return "aws login" + profileFlag(profile)
+		return "aws login" + string(profileFlag(profile))
 	case "process", "role", "web-identity", "container", "instance":
 		return "agent check --log-level debug" // it is not a key that is written
 	case "environment":
@@ -367,16 +405,16 @@ func drift(p *locale.Printer, offset string) string {
 }
 
 // auditFlag is how audit-policy is told of this key's principal.
-func auditFlag(r gate.Report) string {
+func auditFlag(r gate.Report) locale.Raw {
 	if r.Identity != nil {
 		fields := strings.SplitN(r.Identity.ARN, ":", 6)
 		resource := fields[len(fields)-1]
 		parts := strings.Split(resource, "/")
 		switch {
 		case strings.HasPrefix(resource, "user/"):
-			return "--user " + parts[len(parts)-1]
+			return locale.Raw("--user " + locale.Shell(parts[len(parts)-1]))
 		case strings.HasPrefix(resource, "assumed-role/"):
-			return "--role " + parts[1]
+			return locale.Raw("--role " + locale.Shell(parts[1]))
 		}
 	}
 	return "--user NAME"

@@ -2,7 +2,6 @@ package report
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -12,37 +11,29 @@ import (
 	"buzon/agent/internal/send/verify"
 )
 
-// receiptMarks are how each outcome of a comparison is shown.
-var receiptMarks = map[verify.Outcome]struct{ mark, color string }{
-	verify.Missing:    {"✗", red},
-	verify.Differs:    {"✗", red},
-	verify.Hidden:     {"✗", red},
-	verify.Unexpected: {"!", yellow},
-	verify.Unread:     {"–", dim},
+// receiptMarks are how each outcome of a comparison is shown: with ✗ what makes the exit code 1.
+var receiptMarks = map[verify.Outcome]string{
+	verify.Missing: "failed", verify.Differs: "failed", verify.Hidden: "failed", verify.Unexpected: "failed", verify.Unread: "unproven",
 }
 
 // Receipts writes a comparison of receipts with the bucket as text: each receipt or object that is not as it should
 // be, then the counts.
-func Receipts(w io.Writer, p *locale.Printer, r *verify.Result, color bool) error {
+func Receipts(w io.Writer, p *locale.Printer, r *verify.Result, screen Screen) error {
 	var b strings.Builder
 	for i := range r.Findings {
 		f := &r.Findings[i]
-		m := receiptMarks[f.Outcome]
-		mark := m.mark
-		if color {
-			mark = m.color + mark + "\x1b[0m"
-		}
-		lines := strings.Split(receiptFinding(p, f), "\n")
-		fmt.Fprintf(&b, "%s %s\n", mark, lines[0])
-		for _, line := range lines[1:] {
-			b.WriteString("    " + line + "\n")
+		mark := screen.mark(p, receiptMarks[f.Outcome])
+		all := screen.lines(receiptFinding(p, f), locale.Columns(mark)+1)
+		b.WriteString(mark + " " + strings.TrimLeft(all[0], " ") + "\n")
+		for _, line := range all[1:] {
+			b.WriteString(line + "\n")
 		}
 	}
 	if len(r.Findings) > 0 {
 		b.WriteByte('\n')
 	}
 	for _, line := range receiptCounts(p, r) {
-		b.WriteString(line + "\n")
+		screen.say(&b, line)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

@@ -1,129 +1,294 @@
 package report
 
 import (
-	"fmt"
 	"io"
+	"path"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"buzon/agent/internal/locale"
 	"buzon/agent/internal/send/courier"
 	"buzon/agent/internal/send/gate"
 )
 
-// StatusText writes a status as text: what runs, how many files stand where, what is wrong, and the quarantine with
-// its reasons.
-func StatusText(w io.Writer, p *locale.Printer, s courier.Status, color bool) error {
-	paint := func(code, text string) string {
-		if !color {
-			return text
-		}
-		return code + text + "\x1b[0m"
+// StatusText writes a status as text: the state in a sentence, what is wrong with the command to type,
+// the counts, what waits longest, and the quarantine with its reasons.
+func StatusText(w io.Writer, p *locale.Printer, s courier.Status, screen Screen) error {
+	t := statusText{p: p, s: s, screen: screen}
+	t.say(t.state(), stateColor(s))
+	t.where()
+	for _, problem := range s.Problems {
+		t.problem(problem)
 	}
-	var b strings.Builder
-	gap := false // an empty line before the next
-	line := func(text string) {
-		if gap {
-			b.WriteByte('\n')
-		}
-		gap = false
-		fmt.Fprintln(&b, text)
+	if len(s.Counts) > 0 {
+		t.counts()
 	}
-	say := func(id string, args ...any) { line(p.Text(id, args...)) }
-	bad := func(id string, args ...any) { line(paint("\x1b[31m", p.Text(id, args...))) }
-	if s.Running {
-		say("status.running", "command", "agent "+s.Command, "pid", fmt.Sprint(s.PID), "since", s.Started)
-	} else {
-		bad("status.not-running", "since", s.Started)
-	}
-	if s.Bucket != "" {
-		say("status.where", "bucket", s.Bucket, "prefix", s.Prefix, "state", s.Folder)
-	}
-	gap = true
-	width := 0
-	for _, state := range courier.Stages() {
-		width = max(width, utf8.RuneCountInString(p.Text("status.state-"+state)))
-	}
-	for _, state := range courier.Stages() {
-		n, name := s.Counts[state], p.Text("status.state-"+state)
-		row := fmt.Sprintf("%s%s  %9s  %s", name, strings.Repeat(" ", width-utf8.RuneCountInString(name)), p.Number(n.Files), p.Size(n.Bytes))
-		if state == "quarantined" && n.Files > 0 {
-			row = paint("\x1b[31m", row)
-		}
-		line(row)
-	}
-	gap = true
-	if s.Oldest != nil {
-		say("status.oldest", "age", s.Generated.Sub(*s.Oldest), "at", *s.Oldest)
-	}
-	if s.LastSent != nil {
-		say("status.last-sent", "at", *s.LastSent)
-	}
-	if s.Inferred > 0 {
-		say("status.inferred", "n", s.Inferred)
-	}
-	if s.Conflicts > 0 {
-		say("status.conflicts", "n", s.Conflicts)
-	}
-	statusTrouble(p, s, say, bad)
-	if len(s.Quarantine) > 0 {
-		gap = true
-		bad("status.quarantine", "n", s.Quarantined())
-		for _, q := range s.Quarantine {
-			fmt.Fprintf(&b, "  %s (%s, %s)\n", failedLine(p, courier.Failed{Path: q.Path, Reason: courier.ReasonCode(q.Reason), Detail: q.Detail}), p.Size(q.Size), p.Time(q.At))
-		}
-		if s.More > 0 {
-			fmt.Fprintln(&b, "  "+p.Text("upload.more", "n", s.More))
-		}
-		say("status.retry")
-	}
-	_, err := io.WriteString(w, b.String())
+	t.waits()
+	t.facts()
+	t.quarantine()
+	_, err := io.WriteString(w, t.b.String())
 	return err
 }
 
-// statusTrouble says what is wrong beyond single files.
-func statusTrouble(p *locale.Printer, s courier.Status, say, bad func(id string, args ...any)) {
-	if g := s.Gate; g != nil && g.Report != nil {
-		switch first := g.Report.First(); {
-		case g.Open:
-			say("status.gate-passed", "at", g.Report.Time)
-		case first != nil:
-			bad("status.gate-shut", "since", since(g), "why", locale.Raw(sentence(p, *g.Report, *first)))
-		default:
-			say("status.gate-again")
-		}
+// statusText is a status that is being written.
+type statusText struct {
+	b      strings.Builder
+	p      *locale.Printer
+	s      courier.Status
+	screen Screen
+}
+
+func (t *statusText) say(text, color string) {
+	first, rest, more := strings.Cut(text, "\n")
+	text = t.screen.paint(color, first)
+	if more {
+		text += "\n" + rest
 	}
-	for _, o := range s.Outboxes {
-		if o.Error != "" {
-			bad("status.outbox-unseen", "path", o.Path, "reason", o.Error)
-		}
+	t.screen.say(&t.b, text)
+}
+
+// gap leaves a line empty.
+func (t *statusText) gap() { t.b.WriteByte('\n') }
+
+func stateColor(s courier.Status) string {
+	switch s.State {
+	case courier.StateStopped, courier.StateNotRunning:
+		return red
+	case courier.StateWaiting:
+		return yellow
+	case courier.StateSending, courier.StateIdle:
 	}
-	if s.Away != "" {
-		bad("status.away", "time", s.Away)
+	return green
+}
+
+// state is the first line.
+func (t *statusText) state() string {
+	s := t.s
+	why := ""
+	if s.Reason != "" {
+		why = t.p.Text("status.why-" + string(s.Reason))
 	}
-	if t := s.Trouble; t != nil {
-		say("status.trouble", "at", t.At, "class", t.Class, "code", t.Code, "message", t.Message)
-	}
-	if s.Journal != "" {
-		bad("status.journal", "reason", s.Journal)
-	}
-	if s.Lost != nil {
-		bad("courier.lost-memory", "conflicts", s.Lost.Conflicts, "files", s.Lost.Files, "state", s.Folder)
+	args := []any{"n", unsent(s), "since", s.Since, "why", locale.Raw(why), "folder", s.Folder}
+	switch {
+	case s.State == courier.StateStopped && why == "", s.State == courier.StateWaiting && why == "":
+		return t.p.Text("status.is-"+string(s.State)+"-bare", args...)
+	default:
+		return t.p.Text("status.is-"+string(s.State), args...)
 	}
 }
 
-func since(g *courier.GateStatus) time.Time {
-	if g.Since != nil {
-		return *g.Since
+// unsent is how many files wait to be sent.
+func unsent(s courier.Status) int64 { return s.Counts["pending"].Files + s.Counts["sending"].Files }
+
+// where is who runs, and where to.
+func (t *statusText) where() {
+	s := t.s
+	if s.Running && s.Command != "" {
+		t.say(t.p.Text("status.running", "command", "agent "+s.Command, "pid", locale.Raw(plainNumber(s.PID)), "since", s.Started), "")
 	}
-	return g.Report.Time
+	if s.Bucket != "" {
+		t.say(t.p.Text("status.where", "bucket", s.Bucket, "prefix", s.Prefix, "state", s.Folder), "")
+	}
+}
+
+// problem is one thing that is wrong: its kind, what it is about, since when, and what to type.
+func (t *statusText) problem(problem courier.Problem) {
+	t.gap()
+	status := "warning"
+	if problem.Kind.Person() {
+		status = "failed"
+	}
+	mark := t.screen.mark(t.p, status) + " "
+	text := string(problem.Kind) + ": " + problemText(t.p, t.s, problem) + " " +
+		t.p.Text("status.since", "since", problem.Since, "time", max(0, t.s.Generated.Sub(problem.Since)))
+	if problem.Until != nil {
+		text += " " + t.p.Text("status.until", "until", *problem.Until)
+	}
+	if remedy := Remedy(t.p, t.s, problem); remedy != "" {
+		text += "\n  " + remedy
+	}
+	lines := t.screen.lines(text, locale.Columns(mark))
+	t.b.WriteString(mark + strings.TrimLeft(lines[0], " ") + "\n")
+	for _, line := range lines[1:] {
+		t.b.WriteString(line + "\n")
+	}
+}
+
+// problemText is a problem in a sentence.
+func problemText(p *locale.Printer, s courier.Status, problem courier.Problem) string {
+	id := "status.problem-" + string(problem.Kind)
+	if problem.Kind == courier.ProblemNotRunning && problem.Files == 0 {
+		id = "status.problem-not-running-idle"
+	}
+	return p.Text(id, problemArgs(p, s, problem)...)
+}
+
+func problemArgs(p *locale.Printer, s courier.Status, problem courier.Problem) []any {
+	detail := problem.Detail
+	if detail == "" {
+		detail = "–"
+	}
+	what := problem.Path
+	if what == "" {
+		what = problem.Outbox
+	}
+	folder := problem.Outbox
+	if problem.Path != "" {
+		folder = path.Dir(problem.Path)
+	}
+	why := ""
+	if g := s.Gate; problem.Kind == courier.ProblemGate && g != nil && g.Report != nil && g.Report.First() != nil {
+		why, _, _ = strings.Cut(sentence(p, *g.Report, *g.Report.First()), "\n")
+	}
+	args := []any{
+		"n", problem.Files, "outbox", problem.Outbox, "path", what, "parent", folder, "detail", detail, "why", locale.Raw(why),
+		"pid", locale.Raw(plainNumber(s.PID)), "folder", s.Folder,
+	}
+	if s.Lost != nil {
+		args = append(args, "conflicts", s.Lost.Conflicts, "files", s.Lost.Files)
+	}
+	return append(args, "conflicts", problem.Files, "files", "100") // the first of a name wins
+}
+
+// Remedy is the command to type against a problem.
+func Remedy(p *locale.Printer, s courier.Status, problem courier.Problem) string {
+	return strings.TrimSpace(p.Text("status.remedy-"+string(problem.Kind), problemArgs(p, s, problem)...))
+}
+
+func (t *statusText) counts() {
+	t.gap()
+	width := 0
+	for _, stage := range courier.Stages() {
+		width = max(width, locale.Columns(t.p.Text("status.state-"+stage)))
+	}
+	for _, stage := range courier.Stages() {
+		n, name := t.s.Counts[stage], t.p.Text("status.state-"+stage)
+		files := t.p.Number(n.Files)
+		row := name + strings.Repeat(" ", width-locale.Columns(name)+2+max(0, 9-len(files))) + files + "  " + t.p.Size(n.Bytes)
+		if stage == "quarantined" && n.Files > 0 {
+			row = t.screen.paint(red, row)
+		}
+		t.b.WriteString(row + "\n")
+	}
+}
+
+// waits are the files that wait longest.
+func (t *statusText) waits() {
+	if len(t.s.Waits) == 0 {
+		if t.s.Oldest != nil {
+			t.gap()
+			t.say(t.p.Text("status.oldest", "age", t.s.Generated.Sub(*t.s.Oldest), "at", *t.s.Oldest), "")
+		}
+		return
+	}
+	t.gap()
+	t.say(t.p.Text("status.waits", "n", len(t.s.Waits)), "")
+	for _, w := range t.s.Waits {
+		line := locale.Name(w.Path) + " (" + t.p.Size(w.Size) + ", " + t.p.Text("status.accepted", "age", t.s.Generated.Sub(w.Accepted))
+		if w.Attempts > 0 {
+			line += ", " + t.p.Text("status.attempts", "n", w.Attempts)
+		}
+		line += ")"
+		if id := "courier.reason-" + w.Reason; w.Reason != "" && t.p.Has(id) {
+			line += ": " + t.p.Text(id)
+		}
+		t.screen.indent(&t.b, line, 2)
+	}
+}
+
+// facts are what else is known.
+func (t *statusText) facts() {
+	s, p := t.s, t.p
+	var facts []string
+	if g := s.Gate; g != nil && g.Open && g.Report != nil {
+		facts = append(facts, p.Text("status.gate-passed", "at", g.Report.Time))
+	}
+	if s.LastSent != nil {
+		facts = append(facts, p.Text("status.last-sent", "at", *s.LastSent))
+	}
+	if s.Inferred > 0 {
+		facts = append(facts, p.Text("status.inferred", "n", s.Inferred))
+	}
+	if s.Conflicts > 0 {
+		facts = append(facts, p.Text("status.conflicts", "n", s.Conflicts))
+	}
+	if trouble := s.Trouble; trouble != nil {
+		facts = append(facts, p.Text("status.trouble", "at", trouble.At, "what", locale.Raw(troubleText(p, trouble))))
+	}
+	if len(facts) > 0 {
+		t.gap()
+	}
+	for _, fact := range facts {
+		t.say(fact, "")
+	}
+}
+
+// troubleText is an answer that was no success, in the reader's words and then in the store's.
+func troubleText(p *locale.Printer, t *courier.Trouble) string {
+	text := t.Class
+	if id := "status.class-" + t.Class; p.Has(id) {
+		text = p.Text(id)
+	}
+	said := strings.TrimSpace(t.Code + " " + t.Message)
+	if said != "" {
+		text += ": “" + locale.Name(said) + "”"
+	}
+	if t.RequestID != "" {
+		text += " (" + p.Text("status.request", "id", t.RequestID) + ")"
+	}
+	return text
+}
+
+// quarantine lists the files with their reasons, what may be done about each reason, and how to go on.
+func (t *statusText) quarantine() {
+	s, p := t.s, t.p
+	if len(s.Quarantine) == 0 {
+		return
+	}
+	t.gap()
+	t.say(p.Text("status.quarantine", "n", s.Total), red)
+	var reasons []string
+	for _, q := range s.Quarantine {
+		line := failedLine(p, courier.Failed{Path: q.Path, Reason: courier.ReasonCode(q.Reason), Detail: q.Detail})
+		t.screen.indent(&t.b, line+" ("+p.Size(q.Size)+", "+p.Time(q.At)+")", 2)
+		if !slices.Contains(reasons, q.Reason) {
+			reasons = append(reasons, q.Reason)
+		}
+	}
+	if s.More > 0 {
+		t.screen.indent(&t.b, p.Text("status.more", "n", s.More), 2)
+	}
+	t.gap()
+	for _, reason := range reasons {
+		if id := "courier.remedy-" + reason; p.Has(id) {
+			t.say(reason+": "+p.Text(id), "")
+		}
+	}
+	t.say(p.Text("status.retry"), "")
+}
+
+// plainNumber is a process's number as it is typed.
+func plainNumber(n int) string {
+	if n == 0 {
+		return "–"
+	}
+	return strconv.Itoa(n)
 }
 
 // statusJSON is buzon/status/v1.
 type statusJSON struct {
 	courier.Status
-	Gate *gateJSON `json:"gate,omitempty"` // instead of the gate's own report
+	Problems []problemJSON            `json:"problems"`         // with their remedies
+	Counts   map[string]courier.Count `json:"counts,omitempty"` // not of an agent that doesn't answer
+	Gate     *gateJSON                `json:"gate,omitempty"`   // instead of the gate's own report
+}
+
+type problemJSON struct {
+	courier.Problem
+	Remedy  string `json:"remedy"` // the command to type
+	Message string `json:"message"`
 }
 
 type gateJSON struct {
@@ -135,13 +300,19 @@ type gateJSON struct {
 	Checks []checkJSONLine `json:"checks"`
 }
 
-// StatusJSON writes a status as buzon/status/v1.
-func StatusJSON(w io.Writer, p *locale.Printer, s courier.Status) error {
+// StatusJSON writes a status as buzon/status/v1; as one line of many with lines.
+func StatusJSON(w io.Writer, p *locale.Printer, s courier.Status, lines bool) error {
+	if lines {
+		return compact(w, statusOf(p, s))
+	}
 	return indented(w, statusOf(p, s))
 }
 
 func statusOf(p *locale.Printer, s courier.Status) statusJSON {
-	out := statusJSON{Status: s}
+	out := statusJSON{Status: s, Problems: []problemJSON{}, Counts: s.Counts}
+	for _, problem := range s.Problems {
+		out.Problems = append(out.Problems, problemJSON{problem, Remedy(p, s, problem), problemText(p, s, problem)})
+	}
 	if g := s.Gate; g != nil && g.Report != nil {
 		out.Gate = &gateJSON{Open: g.Open, Passed: g.Report.Passed, Checked: g.Report.Time, Since: g.Since, Checks: []checkJSONLine{}}
 		for _, c := range g.Report.Checks {

@@ -31,6 +31,8 @@ const Socket = "control.sock"
 type Handlers struct {
 	Status func() (any, error)               // what is encoded as JSON
 	Retry  func(paths []string) (int, error) // absolute paths; none means all; how many left quarantine
+	// Quarantine writes the files in quarantine, one a line.
+	Quarantine func(ctx context.Context, w io.Writer) error
 	// Receipts writes the receipts since a time, one a line.
 	Receipts func(ctx context.Context, w io.Writer, since time.Time) error
 }
@@ -101,6 +103,12 @@ func (h Handlers) mux() http.Handler {
 		}
 		n, err := h.Retry(paths)
 		answer(w, n, err)
+	})
+	mux.HandleFunc("GET /quarantine", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/jsonl")
+		if err := h.Quarantine(r.Context(), w); err != nil {
+			panic(http.ErrAbortHandler) // the asker sees that the answer is cut short
+		}
 	})
 	mux.HandleFunc("GET /receipts", func(w http.ResponseWriter, r *http.Request) {
 		var since time.Time

@@ -22,6 +22,10 @@ func handlers() Handlers {
 			}
 			return len(paths), nil
 		},
+		Quarantine: func(_ context.Context, w io.Writer) error {
+			_, err := io.WriteString(w, "{\"path\":\"/a\"}\n")
+			return err
+		},
 		Receipts: func(_ context.Context, w io.Writer, since time.Time) error {
 			if since.Year() == 1999 {
 				if _, err := io.WriteString(w, strings.Repeat("x", 1<<20)); err != nil {
@@ -64,6 +68,10 @@ func TestTheControlSocketAnswers(t *testing.T) {
 		}
 		if err := AskJSON(t.Context(), state, "POST", "/retry", []string{"/broken"}, &n); err == nil || !strings.Contains(err.Error(), "it is broken") {
 			t.Errorf("a handler's error is told as %v", err)
+		}
+		var aside map[string]string
+		if err := AskJSON(t.Context(), state, "GET", "/quarantine", nil, &aside); err != nil || aside["path"] != "/a" {
+			t.Errorf("quarantine %v (%v)", aside, err)
 		}
 		lines, err := Ask(t.Context(), state, "GET", "/receipts?since=2026-01-02T03:04:05Z", nil)
 		if err != nil {
