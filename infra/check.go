@@ -64,8 +64,8 @@ func (s *Settings) checkShards(bad func(string, string, ...any)) {
 	if s.Shards > 0 && s.BucketName == "" {
 		bad("bucketName", "is needed with shards: each stack must know the bucket without asking another")
 	}
-	if s.Shards > 0 && s.Encryption == mailbox.EncryptionKMS {
-		bad("encryption", `"kms" can't go with shards: the key's ARN is known only inside the stack that makes it`)
+	if s.Shards > 0 && s.Encryption == mailbox.EncryptionKMS && s.KMSKeyARN == "" {
+		bad("kmsKeyArn", `is needed with shards and encryption "kms": a key that the stack makes is known only inside it`)
 	}
 	fullest := 0
 	for _, names := range s.split() {

@@ -39,6 +39,10 @@ func TestTheExactSetOfGrantedActions(t *testing.T) {
 		slices.Sort(all)
 		return all
 	}
+	reads := []string{
+		"s3:GetBucketLocation", "s3:GetObject", "s3:GetObjectAttributes", "s3:GetObjectVersion", "s3:GetObjectVersionAttributes",
+		"s3:ListBucket", "s3:ListBucketVersions",
+	}
 	anywhere := []string{"s3:PutObject", "sts:AssumeRole", "sts:SetSourceIdentity", "sts:TagSession"}
 	for variant, want := range map[string]map[string][]string{
 		"default": {"AWS::IAM::User": write, "AWS::IAM::ManagedPolicy": managed(write)},
@@ -53,7 +57,12 @@ func TestTheExactSetOfGrantedActions(t *testing.T) {
 			// The trail may write its logs into its own bucket, and the rule hand events to its bus.
 			"AWS::S3::BucketPolicy": {"s3:GetBucketAcl", "s3:PutObject"},
 			"AWS::IAM::Role":        {"sts:AssumeRole"},
-			"AWS::IAM::Policy":      {"events:PutEvents"},
+			"AWS::IAM::Policy":      {"events:PutEvents", "logs:CreateLogStream", "logs:PutLogEvents"},
+			"AWS::SNS::TopicPolicy": {"sns:Publish"},
+		},
+		"readers": {
+			"AWS::IAM::User": withKey, "AWS::IAM::ManagedPolicy": managed(withKey, auditKMS...), "AWS::KMS::Key": {"kms:*", "kms:Decrypt"},
+			"AWS::S3::BucketPolicy": reads, "AWS::IAM::Role": {"sts:AssumeRole"}, "AWS::IAM::Policy": append([]string{"kms:Decrypt"}, reads...),
 		},
 		"fleet": {"AWS::IAM::ManagedPolicy": auditor},
 	} {

@@ -85,6 +85,10 @@ func (s *Settings) warnings(gone []string) []string {
 	if !*s.AppendOnly && !*s.Versioning {
 		all = append(all, "appendOnly and versioning are both false: an uploader can replace its own objects, and what was there is gone for good.")
 	}
+	if s.KMSKeyARN != "" {
+		all = append(all, fmt.Sprintf("kmsKeyArn: the policy of %s must let this account's IAM policies decide on kms:GenerateDataKey and kms:Decrypt, "+
+			`as the default statement for "arn:aws:iam::ACCOUNT:root" does. Once deployed:  agent audit-policy --user NAME`, s.KMSKeyARN))
+	}
 	if len(s.Uploaders) == 0 {
 		all = append(all, "uploaders is empty: nobody may write. Bucket and guard are judged with an uploader that is not deployed.")
 	}

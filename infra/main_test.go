@@ -47,6 +47,7 @@ type object = map[string]any
 const (
 	anchor = "arn:aws:rolesanywhere:eu-west-1:111122223333:trust-anchor/8f2b2a9c-1111-2222-3333-444455556666"
 	reader = "arn:aws:iam::111122223333:role/analysis/reader"
+	ownKey = "arn:aws:kms:eu-west-1:111122223333:key/11111111-2222-3333-4444-555555555555"
 	review = "arn:aws:iam::111122223333:role/review"
 )
 
@@ -63,7 +64,7 @@ var variants = map[string]object{
 	"roles-anywhere two": {"identity": "roles-anywhere", "trustAnchor": anchor, "uploaders": []any{"vm-01", "vm-02"}},
 	"all": {
 		"stackName": "Drop", "bucketName": "acme", "bucketNamespace": "account-regional", "uploadPrefix": "in/box/", "path": "/drop/",
-		"encryption": "kms", "objectLock": "governance", "objectLockDays": "30", "expireDays": "90", "noncurrentDays": "45",
+		"encryption": "kms", "objectLock": "governance", "objectLockDays": "30", "expireDays": "90", "noncurrentDays": "45", "transitions": "30=STANDARD_IA,60=GLACIER_IR", "trailDays": "400", "alarms": "silentAfter=24",
 		"cloudTrail": "true", "eventBridge": "true", "readers": reader, "auditors": review, "tags": "team=data,cost=42",
 		"sourceIps": "203.0.113.0/24,2001:db8::/32", "sourceVpces": "vpce-0123456789abcdef0",
 	},
@@ -71,10 +72,16 @@ var variants = map[string]object{
 		"versioning": false, "appendOnly": "false", "removalPolicy": "destroy", "terminationProtection": false, "federatedUsers": "allow",
 		"cloudTrail": true, "abortDays": 3, "storageClasses": []any{"STANDARD", "DEEP_ARCHIVE"},
 	},
-	"again":      {"guardRevision": 2},
-	"nobody":     {"uploaders": []any{}},
-	"nowhere":    {"bucketName": "acme-uploads", "shards": 2, "uploaders": []any{}},
-	"kms":        {"encryption": "kms"},
+	"again":   {"guardRevision": 2},
+	"nobody":  {"uploaders": []any{}},
+	"nowhere": {"bucketName": "acme-uploads", "shards": 2, "uploaders": []any{}},
+	"kms":     {"encryption": "kms"},
+	"readers": {
+		"encryption": "kms", "readers": reader + ",arn:aws:iam::999988887777:role/partner", "grantReaders": true, "readerRole": review,
+		"deployers": "arn:aws:iam::111122223333:role/ci-*",
+	},
+	"alarms":     {"cloudTrail": true, "alarms": object{"topic": "arn:aws:sns:eu-west-1:111122223333:on-call"}, "path": "/drop/"},
+	"own key":    {"encryption": "kms", "kmsKeyArn": ownKey, "shards": 1, "bucketName": "acme-uploads"},
 	"sources":    {"sourceIps": "203.0.113.7", "storageClasses": "STANDARD"},
 	"compliance": {"objectLock": "compliance", "objectLockDays": 365, "noncurrentDays": 400},
 	"fleet":      {"bucketName": "acme-uploads", "shards": 2, "uploaders": fleet(60)},

@@ -50,17 +50,24 @@ var keys = []key{
 	{"trustAnchor", func(s *Settings, v value) error { return some(v, &s.TrustAnchor) }},
 	{"attach", func(s *Settings, v value) error { return some(v, &s.Attach) }},
 	{"encryption", func(s *Settings, v value) error { return some(v, &s.Encryption) }},
+	{"kmsKeyArn", func(s *Settings, v value) error { return some(v, &s.KMSKeyARN) }},
 	{"versioning", func(s *Settings, v value) error { return v.choice(&s.Versioning) }},
 	{"appendOnly", func(s *Settings, v value) error { return v.choice(&s.AppendOnly) }},
 	{"objectLock", func(s *Settings, v value) error { return some(v, &s.ObjectLock) }},
 	{"objectLockDays", func(s *Settings, v value) error { return v.int(&s.ObjectLockDays, 1, 36500) }},
 	{"expireDays", func(s *Settings, v value) error { return v.int(&s.ExpireDays, 0, 36500) }},
 	{"noncurrentDays", func(s *Settings, v value) error { return v.int(&s.NoncurrentDays, 0, 36500) }},
+	{"transitions", func(s *Settings, v value) error { return v.transitions(&s.Transitions) }},
 	{"abortDays", func(s *Settings, v value) error { return v.int(&s.AbortDays, 1, 36500) }},
 	{"storageClasses", func(s *Settings, v value) error { return v.filled(&s.StorageClasses) }},
 	{"cloudTrail", func(s *Settings, v value) error { return v.bool(&s.CloudTrail) }},
+	{"alarms", func(s *Settings, v value) error { return v.alarms(&s.Alarms) }},
+	{"trailDays", func(s *Settings, v value) error { return v.int(&s.TrailDays, 1, 36500) }},
 	{"eventBridge", func(s *Settings, v value) error { return v.bool(&s.EventBridge) }},
 	{"readers", func(s *Settings, v value) error { return v.filled(&s.Readers) }},
+	{"grantReaders", func(s *Settings, v value) error { return v.bool(&s.GrantReaders) }},
+	{"readerRole", func(s *Settings, v value) error { return v.filled(&s.ReaderRole) }},
+	{"deployers", func(s *Settings, v value) error { return v.filled(&s.Deployers) }},
 	{"sourceIps", func(s *Settings, v value) error { return v.filled(&s.SourceIPs) }},
 	{"sourceVpces", func(s *Settings, v value) error { return v.filled(&s.SourceVPCEs) }},
 	{"federatedUsers", func(s *Settings, v value) error { return v.either(&s.FederatedUsers, "allow", "deny") }},
@@ -266,6 +273,75 @@ func (v value) pairs(to *map[string]string) error {
 		return nil
 	}
 	return fmt.Errorf("must be an object of texts, not %s", v)
+}
+
+// transitions reads a list of {"days": 30, "class": "STANDARD_IA"}, or after -c
+// 30=STANDARD_IA,90=GLACIER.
+func (v value) transitions(to *[]mailbox.Transition) error {
+	const want = `must be a list such as [{"days": 30, "class": "STANDARD_IA"}], or 30=STANDARD_IA after -c, not %s`
+	var all []any
+	switch l := v.any.(type) {
+	case string:
+		for one := range strings.SplitSeq(l, ",") {
+			days, class, ok := strings.Cut(strings.TrimSpace(one), "=")
+			if !ok {
+				return fmt.Errorf(want, v)
+			}
+			all = append(all, map[string]any{"days": days, "class": class})
+		}
+	case []any:
+		all = l
+	}
+	for _, one := range all {
+		m, ok := one.(map[string]any)
+		if !ok || len(m) != 2 {
+			return fmt.Errorf(want, v)
+		}
+		var move mailbox.Transition
+		if err := (value{m["days"]}).int(&move.Days, 0, 36500); err != nil {
+			return fmt.Errorf("days %w", err)
+		}
+		if err := (value{m["class"]}).text(&move.Class); err != nil {
+			return fmt.Errorf("class %w", err)
+		}
+		*to = append(*to, move)
+	}
+	if len(*to) == 0 {
+		return fmt.Errorf(want, v)
+	}
+	return nil
+}
+
+// alarms reads {"topic": "arn:…", "silentAfter": 24}, either of which may be left
+// out, or after -c topic=arn:…,silentAfter=24.
+func (v value) alarms(to **mailbox.Alarms) error {
+	const want = `must be an object such as {"topic": "", "silentAfter": 24}, or silentAfter=24 after -c, not %s`
+	m, ok := v.any.(map[string]any)
+	if text, written := v.any.(string); written {
+		m = map[string]any{}
+		for one := range strings.SplitSeq(text, ",") {
+			name, of, _ := strings.Cut(strings.TrimSpace(one), "=")
+			m[name] = of
+		}
+	} else if !ok {
+		return fmt.Errorf(want, v)
+	}
+	*to = &mailbox.Alarms{}
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		var err error
+		switch name {
+		case "topic":
+			err = value{m[name]}.text(&(*to).Topic)
+		case "silentAfter":
+			err = value{m[name]}.int(&(*to).SilentAfter, 0, 168)
+		default:
+			return fmt.Errorf(want, v)
+		}
+		if err != nil {
+			return fmt.Errorf("%s %w", name, err)
+		}
+	}
+	return nil
 }
 
 func (v value) String() string {

@@ -36,11 +36,7 @@ func newBucket(scope constructs.Construct, p *Props) awss3.Bucket {
 		props.Encryption = awss3.BucketEncryption_S3_MANAGED
 	case EncryptionKMS:
 		props.Encryption = awss3.BucketEncryption_KMS
-		props.EncryptionKey = awskms.NewKey(scope, jsii.String("Key"), &awskms.KeyProps{
-			Description:       jsii.String("Buzon: encrypts the bucket " + *awscdk.Stack_Of(scope).StackName()),
-			EnableKeyRotation: jsii.Bool(true),
-			RemovalPolicy:     removal,
-		})
+		props.EncryptionKey = newKey(scope, p)
 		// With a Bucket Key the encryption context is the bucket, and the policy of
 		// an uploader could no longer be held to its prefix (S3 User Guide, "Reducing
 		// the cost of SSE-KMS with Amazon S3 Bucket Keys").
@@ -67,6 +63,19 @@ func newBucket(scope constructs.Construct, p *Props) awss3.Bucket {
 	return bucket
 }
 
+// newKey makes the bucket's key, or names the one that exists.
+func newKey(scope constructs.Construct, p *Props) awskms.IKey {
+	id := jsii.String("Key")
+	if p.KMSKeyARN != "" {
+		return awskms.Key_FromKeyArn(scope, id, jsii.String(p.KMSKeyARN))
+	}
+	return awskms.NewKey(scope, id, &awskms.KeyProps{
+		Description:       jsii.String("Buzon: encrypts the bucket " + *awscdk.Stack_Of(scope).StackName()),
+		EnableKeyRotation: jsii.Bool(true),
+		RemovalPolicy:     p.removal(),
+	})
+}
+
 // removal is what becomes of bucket, guard and key without the stack. A first
 // deploy that fails takes back what it made: nothing is in it yet, and what stayed
 // would be in the way of the second.
@@ -84,6 +93,13 @@ func lifecycle(p *Props) *[]*awss3.LifecycleRule {
 		Id:                                  jsii.String("AbortIncompleteUploads"),
 		AbortIncompleteMultipartUploadAfter: days(p.AbortDays),
 	}}
+	if len(p.Transitions) > 0 {
+		var moves []*awss3.Transition
+		for _, m := range p.Transitions {
+			moves = append(moves, &awss3.Transition{StorageClass: awss3.NewStorageClass(jsii.String(m.Class)), TransitionAfter: days(m.Days)})
+		}
+		rules = append(rules, &awss3.LifecycleRule{Id: jsii.String("MoveObjects"), Transitions: &moves})
+	}
 	if p.ExpireDays > 0 {
 		rules = append(rules, &awss3.LifecycleRule{
 			Id: jsii.String("ExpireObjects"), Expiration: days(p.ExpireDays),

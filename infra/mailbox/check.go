@@ -27,6 +27,8 @@ var (
 	uploadPrefix = regexp.MustCompile(`^([A-Za-z0-9_.=@+-]+/)+$`)
 	iamPath      = regexp.MustCompile(`^/([A-Za-z0-9_.=@+-]+/)+$`)
 	trustAnchor  = regexp.MustCompile(`^arn:[a-z-]+:rolesanywhere:[a-z0-9-]+:[0-9]{12}:trust-anchor/[A-Za-z0-9-]+$`)
+	topicARN     = regexp.MustCompile(`^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}$`)
+	keyARN       = regexp.MustCompile(`^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$`)
 	principalARN = regexp.MustCompile(`^arn:[a-z*-]+:iam::([0-9]{12}|\*):(user|role)/[A-Za-z0-9_+=,.@/*?-]+$`)
 	exactARN     = regexp.MustCompile(`^arn:[a-z-]+:iam::[0-9]{12}:(user|role)/[A-Za-z0-9_+=,.@/-]+$`)
 )
@@ -67,6 +69,7 @@ func (p Props) Faults() []Fault {
 	p.checkStorage(&f)
 	p.checkReaders(&f)
 	p.checkSources(&f)
+	p.checkAlarms(&f)
 	for _, arn := range p.Auditors {
 		if !exactARN.MatchString(arn) {
 			f.add("auditors", "%q is not the ARN of a user or role", arn)
@@ -149,7 +152,7 @@ func (p *Props) checkStorage(f *faults) {
 	for _, days := range []struct {
 		prop string
 		n    int
-	}{{"objectLockDays", p.ObjectLockDays}, {"expireDays", p.ExpireDays}, {"noncurrentDays", p.NoncurrentDays}} {
+	}{{"objectLockDays", p.ObjectLockDays}, {"expireDays", p.ExpireDays}, {"noncurrentDays", p.NoncurrentDays}, {"trailDays", p.TrailDays}} {
 		if days.n < 0 || days.n > longestDays {
 			f.add(days.prop, "must be from 0 to %d, not %d", longestDays, days.n)
 		}
@@ -161,6 +164,16 @@ func (p *Props) checkStorage(f *faults) {
 		f.add("abortDays", "must be from 1 to %d, not %d", longestDays, p.AbortDays)
 	}
 	p.checkClasses(f)
+	p.checkTransitions(f)
+	switch {
+	case p.KMSKeyARN != "" && p.Encryption != EncryptionKMS:
+		f.add("kmsKeyArn", `goes with encryption "kms"`)
+	case p.KMSKeyARN != "" && !keyARN.MatchString(p.KMSKeyARN):
+		f.add("kmsKeyArn", "%q must be the ARN of a key (…:key/…), not of an alias: the guard compares it", p.KMSKeyARN)
+	}
+	if p.TrailDays > 0 && !p.CloudTrail {
+		f.add("trailDays", "has a meaning only with cloudTrail")
+	}
 	if p.ObjectLock != LockNone && !*p.Versioning {
 		f.add("versioning", "must be true with objectLock: S3 locks versions")
 	}
@@ -187,6 +200,40 @@ func (p *Props) checkClasses(f *faults) {
 	}
 	if !slices.Contains(p.StorageClasses, "STANDARD") {
 		f.add("storageClasses", "must hold STANDARD, which an object gets whose request names no class")
+	}
+}
+
+// colder are the classes in the order in which objects may move (S3 User Guide,
+// "Transitioning objects using Amazon S3 Lifecycle"), and the least age for each.
+var colder = []struct {
+	class string
+	least int
+}{{"STANDARD_IA", 30}, {"INTELLIGENT_TIERING", 0}, {"ONEZONE_IA", 30}, {"GLACIER_IR", 0}, {"GLACIER", 0}, {"DEEP_ARCHIVE", 0}}
+
+func (p *Props) checkTransitions(f *faults) {
+	before, at := Transition{Days: -1}, -1
+	for _, move := range p.Transitions {
+		i := slices.IndexFunc(colder, func(c struct {
+			class string
+			least int
+		}) bool {
+			return c.class == move.Class
+		})
+		switch {
+		case i < 0:
+			f.add("transitions", "%q must be one of STANDARD_IA, INTELLIGENT_TIERING, ONEZONE_IA, GLACIER_IR, GLACIER, DEEP_ARCHIVE", move.Class)
+			return
+		case move.Days < colder[i].least || move.Days > longestDays:
+			f.add("transitions", "to %s must come after %d to %d days, not %d", move.Class, colder[i].least, longestDays, move.Days)
+		case i <= at || move.Days <= before.Days:
+			f.add("transitions", "must go to colder classes as the days go on: %s after %d days can't follow %s after %d", move.Class, move.Days, before.Class, before.Days)
+		case at >= 0 && colder[at].least > 0 && move.Days < before.Days+30:
+			f.add("transitions", "to %s comes less than 30 days after %s, where objects must stay so long", move.Class, before.Class)
+		}
+		before, at = move, i
+	}
+	if p.ExpireDays > 0 && before.Days >= p.ExpireDays {
+		f.add("transitions", "to %s comes after %d days, when objects expire after %d", before.Class, before.Days, p.ExpireDays)
 	}
 }
 
@@ -225,19 +272,6 @@ func (p *Props) checkSources(f *faults) {
 func unseen(a netip.Addr) bool {
 	return a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsMulticast() || a.IsUnspecified() ||
 		netip.MustParsePrefix("100.64.0.0/10").Contains(a)
-}
-
-func (p *Props) checkReaders(f *faults) {
-	for _, arn := range p.Readers {
-		switch {
-		case strings.Contains(arn, ":assumed-role/"):
-			f.add("readers", "%q would never match: AWS compares the ARN of the role, not of its session", arn)
-		case !principalARN.MatchString(arn):
-			f.add("readers", "%q is not the ARN, or a pattern of ARNs, of users or roles", arn)
-		case strings.Contains(arn, ":user"+p.Path) || strings.Contains(arn, ":role"+p.Path):
-			f.add("readers", "%q is an uploader, whom the guard lets read nothing", arn)
-		}
-	}
 }
 
 // NameFaults looks at the names of uploaders, together.

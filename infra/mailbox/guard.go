@@ -3,6 +3,7 @@ package mailbox
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -73,9 +74,11 @@ type statement struct {
 // guardian writes the guard of one bucket.
 type guardian struct {
 	*Props
-	bucketARN, keyARN string // keyARN: "" where S3 keeps the keys
-	users, roles      string // patterns of the uploaders' ARNs
-	federated         string // pattern of the sessions of GetFederationToken
+	bucketARN, keyARN string   // keyARN: "" where S3 keeps the keys
+	users, roles      string   // patterns of the uploaders' ARNs
+	federated         string   // pattern of the sessions of GetFederationToken
+	readers           []string // patterns; none: the account decides
+	deployers         []string
 }
 
 func newGuardian(p *Props, partition, account, bucketARN, keyARN string) *guardian {
@@ -84,6 +87,7 @@ func newGuardian(p *Props, partition, account, bucketARN, keyARN string) *guardi
 		Props: p, bucketARN: bucketARN, keyARN: keyARN,
 		users: iam + "user" + p.Path + "*", roles: iam + "role" + p.Path + "*",
 		federated: fmt.Sprintf("arn:%s:sts::%s:federated-user/*", partition, account),
+		readers:   p.Readers,
 	}
 }
 
@@ -106,20 +110,25 @@ func (g *guardian) statements() []statement {
 	if *g.AppendOnly {
 		all = append(all, g.appendOnly())
 	}
-	if len(g.Readers) > 0 {
-		all = append(all, g.onlyReaders())
+	if len(g.readers) > 0 {
+		all = append(all, g.onlyReaders(), g.onlyDeployers())
 	}
 	return all
 }
 
 // guard puts the statements into the bucket's policy.
-func guard(bucket awss3.Bucket, p *Props) {
+func guard(bucket awss3.Bucket, readerRole string, p *Props) {
 	stack := awscdk.Stack_Of(bucket)
 	keyARN := ""
 	if key := bucket.EncryptionKey(); key != nil {
 		keyARN = *key.KeyArn()
 	}
-	for _, st := range newGuardian(p, *stack.Partition(), *stack.Account(), *bucket.BucketArn(), keyARN).statements() {
+	g := newGuardian(p, *stack.Partition(), *stack.Account(), *bucket.BucketArn(), keyARN)
+	g.deployers = p.deployers(stack)
+	if readerRole != "" && len(p.Readers) > 0 {
+		g.readers = append(slices.Clone(p.Readers), readerRole)
+	}
+	for _, st := range g.statements() {
 		conditions := map[string]any(st.when)
 		bucket.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Sid: jsii.String(st.sid), Effect: awsiam.Effect_DENY, Principals: &[]awsiam.IPrincipal{awsiam.NewStarPrincipal()},
@@ -152,6 +161,10 @@ const most = 20_480 - 800
 func (p *Props) guardLength() int {
 	longest := newGuardian(p, "aws-us-gov", "111122223333", "arn:aws-us-gov:s3:::"+strings.Repeat("b", longestBucket),
 		"arn:aws-us-gov:kms:us-gov-west-1:111122223333:key/"+strings.Repeat("k", 40))
+	longest.deployers = append(slices.Clone(p.Deployers), strings.Repeat("d", 140))
+	if len(p.Readers) > 0 {
+		longest.readers = append(slices.Clone(p.Readers), strings.Repeat("r", 140))
+	}
 	n := len(`{"Version":"2012-10-17","Id":"guard-1000000","Statement":[]}`)
 	for _, st := range longest.statements() {
 		text, err := json.Marshal(map[string]any{
@@ -291,9 +304,23 @@ func (g *guardian) onlyReaders() statement {
 	return statement{
 		sid: "OnlyReadersReadOrDelete",
 		actions: []string{
-			"s3:GetObject*", "s3:DeleteObject*", "s3:ListBucket*", "s3:ListMultipartUploadParts",
-			"s3:BypassGovernanceRetention", "s3:DeleteBucket",
+			"s3:GetObject*", "s3:DeleteObject*", "s3:ListBucketVersions", "s3:ListBucketMultipartUploads", "s3:ListMultipartUploadParts",
+			"s3:ListObject*", "s3:BypassGovernanceRetention", "s3:DeleteBucket", "s3:UpdateObjectEncryption", "s3:InitiateReplication",
 		},
-		resources: g.everything(), when: condition{}.and("ArnNotLike", "aws:PrincipalArn", g.Readers),
+		resources: g.everything(), when: condition{}.and("ArnNotLike", "aws:PrincipalArn", g.readers),
+	}
+}
+
+// onlyDeployers: what reads, reveals or removes by configuration, once and for
+// good. CloudFormation itself configures so, and finds out with HeadBucket, which
+// is s3:ListBucket, whether the bucket is there.
+func (g *guardian) onlyDeployers() statement {
+	return statement{
+		sid: "OnlyDeployersConfigure",
+		actions: []string{
+			"s3:ListBucket", "s3:PutInventoryConfiguration", "s3:PutAnalyticsConfiguration", "s3:CreateBucketMetadata*", "s3:UpdateBucketMetadata*",
+			"s3:PutLifecycleConfiguration", "s3:PutReplicationConfiguration", "s3:PutBucketLogging", "s3:PutBucketNotification", "s3:PutBucketVersioning",
+		},
+		resources: g.everything(), when: condition{}.and("ArnNotLike", "aws:PrincipalArn", append(slices.Clone(g.readers), g.deployers...)),
 	}
 }

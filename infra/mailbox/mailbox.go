@@ -17,6 +17,7 @@ type Mailbox struct {
 	props     Props
 	bucket    awss3.Bucket
 	auditor   awsiam.ManagedPolicy
+	reader    string     // the ARN of the reader's role; "" without
 	uploaders *Uploaders // nil until there is one
 }
 
@@ -36,7 +37,13 @@ func New(scope constructs.Construct, id *string, props *Props) *Mailbox {
 	// So that it can itself be a scope, or what others depend on.
 	constructs.NewConstruct_Override(m, scope, id)
 	m.bucket = newBucket(m, &p)
-	guard(m.bucket, &p)
+	if len(p.ReaderRole) > 0 {
+		m.reader = newReaderRole(m, m.bucket, &p)
+	}
+	if p.GrantReaders {
+		letReadersRead(m.bucket, &p)
+	}
+	guard(m.bucket, m.reader, &p)
 	m.auditor = newAuditor(m, m.bucket, &p)
 	if p.CloudTrail {
 		newTrail(m, m.bucket, &p)
@@ -59,12 +66,11 @@ func (m *Mailbox) AuditorPolicy() awsiam.ManagedPolicy { return m.auditor }
 // already.
 func (m *Mailbox) AddUploader(name string) *Uploader {
 	if m.uploaders == nil {
-		to := destination{BucketARN: *m.bucket.BucketArn()}
-		if key := m.bucket.EncryptionKey(); key != nil {
-			stack := awscdk.Stack_Of(m)
-			to.KeyARN = *key.KeyArn()
-			to.Via = fmt.Sprintf("s3.%s.%s", *stack.Region(), *stack.UrlSuffix())
+		key := ""
+		if k := m.bucket.EncryptionKey(); k != nil {
+			key = *k.KeyArn()
 		}
+		to := newDestination(awscdk.Stack_Of(m), *m.bucket.BucketArn(), key)
 		m.uploaders = newUploaders(m, jsii.String("Uploaders"), to, &m.props)
 		// The guard stands before there is anybody to be guarded from.
 		m.uploaders.Node().AddDependency(m.bucket.Policy())

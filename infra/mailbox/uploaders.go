@@ -20,6 +20,13 @@ type destination struct {
 	Via       string // S3's name in kms:ViaService
 }
 
+func newDestination(stack awscdk.Stack, bucketARN, keyARN string) destination {
+	if keyARN == "" {
+		return destination{BucketARN: bucketARN}
+	}
+	return destination{BucketARN: bucketARN, KeyARN: keyARN, Via: fmt.Sprintf("s3.%s.%s", *stack.Region(), *stack.UrlSuffix())}
+}
+
 // writeOnly is the one policy that an uploader gets, as CloudFormation takes it.
 // name is the uploader's, or a variable that stands for it.
 func (d destination) writeOnly(prefix, name string) map[string]any {
@@ -54,17 +61,21 @@ type Uploader struct {
 }
 
 // NewUploaders makes a place for uploaders in another stack than the bucket's,
-// which props must name; with EncryptionKMS there is none, for the key is known
-// only where it is made. The bucket's own stack needs to be deployed first.
+// which props must name; with EncryptionKMS they must name the key too, for one
+// that is made is known only there. The bucket's own stack is deployed first.
 func NewUploaders(scope constructs.Construct, id *string, props *Props) *Uploaders {
 	p := props.WithDefaults()
 	found := p.Faults()
-	if p.BucketName == "" || p.Encryption == EncryptionKMS {
-		found = append(found, Fault{"bucketName", "uploaders beside the bucket's stack need the bucket's name, and a bucket without a KMS key"})
+	if p.BucketName == "" {
+		found = append(found, Fault{"bucketName", "is needed by uploaders beside the bucket's stack"})
+	}
+	if p.Encryption == EncryptionKMS && p.KMSKeyARN == "" {
+		found = append(found, Fault{"kmsKeyArn", "is needed by uploaders beside the bucket's stack, with encryption \"kms\""})
 	}
 	refuse(found)
 	stack := awscdk.Stack_Of(scope)
-	return newUploaders(scope, id, destination{BucketARN: fmt.Sprintf("arn:%s:s3:::%s", *stack.Partition(), p.BucketNameIn(stack))}, &p)
+	bucket := fmt.Sprintf("arn:%s:s3:::%s", *stack.Partition(), p.BucketNameIn(stack))
+	return newUploaders(scope, id, newDestination(stack, bucket, p.KMSKeyARN), &p)
 }
 
 // newUploaders makes what the uploaders share. The boundary is one document with

@@ -35,6 +35,12 @@ var (
 	}
 )
 
+var waiveReaders = Waiver{
+	Rule: "AwsSolutions-IAM5", Since: "2026-11-29", Finding: map[string]any{"regex": `/^Resource::[^/]+/\*$/`},
+	Reason: "A reader reads what every uploader sends, so its policy names all objects of the one bucket. " +
+		"Its actions get and list; none writes, deletes or changes a rule.",
+}
+
 // waivePrefixes is about the objects under the uploaders' prefixes. It stands
 // once on the stack: on each uploader it would grow with the fleet.
 func waivePrefixes(prefix string) Waiver {
@@ -48,7 +54,7 @@ func waivePrefixes(prefix string) Waiver {
 
 // Waivers are all that a mailbox can need.
 func Waivers(uploadPrefix string) []Waiver {
-	return []Waiver{waiveAccessLogs, waiveLogsOfLogs, waiveAuditorReads, waivePrefixes(uploadPrefix)}
+	return []Waiver{waiveAccessLogs, waiveLogsOfLogs, waiveAuditorReads, waiveReaders, waivePrefixes(uploadPrefix)}
 }
 
 // WaivePrefixes puts on a stack, for all its uploaders at once, why cdk-nag's

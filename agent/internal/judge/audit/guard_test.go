@@ -175,3 +175,101 @@ func TestUploadersCallFromWhereTheSettingsSay(t *testing.T) {
 		t.Errorf("somebody else, from elsewhere: %s", got)
 	}
 }
+
+// With readers, CloudFormation's role can still make every call that this
+// template needs, or the next deploy would be refused; nobody else sets what
+// reveals, copies or removes by itself.
+func TestTheNextDeployIsNotShutOut(t *testing.T) {
+	set := uploader(t, "everything", "/drop/")
+	as := func(name string) *policy.Set {
+		return with(set, withoutBoundary, attached(t, adminAccess), func(s *policy.Set) {
+			s.Subject = policy.Subject{
+				Type: policy.Role, ARN: fmt.Sprintf("arn:%s:iam::%s:role/%s", set.Subject.Partition, set.Subject.Account, name),
+				Partition: set.Subject.Partition, Account: set.Subject.Account, Path: "/", Name: name, TagsKnown: true,
+			}
+			for i, src := range s.Sources {
+				if src.Kind == policy.UserManaged {
+					s.Sources[i].Kind = policy.RoleManaged
+				}
+			}
+			s.Sources = slices.DeleteFunc(s.Sources, func(src policy.Source) bool { return src.Kind == policy.UserInline })
+		})
+	}
+	guard := ""
+	for _, src := range set.Sources {
+		if src.Kind != policy.BucketPolicy {
+			continue
+		}
+		for _, st := range src.Document.Statements {
+			for _, c := range st.Conditions {
+				for _, v := range c.Values {
+					if st.Sid == "OnlyDeployersConfigure" && strings.Contains(v.Value, ":role/cdk-") {
+						guard = v.Value[strings.Index(v.Value, ":role/")+len(":role/"):]
+					}
+				}
+			}
+		}
+	}
+	if guard == "" {
+		t.Fatal("no deployer is named")
+	}
+	deployer, admin := as(guard), as("admin")
+	// What CloudFormation calls for AWS::S3::Bucket and AWS::S3::BucketPolicy with these
+	// properties, to make, read, change and delete them.
+	for _, action := range strings.Fields(`s3:CreateBucket s3:ListBucket s3:PutBucketVersioning s3:GetBucketVersioning s3:PutLifecycleConfiguration
+		s3:GetLifecycleConfiguration s3:PutEncryptionConfiguration s3:GetEncryptionConfiguration s3:PutBucketPublicAccessBlock
+		s3:GetBucketPublicAccessBlock s3:PutBucketOwnershipControls s3:GetBucketOwnershipControls s3:PutBucketNotification
+		s3:GetBucketNotification s3:PutBucketObjectLockConfiguration s3:GetBucketObjectLockConfiguration s3:PutBucketTagging s3:GetBucketTagging
+		s3:PutBucketPolicy s3:GetBucketPolicy s3:DeleteBucketPolicy s3:GetBucketAcl s3:GetBucketLocation s3:GetBucketLogging s3:GetBucketCORS
+		s3:GetBucketWebsite s3:GetReplicationConfiguration s3:GetAccelerateConfiguration s3:GetAnalyticsConfiguration s3:GetMetricsConfiguration
+		s3:GetInventoryConfiguration s3:GetIntelligentTieringConfiguration s3:GetBucketMetadataTableConfiguration`) {
+		if got := answer(deployer, ask(deployer, action, "")); got != "allowed" {
+			t.Errorf("%s by CloudFormation's role: %s", action, got)
+		}
+	}
+	for _, action := range strings.Fields(`s3:ListBucket s3:PutInventoryConfiguration s3:PutAnalyticsConfiguration s3:CreateBucketMetadataTableConfiguration
+		s3:UpdateBucketMetadataJournalTableConfiguration s3:PutLifecycleConfiguration s3:PutReplicationConfiguration s3:PutBucketLogging
+		s3:PutBucketNotification s3:PutBucketVersioning`) {
+		if got := answer(admin, ask(admin, action, "")); got != "OnlyDeployersConfigure" {
+			t.Errorf("%s by an administrator: %s", action, got)
+		}
+	}
+	for _, who := range []*policy.Set{deployer, admin} {
+		for _, action := range []string{"s3:GetObject", "s3:DeleteObject", "s3:UpdateObjectEncryption", "s3:ListObjectAnnotations"} {
+			if got := answer(who, ask(who, action, "/in/box/vm-01/x")); got != "OnlyReadersReadOrDelete" {
+				t.Errorf("%s by %s: %s", action, who.Subject.Name, got)
+			}
+		}
+	}
+}
+
+// Readers who are granted read, in this account by the bucket's policy alone, and
+// do nothing else with it.
+func TestReadersWhoAreGrantedRead(t *testing.T) {
+	set := uploader(t, "readers", "/buzon/")
+	for _, arn := range []string{"arn:aws:iam::111122223333:role/analysis/reader", "arn:aws:iam::999988887777:role/partner"} {
+		account := strings.Split(arn, ":")[4]
+		reader := with(set, withoutBoundary, func(s *policy.Set) {
+			s.Sources = slices.DeleteFunc(s.Sources, func(src policy.Source) bool { return src.Kind == policy.UserInline })
+			s.Subject = policy.Subject{Type: policy.Role, ARN: arn, Partition: "aws", Account: account, Path: "/", Name: "x", TagsKnown: true}
+			s.BucketAccount = account // as if it were the bucket's account: else its own must consent too
+		})
+		for _, test := range []struct{ action, resource, want string }{
+			{"s3:GetObject", "/uploads/vm-01/x", "allowed"},
+			{"s3:GetObjectVersion", "/uploads/vm-01/x", "allowed"},
+			{"s3:ListBucket", "", "allowed"},
+			{"s3:ListBucketVersions", "", "allowed"},
+			{"s3:PutObject", "/uploads/vm-01/x", "implicit deny"},
+			{"s3:DeleteObject", "/uploads/vm-01/x", "implicit deny"},
+			{"s3:PutBucketPolicy", "", "implicit deny"},
+			{"s3:PutLifecycleConfiguration", "", "implicit deny"},
+		} {
+			if got := answer(reader, ask(reader, test.action, test.resource)); got != test.want {
+				t.Errorf("%s: %s on %s: %s, want %s", arn, test.action, test.resource, got, test.want)
+			}
+		}
+	}
+	if got := answer(set, ask(set, "s3:GetObject", "/uploads/vm-01/x")); got != "OnlyReadersReadOrDelete UploadersOnlyWrite" {
+		t.Errorf("the uploader reads: %s", got)
+	}
+}

@@ -397,7 +397,7 @@ func TestTheStackIsWriteOnly(t *testing.T) {
 		allow []string
 	}{
 		"users": {"/buzon/", nil}, "roles": {"/buzon/", nil}, "roles-anywhere": {"/buzon/", nil},
-		"group-kms": {"/buzon/", withKey}, "everything": {"/drop/", withKey},
+		"group-kms": {"/buzon/", withKey}, "everything": {"/drop/", withKey}, "readers": {"/buzon/", withKey},
 	}
 	for _, name := range slices.Sorted(maps.Keys(stacks)) {
 		t.Run(name, func(t *testing.T) {
