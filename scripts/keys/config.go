@@ -33,7 +33,12 @@ func (k *keys) agentConfig(ctx context.Context, stack, name, dir string) error {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprint(k.out, k.configText(d, uploader{name, arn}))
+		u := uploader{name, arn}
+		a, err := k.anywhere(ctx, stack, u)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprint(k.out, k.configText(d, u)+k.profileText(name, a))
 		return err
 	}
 	all, err := k.users(ctx)

@@ -245,6 +245,10 @@ var sentences = map[string][2]string{
 		"there is no uploader %q under %s.\nAdd the name to \"uploaders\" in cdk.json, then  scripts/cdk deploy",
 		"no hay ningún remitente %q bajo %s.\nAñada el nombre a \"uploaders\" en cdk.json y después  scripts/cdk deploy",
 	},
+	"anywhere-about": {
+		"What follows belongs in /etc/buzon/credentials, without the #. It holds no secret:\nthe certificate's key was made on this machine, and stays there (docs/en/keyless.md).",
+		"Lo que sigue va en /etc/buzon/credentials, sin la #. No contiene ningún secreto:\nla clave del certificado se hizo en esta máquina y se queda en ella (docs/es/keyless.md).",
+	},
 	"config-about": {
 		"# The agent's configuration for %s, made from the stack by scripts/agent-config.\n# It belongs in /etc/buzon/agent.yaml; it holds no secret.",
 		"# La configuración del agente para %s, hecha a partir de la pila por scripts/agent-config.\n# Su sitio es /etc/buzon/agent.yaml; no contiene ningún secreto.",
