@@ -45,6 +45,9 @@ func (s *Settings) check() []error {
 	if s.Uploaders == nil {
 		bad("uploaders", "is not set: name the VMs in cdk.json, or [] for nobody")
 	}
+	if (s.PermissionsBoundary == "") != (s.BoundaryFile == "") {
+		bad("permissionsBoundaryFile", "goes with permissionsBoundary: the audit judges both, and must read its document (JSON)")
+	}
 	s.checkShards(bad)
 	for _, c := range s.Confirm {
 		if name, leaving := strings.CutPrefix(c, "leaving:"); !slices.Contains([]string{"bucket", "prefix", "path"}, c) && (!leaving || name == "") {

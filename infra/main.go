@@ -95,6 +95,9 @@ func writeQuestion(dir string, stacks []awscdk.Stack, s *Settings) error {
 		// says of them, the tests of this package pin.
 		args = append(args, "--allow", "kms:Decrypt", "--allow", "kms:GenerateDataKey")
 	}
+	if s.PermissionsBoundary != "" {
+		args = append(args, "--managed-policy", s.PermissionsBoundary+"="+s.BoundaryFile)
+	}
 	for _, stack := range stacks {
 		args = append(args, "--template", filepath.Join(*awscdk.App_Of(stack).Outdir(), *stack.TemplateFile()))
 	}

@@ -45,10 +45,11 @@ var scratch string
 type object = map[string]any
 
 const (
-	anchor = "arn:aws:rolesanywhere:eu-west-1:111122223333:trust-anchor/8f2b2a9c-1111-2222-3333-444455556666"
-	reader = "arn:aws:iam::111122223333:role/analysis/reader"
-	ownKey = "arn:aws:kms:eu-west-1:111122223333:key/11111111-2222-3333-4444-555555555555"
-	review = "arn:aws:iam::111122223333:role/review"
+	anchor      = "arn:aws:rolesanywhere:eu-west-1:111122223333:trust-anchor/8f2b2a9c-1111-2222-3333-444455556666"
+	reader      = "arn:aws:iam::111122223333:role/analysis/reader"
+	orgBoundary = "arn:aws:iam::111122223333:policy/organisation/boundary"
+	ownKey      = "arn:aws:kms:eu-west-1:111122223333:key/11111111-2222-3333-4444-555555555555"
+	review      = "arn:aws:iam::111122223333:role/review"
 )
 
 // variants are settings that between them use every branch of the stack.
@@ -80,7 +81,11 @@ var variants = map[string]object{
 		"encryption": "kms", "readers": reader + ",arn:aws:iam::999988887777:role/partner", "grantReaders": true, "readerRole": review,
 		"deployers": "arn:aws:iam::111122223333:role/ci-*",
 	},
-	"alarms":     {"cloudTrail": true, "alarms": object{"topic": "arn:aws:sns:eu-west-1:111122223333:on-call"}, "path": "/drop/"},
+	"alarms":       {"cloudTrail": true, "alarms": object{"topic": "arn:aws:sns:eu-west-1:111122223333:on-call"}, "path": "/drop/"},
+	"organisation": {"permissionsBoundary": orgBoundary, "permissionsBoundaryFile": "organisation.json", "uploaders": []any{"vm-01", "vm-02"}},
+	"organisation group": {
+		"permissionsBoundary": orgBoundary, "permissionsBoundaryFile": "organisation.json", "attach": "group", "encryption": "kms",
+	},
 	"own key":    {"encryption": "kms", "kmsKeyArn": ownKey, "shards": 1, "bucketName": "acme-uploads"},
 	"sources":    {"sourceIps": "203.0.113.7", "storageClasses": "STANDARD"},
 	"compliance": {"objectLock": "compliance", "objectLockDays": 365, "noncurrentDays": 400},

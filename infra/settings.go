@@ -22,9 +22,11 @@ type Settings struct {
 	StackName string
 	Uploaders []string
 	Tags      map[string]string
-	Confirm   []string // what a deploy may lose: "bucket", "prefix", "path", "leaving:NAME"
-	Protect   bool     // CloudFormation's termination protection
-	Shards    int      // stacks that share the uploaders; 0: all in the one stack
+	// The document of PermissionsBoundary, for the audit.
+	BoundaryFile string
+	Confirm      []string // what a deploy may lose: "bucket", "prefix", "path", "leaving:NAME"
+	Protect      bool     // CloudFormation's termination protection
+	Shards       int      // stacks that share the uploaders; 0: all in the one stack
 }
 
 // A key is one setting as it is written in cdk.json or after -c.
@@ -48,6 +50,8 @@ var keys = []key{
 	{"uploaders", func(s *Settings, v value) error { return v.list(&s.Uploaders) }},
 	{"identity", func(s *Settings, v value) error { return some(v, &s.Identity) }},
 	{"trustAnchor", func(s *Settings, v value) error { return some(v, &s.TrustAnchor) }},
+	{"permissionsBoundary", func(s *Settings, v value) error { return some(v, &s.PermissionsBoundary) }},
+	{"permissionsBoundaryFile", func(s *Settings, v value) error { return some(v, &s.BoundaryFile) }},
 	{"attach", func(s *Settings, v value) error { return some(v, &s.Attach) }},
 	{"encryption", func(s *Settings, v value) error { return some(v, &s.Encryption) }},
 	{"kmsKeyArn", func(s *Settings, v value) error { return some(v, &s.KMSKeyARN) }},
@@ -90,6 +94,9 @@ var keys = []key{
 // and that look like a setting.
 var cdkOwn = []string{"cli-telemetry", "acknowledged-issue-numbers"}
 
+// cdkBoundary is how a CDK app puts one boundary on everything.
+const cdkBoundary = "@aws-cdk/core:permissionsBoundary"
+
 // ParseSettings reads the settings from a CDK context and checks them. Keys
 // that belong to the CDK itself (feature flags, cached look-ups: they hold ":"
 // or "@") are left alone; any other key that is not a setting is an error. The
@@ -110,6 +117,8 @@ func ParseSettings(context map[string]any) (Settings, error) {
 				unread = true
 				errs = append(errs, fault(name, "%w", err))
 			}
+		case name == cdkBoundary:
+			errs = append(errs, fault(name, "would replace the boundary of every uploader: use permissionsBoundary"))
 		case !strings.ContainsAny(name, ":@") && !slices.Contains(cdkOwn, name):
 			errs = append(errs, fault(name, "there is no such setting%s", meant(name)))
 		}

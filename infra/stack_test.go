@@ -277,7 +277,7 @@ func TestTheLogBucketTakesOurTrailsAlone(t *testing.T) {
 
 func TestTheTemplatesAreAsReviewed(t *testing.T) {
 	for file, variant := range map[string]string{
-		"users": "two", "readers": "readers", "group-kms": "group two", "roles": "role two", "roles-anywhere": "roles-anywhere two", "everything": "all",
+		"users": "two", "organisation": "organisation", "readers": "readers", "group-kms": "group two", "roles": "role two", "roles-anywhere": "roles-anywhere two", "everything": "all",
 	} {
 		path := filepath.Join("..", "agent", "testdata", "stack", file+".template.json")
 		got := synth(t, variant).documents[0]

@@ -113,3 +113,28 @@ func TestLenientReadingMarksWhatItDoesNotUnderstand(t *testing.T) {
 		t.Errorf("a version of tomorrow: %v", err)
 	}
 }
+
+// A sealed policy says its own limits: it parses, and what it allows is as before.
+func TestASealedPolicyDeniesAllElse(t *testing.T) {
+	for _, doc := range []*Document{
+		WriteOnly("arn:aws:s3:::b/uploads/vm-01/*"),
+		WriteOnlyWithKey("arn:aws:s3:::b/uploads/vm-01/*", "arn:aws:kms:eu-west-1:111122223333:key/k", "s3.eu-west-1.amazonaws.com"),
+	} {
+		sealed, err := Parse("sealed.json", Sealed(doc).JSON(), ParseOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := len(doc.Statements)
+		if len(sealed.Statements) != 2*n+1 {
+			t.Fatalf("%d statements of %d", len(sealed.Statements), n)
+		}
+		for i, st := range sealed.Statements {
+			if st.Index != i || (st.Effect == Allow) != (i < n) {
+				t.Errorf("statement %d has the index %d and the effect %v", i, st.Index, st.Effect)
+			}
+			if i >= n && st.NotAction == st.NotResource {
+				t.Errorf("statement %d denies %v", i, st)
+			}
+		}
+	}
+}

@@ -40,6 +40,27 @@ func WriteOnlyWithKey(objects, key, via string) *Document {
 	return doc
 }
 
+// Sealed is a policy with its limits in it: statements that deny whatever it
+// doesn't allow. It stands in for a boundary where the principal's one boundary is
+// somebody else's, and is weaker: whoever may edit the principal's policy can
+// take it away. Conditions of what is allowed are not repeated.
+func Sealed(doc *Document) *Document {
+	sealed := &Document{Version: doc.Version, Statements: append([]Statement{}, doc.Statements...)}
+	deny := func(st Statement) {
+		st.Index, st.Effect = len(sealed.Statements), Deny
+		sealed.Statements = append(sealed.Statements, st)
+	}
+	var allowed []Text
+	for _, st := range doc.Statements {
+		allowed = append(allowed, st.Actions...)
+	}
+	deny(Statement{Sid: "NothingElse", Actions: allowed, NotAction: true, Resources: texts("*")})
+	for _, st := range doc.Statements {
+		deny(Statement{Sid: st.Sid + "Alone", Actions: st.Actions, Resources: st.Resources, NotResource: true})
+	}
+	return sealed
+}
+
 func texts(values ...string) []Text {
 	all := make([]Text, len(values))
 	for i, v := range values {

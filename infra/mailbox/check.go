@@ -27,6 +27,7 @@ var (
 	uploadPrefix = regexp.MustCompile(`^([A-Za-z0-9_.=@+-]+/)+$`)
 	iamPath      = regexp.MustCompile(`^/([A-Za-z0-9_.=@+-]+/)+$`)
 	trustAnchor  = regexp.MustCompile(`^arn:[a-z-]+:rolesanywhere:[a-z0-9-]+:[0-9]{12}:trust-anchor/[A-Za-z0-9-]+$`)
+	policyARN    = regexp.MustCompile(`^arn:[a-z-]+:iam::([0-9]{12}|aws):policy/[A-Za-z0-9_+=,.@/-]+$`)
 	topicARN     = regexp.MustCompile(`^arn:[a-z-]+:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}$`)
 	keyARN       = regexp.MustCompile(`^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$`)
 	principalARN = regexp.MustCompile(`^arn:[a-z*-]+:iam::([0-9]{12}|\*):(user|role)/[A-Za-z0-9_+=,.@/*?-]+$`)
@@ -126,6 +127,9 @@ func (p *Props) checkPaths(f *faults) {
 }
 
 func (p *Props) checkIdentity(f *faults) {
+	if p.PermissionsBoundary != "" && !policyARN.MatchString(p.PermissionsBoundary) {
+		f.add("permissionsBoundary", "%q must be the ARN of a managed policy", p.PermissionsBoundary)
+	}
 	known := oneOf(f, "identity", p.Identity, IdentityUser, IdentityRole, IdentityRolesAnywhere)
 	if oneOf(f, "attach", p.Attach, AttachUser, AttachGroup); !known {
 		return

@@ -50,31 +50,34 @@ type Props struct {
 	Identity        Identity
 	TrustAnchor     string // roles-anywhere: ARN of a trust anchor
 	Attach          Attach
-	Encryption      Encryption
-	KMSKeyARN       string // EncryptionKMS: a key that exists; "" makes one
-	Versioning      *bool  // default true
-	AppendOnly      *bool  // nobody replaces an object under UploadPrefix; default true
-	ObjectLock      LockMode
-	ObjectLockDays  int
-	ExpireDays      int          // of current versions; 0 keeps them
-	NoncurrentDays  int          // of noncurrent versions; 0 keeps them
-	Transitions     []Transition // of current versions to colder classes, in their order
-	AbortDays       int          // after which the parts of an incomplete upload vanish; default 7
-	CloudTrail      bool
-	TrailDays       int     // after which the trail's log files expire; 0 keeps them
-	Alarms          *Alarms // with CloudTrail; nil: none
-	EventBridge     bool
-	Readers         []string // ARNs or patterns of the only principals that may read or delete; none: the account decides
-	GrantReaders    bool     // gives Readers what they need to read, too
-	ReaderRole      []string // ARNs that may assume a role that reads; none: no role
-	Deployers       []string // with Readers: who may configure the bucket; default the CDK's role of CloudFormation
-	SourceIPs       []string // addresses and CIDR blocks that uploaders may call from; none: anywhere
-	SourceVPCEs     []string // VPC endpoints that they may call through, beside SourceIPs
-	StorageClasses  []string // that uploaders may ask for; default DefaultStorageClasses
-	GuardRevision   int      // a number in the guard: another one makes CloudFormation write it again
-	FederatedUsers  bool     // lets sessions of GetFederationToken reach the bucket
-	Auditors        []string // ARNs that may assume the auditor's role; none: no role
-	Retain          *bool    // bucket, guard and key outlive the stack; default true
+	// ARN of the boundary that an organisation asks for: IAM holds one, so that the
+	// mailbox's own limits go into the uploaders' policies. "" makes the mailbox's.
+	PermissionsBoundary string
+	Encryption          Encryption
+	KMSKeyARN           string // EncryptionKMS: a key that exists; "" makes one
+	Versioning          *bool  // default true
+	AppendOnly          *bool  // nobody replaces an object under UploadPrefix; default true
+	ObjectLock          LockMode
+	ObjectLockDays      int
+	ExpireDays          int          // of current versions; 0 keeps them
+	NoncurrentDays      int          // of noncurrent versions; 0 keeps them
+	Transitions         []Transition // of current versions to colder classes, in their order
+	AbortDays           int          // after which the parts of an incomplete upload vanish; default 7
+	CloudTrail          bool
+	TrailDays           int     // after which the trail's log files expire; 0 keeps them
+	Alarms              *Alarms // with CloudTrail; nil: none
+	EventBridge         bool
+	Readers             []string // ARNs or patterns of the only principals that may read or delete; none: the account decides
+	GrantReaders        bool     // gives Readers what they need to read, too
+	ReaderRole          []string // ARNs that may assume a role that reads; none: no role
+	Deployers           []string // with Readers: who may configure the bucket; default the CDK's role of CloudFormation
+	SourceIPs           []string // addresses and CIDR blocks that uploaders may call from; none: anywhere
+	SourceVPCEs         []string // VPC endpoints that they may call through, beside SourceIPs
+	StorageClasses      []string // that uploaders may ask for; default DefaultStorageClasses
+	GuardRevision       int      // a number in the guard: another one makes CloudFormation write it again
+	FederatedUsers      bool     // lets sessions of GetFederationToken reach the bucket
+	Auditors            []string // ARNs that may assume the auditor's role; none: no role
+	Retain              *bool    // bucket, guard and key outlive the stack; default true
 }
 
 // Transition moves objects to another storage class when they are so many days old.

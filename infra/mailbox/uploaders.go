@@ -18,6 +18,7 @@ type destination struct {
 	BucketARN string
 	KeyARN    string // "" where S3 keeps the keys
 	Via       string // S3's name in kms:ViaService
+	Sealed    bool   // the policies carry the limits that a boundary would
 }
 
 func newDestination(stack awscdk.Stack, bucketARN, keyARN string) destination {
@@ -35,6 +36,9 @@ func (d destination) writeOnly(prefix, name string) map[string]any {
 	if d.KeyARN != "" {
 		document = policy.WriteOnlyWithKey(objects, d.KeyARN, d.Via)
 	}
+	if d.Sealed {
+		document = policy.Sealed(document)
+	}
 	var out map[string]any
 	if err := json.Unmarshal(document.JSON(), &out); err != nil {
 		panic(fmt.Sprintf("policy.WriteOnly printed no JSON: %v", err))
@@ -47,7 +51,7 @@ type Uploaders struct {
 	constructs.Construct
 	props    *Props
 	to       destination
-	boundary awsiam.CfnManagedPolicy
+	boundary *string         // its ARN
 	group    awsiam.CfnGroup // nil: each has a policy of its own
 	names    []string
 }
@@ -82,14 +86,19 @@ func NewUploaders(scope constructs.Construct, id *string, props *Props) *Uploade
 // the uploader's name as a variable: it gives each the same set as its own
 // policy, and an account's number of managed policies doesn't limit the fleet.
 func newUploaders(scope constructs.Construct, id *string, to destination, p *Props) *Uploaders {
+	to.Sealed = p.PermissionsBoundary != ""
 	u := &Uploaders{props: p, to: to}
 	constructs.NewConstruct_Override(u, scope, id)
 	shared := to.writeOnly(p.UploadPrefix, p.nameVariable())
-	u.boundary = awsiam.NewCfnManagedPolicy(u, jsii.String("Boundary"), &awsiam.CfnManagedPolicyProps{
-		Description:    jsii.String("Buzon: the most that an uploader can do, whatever else is attached to it"),
-		Path:           jsii.String(p.Path),
-		PolicyDocument: shared,
-	})
+	if p.PermissionsBoundary != "" {
+		u.boundary = jsii.String(p.PermissionsBoundary)
+	} else {
+		u.boundary = awsiam.NewCfnManagedPolicy(u, jsii.String("Boundary"), &awsiam.CfnManagedPolicyProps{
+			Description:    jsii.String("Buzon: the most that an uploader can do, whatever else is attached to it"),
+			Path:           jsii.String(p.Path),
+			PolicyDocument: shared,
+		}).Ref()
+	}
 	if p.Attach == AttachGroup {
 		u.group = awsiam.NewCfnGroup(u, jsii.String("Group"), &awsiam.CfnGroupProps{
 			Path:     jsii.String(p.Path),
@@ -116,7 +125,7 @@ func (u *Uploaders) Add(name string) *Uploader {
 	case IdentityUser:
 		made.ARN = *awsiam.NewCfnUser(u, jsii.String(name), &awsiam.CfnUserProps{
 			UserName: jsii.String(name), Path: jsii.String(u.props.Path),
-			PermissionsBoundary: u.boundary.Ref(), Policies: own, Groups: groups,
+			PermissionsBoundary: u.boundary, Policies: own, Groups: groups,
 		}).AttrArn()
 	case IdentityRole:
 		made.ARN = u.instanceRole(name, own)
@@ -155,7 +164,7 @@ func (u *Uploaders) role(name string, own any, trust map[string]any) awsiam.CfnR
 	return awsiam.NewCfnRole(u, jsii.String(name), &awsiam.CfnRoleProps{
 		RoleName: jsii.String(name), Path: jsii.String(u.props.Path),
 		AssumeRolePolicyDocument: trust,
-		PermissionsBoundary:      u.boundary.Ref(), Policies: own,
+		PermissionsBoundary:      u.boundary, Policies: own,
 		Tags: &[]*awscdk.CfnTag{{Key: jsii.String(UploaderTag), Value: jsii.String(name)}},
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
@@ -340,6 +341,46 @@ func TestNothingGoesWithoutTLS(t *testing.T) {
 		if resp.StatusCode/100 == 2 {
 			t.Errorf("over plain HTTP it answers %s", resp.Status)
 		}
+	}
+}
+
+// A thief with an uploader's key makes a session, which would outlive the key by
+// hours. The guard takes nothing that it signs, before the key is revoked and after.
+func TestASessionMadeFromAKeyIsRefused(t *testing.T) {
+	w := open(t)
+	id, secret := w.key(t, forOthers)
+	cfg, err := w.load(t.Context(), id, secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(cfg aws.Config, key string) error {
+		_, err := s3.NewFromConfig(cfg).PutObject(t.Context(), &s3.PutObjectInput{
+			Bucket: &w.bucket, Key: aws.String("uploads/" + forOthers + "/" + key), Body: strings.NewReader("x"), IfNoneMatch: aws.String("*"),
+		})
+		return err
+	}
+	made, err := sts.NewFromConfig(cfg).GetSessionToken(t.Context(), &sts.GetSessionTokenInput{DurationSeconds: aws.Int32(129_600)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	session := cfg.Copy()
+	session.Credentials = credentials.NewStaticCredentialsProvider(*made.Credentials.AccessKeyId, *made.Credentials.SecretAccessKey, *made.Credentials.SessionToken)
+	if err := put(cfg, "by-key"); err != nil {
+		t.Errorf("with the key itself: %v", err)
+	}
+	if err := put(session, "by-session"); !denied(err) {
+		t.Errorf("with a session of the key: %v, want AccessDenied", err)
+	}
+	if _, err := w.iam.UpdateAccessKey(t.Context(), &iam.UpdateAccessKeyInput{
+		UserName: aws.String(forOthers), AccessKeyId: &id, Status: iamtypes.StatusTypeInactive,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := put(cfg, "by-dead-key"); err == nil {
+		t.Error("the key still writes")
+	}
+	if err := put(session, "by-session-of-dead-key"); err == nil {
+		t.Error("a session of the key outlives it")
 	}
 }
 

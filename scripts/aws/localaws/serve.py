@@ -2,8 +2,8 @@
 
 MiniStack compares policy variables as plain text, so that ${aws:username} in
 the guard would refuse every upload, and it doesn't set the condition keys by
-which a bucket becomes append-only and refuses signed URLs. All are supplied
-here. This proves the
+which a bucket becomes append-only, refuses signed URLs and tells a key from a
+session that was made from it. All are supplied here. This proves the
 documents and their wiring; that AWS itself substitutes variables so is taken
 from the IAM User Guide ("IAM policy elements: Variables and tags").
 
@@ -22,6 +22,7 @@ MiniStack makes one of the parts' checksums and refuses the right one.
 
 import contextvars
 import dataclasses
+import datetime
 import re
 import struct
 import sys
@@ -83,6 +84,19 @@ def with_s3_keys(s3_service_context):
             creates = "uploads" not in query and "partNumber" not in query
             ctx["s3:ObjectCreationOperation"] = "true" if creates else "false"
         return ctx
+    return wrapped
+
+
+STARTED = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def with_issue_time(principal_keys):
+    """Every request of a session has the time at which it was issued, those of GetSessionToken too."""
+    def wrapped(credential):
+        keys = principal_keys(credential)
+        if credential.session_token:
+            keys.setdefault("aws:tokenissuetime", STARTED)
+        return keys
     return wrapped
 
 
@@ -173,6 +187,7 @@ def with_joins(evaluate_conditions):
 for module in (changesets, engine, handlers, provisioners, stacks):
     if hasattr(module, "_evaluate_conditions"):
         module._evaluate_conditions = with_joins(module._evaluate_conditions)
+iam_evaluator._principal_keys = with_issue_time(iam_evaluator._principal_keys)
 iam_evaluator._first_match = with_variables(iam_evaluator._first_match)
 iam_actions.s3_service_context = with_s3_keys(iam_actions.s3_service_context)
 app._handle_s3_control_request = with_access_grants(app._handle_s3_control_request)

@@ -273,3 +273,28 @@ func TestReadersWhoAreGrantedRead(t *testing.T) {
 		t.Errorf("the uploader reads: %s", got)
 	}
 }
+
+// Where the boundary is an organisation's, the uploader's own policy denies what
+// the stack's would have stopped: whatever is attached, wherever the user is moved,
+// and even where a policy of a resource names it.
+func TestAPolicyThatCarriesItsLimits(t *testing.T) {
+	for _, change := range [][]func(*policy.Set){{}, {moved}, {attached(t, adminAccess), moved}} {
+		set := with(uploader(t, "organisation", "/buzon/"), append([]func(*policy.Set){withoutBoundary, attached(t, adminAccess)}, change...)...)
+		for _, test := range []struct {
+			action, resource string
+			allowed          bool
+		}{
+			{"s3:PutObject", "/uploads/vm-01/x", true},
+			{"s3:PutObject", "/uploads/vm-02/x", false},
+			{"s3:GetObject", "/uploads/vm-01/x", false},
+			{"s3:ListAllMyBuckets", "*", false},
+			{"sts:AssumeRole", "arn:aws:iam::111122223333:role/admin", false},
+			{"iam:UpdateUser", set.Subject.ARN, false},
+		} {
+			got := answer(set, ask(set, test.action, test.resource))
+			if (got == "allowed") != test.allowed || !test.allowed && !strings.Contains(got, "NothingElse") && !strings.Contains(got, "WriteUnderPrefixAlone") {
+				t.Errorf("%s on %s: %s", test.action, test.resource, got)
+			}
+		}
+	}
+}
