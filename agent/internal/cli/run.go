@@ -103,6 +103,9 @@ func (r *runner) use(c *config.Config, s *sending) error {
 	if err := s.join(r.app, c, r.journal, r.gated); err != nil {
 		return err
 	}
+	if r.sending != nil {
+		s.gate.Inherit(r.sending.gate)
+	}
 	r.config, r.sending = c, s
 	r.current.Store(s.courier)
 	return nil

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -57,7 +58,9 @@ func (a *app) openJournal(c *config.Config, readOnly bool) (*journal.Journal, er
 func (s *sending) join(a *app, c *config.Config, j *journal.Journal, gated func(gate.Report, bool)) (err error) {
 	// What lives is small next to limits.memory; collecting it half as often saves a tenth of the CPU.
 	debug.SetGCPercent(200)
-	s.gate = a.newGate(c)
+	settings := a.clientSettings(c)
+	settings.Traits = a.traits(j, a.store(c))
+	s.gate = gate.New(gateSettings(c), settings, a.log)
 	options := upload.Options{PartSize: c.Limits.PartSize, Memory: c.Limits.Memory}
 	if c.Limits.Bandwidth > 0 {
 		options.Limiter = rate.NewLimiter(rate.Limit(c.Limits.Bandwidth), int(max(c.Limits.Bandwidth/10, 64<<10)))
@@ -73,6 +76,30 @@ func (s *sending) join(a *app, c *config.Config, j *journal.Journal, gated func(
 	}}
 	s.courier, err = courier.New(deps, a.courierSettings(c), s.outboxes)
 	return err
+}
+
+// traits are what the store at an endpoint has shown of itself, as the journal keeps it.
+func (a *app) traits(j *journal.Journal, store string) *client.Traits {
+	if store == "" { // AWS is known
+		return nil
+	}
+	var known client.Shown
+	kept, err := j.Shown(store)
+	if err == nil && kept != nil {
+		err = json.Unmarshal(kept, &known)
+	}
+	if err != nil {
+		a.log.Warn("what the store showed before can't be read", "error", err)
+	}
+	return client.NewTraits(known, func(now client.Shown) {
+		text, err := json.Marshal(now)
+		if err == nil {
+			err = j.KeepShown(store, text)
+		}
+		if err != nil {
+			a.log.Warn("what the store shows can't be kept", "error", err)
+		}
+	})
 }
 
 // openFolders opens the outboxes. The caller closes what is returned.

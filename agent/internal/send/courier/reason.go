@@ -2,6 +2,7 @@ package courier
 
 import (
 	"errors"
+	"strings"
 
 	"buzon/agent/internal/client"
 	"buzon/agent/internal/send/journal"
@@ -75,15 +76,9 @@ func detail(failed *upload.Error) string {
 	if f.Code == "unreadable" {
 		return failed.Unwrap().Error()
 	}
-	text := f.Code
-	if f.Message != "" {
-		text += ": " + f.Message
-	}
-	if f.RequestID != "" {
-		text += " (request " + f.RequestID + ")"
-	}
+	text := f.Said()
 	if len(text) > 500 {
-		text = text[:500]
+		text = strings.ToValidUTF8(text[:500], "")
 	}
 	return text
 }

@@ -98,6 +98,7 @@ type Gate struct {
 	current *client.AWS
 	memory  *memory
 	waiting bool // a newer key is not yet known, the old one goes on
+	heir    bool // it knows what the gate before it knew, and has not passed yet
 }
 
 // New makes a gate; nothing is asked yet.
@@ -118,6 +119,24 @@ func New(s Settings, c client.Settings, log *slog.Logger) *Gate {
 	return &Gate{settings: s, client: c, log: log}
 }
 
+// Inherit takes over what the gate before it knows, as far as it holds under
+// these settings: the first pass then asks only what is new. It is called
+// before the first pass.
+func (g *Gate) Inherit(before *Gate) {
+	before.passing.Lock()
+	known := before.memory
+	before.passing.Unlock()
+	was, now := before.settings, g.settings
+	if known == nil || was.Bucket != now.Bucket || was.Prefix != now.Prefix || was.Owner != now.Owner || was.Method != now.Method ||
+		before.client.Endpoint != g.client.Endpoint || before.client.Region != g.client.Region || before.client.Addressing != g.client.Addressing {
+		return
+	}
+	kept := *known
+	kept.room = kept.room && was.Replace == now.Replace
+	kept.carry = kept.carry && was.Class == now.Class && was.Tags == now.Tags
+	g.memory, g.heir = &kept, true
+}
+
 // AWS gives the client of the credentials that passed last, or nil before
 // any did. After a rotation it is another one; ask for it at every file.
 func (g *Gate) AWS() *client.AWS {
@@ -134,6 +153,10 @@ func (g *Gate) AWS() *client.AWS {
 func (g *Gate) Pass(ctx context.Context, depth Depth) Report {
 	g.passing.Lock()
 	defer g.passing.Unlock()
+	if depth == Full && g.heir {
+		depth = Quick
+	}
+	g.heir = false
 	last := g.AWS()
 	until := time.Now().Add(g.settings.NewKey)
 	for wait := newKeyFirst; ; wait = min(2*wait, newKeyCap) {
