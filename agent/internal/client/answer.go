@@ -83,7 +83,7 @@ var successes = map[string]success{
 	"GetObject":               {mark: bySender},
 	"HeadObject":              {mark: byHeader},
 	"HeadBucket":              {mark: byHeader},
-	"GetObjectAttributes":     {mark: byRoot, root: "GetObjectAttributes*"},
+	"GetObjectAttributes":     {mark: byRoot, root: "[Gg]etObjectAttributes*"},
 	"GetObjectAcl":            {mark: byRoot, root: "AccessControlPolicy"},
 	"GetBucketAcl":            {mark: byRoot, root: "AccessControlPolicy"},
 	"GetObjectTagging":        {mark: byRoot, root: "Tagging"},

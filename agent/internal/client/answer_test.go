@@ -224,6 +224,21 @@ func TestTheStoresOwnWordIsTaken(t *testing.T) {
 	}
 }
 
+// Other servers call some documents a little differently.
+func TestDocumentsOfOtherServersAreKnown(t *testing.T) {
+	for name, text := range map[string]string{
+		"GetObjectAttributes": `<getObjectAttributesResponse xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><ObjectSize>0</ObjectSize></getObjectAttributesResponse>`, // MinIO
+		"ListObjectVersions":  `<ListVersionsResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"></ListVersionsResult>`,
+		"ListBuckets":         `<ListAllMyBucketsResult><Buckets/></ListAllMyBucketsResult>`,
+	} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) }))
+		if err := calls[name](t.Context(), at(t, served(s), s3server.Admin)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		s.Close()
+	}
+}
+
 // A key may hold what XML can't (F4): what is needed is taken all the same.
 func TestAKeyThatXMLCantHoldIsNoObstacle(t *testing.T) {
 	for _, key := range []string{"a&#x8;b", "a&#8;b", "a&#0;", "a\x08b", "a\x1b[31m", "a\xff\xfeb", "&#xFFFF;", "&#x110000;", "&#99999999999;", "a&b", "a&nosuch;b"} {

@@ -73,6 +73,9 @@ type AWS struct {
 	keyID    string
 }
 
+// Traits are what the store at the endpoint has shown of itself.
+func (a *AWS) Traits() *Traits { return a.listener.traits }
+
 // IAM is the client of the identity service, for the judging side.
 func (a *AWS) IAM() *iam.Client { return iam.NewFromConfig(a.Config) }
 

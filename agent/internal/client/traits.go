@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"sync"
+	"time"
 )
 
 // Traits are what a store has shown of itself in answers that were its own beyond doubt, so that a later answer that
@@ -25,6 +26,8 @@ type Shown struct {
 	Header string `json:"header,omitempty"`
 	// Echoes are the operations whose success echoes the checksum.
 	Echoes []string `json:"echoes,omitempty"`
+	// Fit is when it proved that it keeps what files need, by bucket and prefix.
+	Fit map[string]time.Time `json:"fit,omitempty"`
 }
 
 // NewTraits begins with what was known when Changed was told last.
@@ -91,10 +94,33 @@ func (t *Traits) heard(operation string, echoed, custom, proof bool) bool {
 			}
 		})
 	case !echoed && did && proof:
-		t.learn(func(s *Shown) { s.Echoes = nil })
+		t.learn(func(s *Shown) { s.Echoes, s.Fit = nil, nil })
 		return custom
 	}
 	return echoed || custom && !did
+}
+
+// Prove notes that the store proved at a place (a bucket and a prefix) that it keeps what files need.
+func (t *Traits) Prove(place string, at time.Time) {
+	t.learn(func(s *Shown) {
+		fit := map[string]time.Time{place: at}
+		for other, when := range s.Fit {
+			if at.Sub(when) < provenFor && other != place {
+				fit[other] = when
+			}
+		}
+		s.Fit = fit
+	})
+}
+
+// provenFor is how long a proof counts: it may leave an unfinished upload, where a key may not abort its own.
+const provenFor = 24 * time.Hour
+
+// Proven tells whether the store has proved itself at a place within the last day.
+func (t *Traits) Proven(place string, now time.Time) (at time.Time, ok bool) {
+	at = t.Shown().Fit[place]
+	age := now.Sub(at)
+	return at, age >= 0 && age < provenFor
 }
 
 // Shown is what is known now.

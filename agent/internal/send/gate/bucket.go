@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -107,7 +108,12 @@ func (p *pass) canaryKey() string { return p.Prefix + ".buzon/canary" }
 func (p *pass) canary(ctx context.Context) (stop ID) {
 	key := p.canaryKey()
 	var sent *answer
-	if p.aws.Custom && p.again(p.memory.store) {
+	switch at, proven := p.aws.Traits().Proven(p.Bucket+"/"+p.Prefix, time.Now()); {
+	case !p.aws.Custom || !p.again(p.memory.store):
+	case proven:
+		p.memory.store = true
+		p.report.add(Check{ID: CheckStore, Status: OK, Outcome: StoreProven, Args: map[string]string{"store": p.aws.Endpoint, "ended": at.UTC().Format(time.RFC3339)}})
+	default:
 		fit, answered := p.store(ctx)
 		if !fit {
 			p.skip(CheckCanary, CheckStore)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"buzon/agent/internal/client"
 	"buzon/scripts/load/s3server"
@@ -101,6 +102,35 @@ func TestUnderAGuardTheProofGoesOn(t *testing.T) {
 		if c.Status != Warning {
 			t.Errorf("%+v", c)
 		}
+	}
+}
+
+// What a store proved counts for a day, at the place where it was: a start then leaves nothing unfinished there.
+func TestAProofCountsForADay(t *testing.T) {
+	h := &heard{}
+	at(t, s3server.Options{Fault: h.hear})
+	traits := client.NewTraits(client.Shown{}, nil)
+	pass := func(s Settings) []string {
+		h.take()
+		passed(t, New(s, client.Settings{Region: "us-east-1", Traits: traits}, nil).Pass(t.Context(), Full))
+		return h.take()
+	}
+	if !slices.Contains(pass(settings()), "CreateMultipartUpload") {
+		t.Error("it was not proven")
+	}
+	if slices.Contains(pass(settings()), "CreateMultipartUpload") {
+		t.Error("it was proven again")
+	}
+	elsewhere := settings()
+	elsewhere.Prefix += "other/"
+	if !slices.Contains(pass(elsewhere), "CreateMultipartUpload") {
+		t.Error("another place counts as proven")
+	}
+	shown := traits.Shown()
+	shown.Fit = map[string]time.Time{bucket + "/" + prefix: time.Now().Add(-25 * time.Hour)}
+	traits = client.NewTraits(shown, nil)
+	if !slices.Contains(pass(settings()), "CreateMultipartUpload") {
+		t.Error("it counts for ever")
 	}
 }
 

@@ -100,6 +100,7 @@ const (
 	BadBucket    Outcome = "gate.bad-bucket" // the name is none
 
 	StoreFit             Outcome = "gate.store"
+	StoreProven          Outcome = "gate.store-proven"            // within the last day, as the journal knows
 	StoreFitSigned       Outcome = "gate.store-signed"            // where checksums never follow a body
 	StoreNoChecksum      Outcome = "gate.store-no-checksum"       // it took a wrong one in a header
 	StoreNoTrailer       Outcome = "gate.store-no-trailer"        // … behind the body

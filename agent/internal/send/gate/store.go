@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
@@ -115,6 +116,9 @@ func (s *proof) tell() {
 		}
 	}
 	s.memory.store = s.failed == ""
+	if s.failed == "" && len(s.open) == 0 {
+		s.aws.Traits().Prove(s.Bucket+"/"+s.Prefix, time.Now().UTC())
+	}
 }
 
 // hear notes a question and its answer. It tells whether the answer is about the store, and not about the key, the

@@ -1,0 +1,131 @@
+// Package stores runs real S3 servers on loopback, each pinned, and one story of sending against each: what docs/*/stores.md
+// says of a store is measured here. scripts/stores runs it.
+//
+// A program that is not in the cache is skipped and named, or built with -stores.build. It promises nothing of a store's
+// clusters, of TLS, or of other versions.
+package stores
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"buzon/scripts/aws/localaws"
+)
+
+// Store is a kind of server.
+type Store struct {
+	Name, Version string
+	// Root is the key of whoever runs it.
+	RootKey, RootSecret string
+	// Anybody says that it knows no keys: everybody may do everything.
+	Anybody bool
+
+	find  func(cache string) string
+	build func(ctx context.Context, cache string) error
+	start func(program, address, dir string) *exec.Cmd
+	// user makes a key that may write under a prefix of the bucket and nothing else; nil where that takes a program that
+	// is not to be had here.
+	user func(ctx context.Context, s *Server, bucket, prefix string) (key, secret string, err error)
+}
+
+// ErrNotBuilt says that the cache does not hold a store's program.
+var ErrNotBuilt = errors.New("it is not built; scripts/stores builds it")
+
+// Server is a store that runs.
+type Server struct {
+	Store    *Store
+	Endpoint string
+	program  string
+	cmd      *exec.Cmd
+	ended    chan error
+}
+
+// Start starts a store whose data are in dir, and returns when it answers.
+func (st *Store) Start(ctx context.Context, dir string, build bool) (*Server, error) {
+	cache, err := localaws.CacheDir()
+	if err != nil {
+		return nil, err
+	}
+	program := st.find(cache)
+	if program == "" && build && st.build != nil {
+		if err := st.build(ctx, cache); err != nil {
+			return nil, fmt.Errorf("build %s: %w", st.Name, err)
+		}
+		program = st.find(cache)
+	}
+	if program == "" {
+		return nil, ErrNotBuilt
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	address := l.Addr().String()
+	if err := l.Close(); err != nil {
+		return nil, err
+	}
+	s := &Server{Store: st, Endpoint: "http://" + address, program: program, cmd: st.start(program, address, dir), ended: make(chan error, 1)}
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() { s.ended <- s.cmd.Wait() }()
+	return s, s.ready(ctx)
+}
+
+// ready polls until the server answers an S3 request, has ended, or a minute is over.
+func (s *Server) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Endpoint+"/", nil)
+		if err != nil {
+			return err
+		}
+		if response, err := http.DefaultClient.Do(request); err == nil {
+			if err := response.Body.Close(); err != nil || response.StatusCode < http.StatusInternalServerError {
+				return err
+			}
+		}
+		select {
+		case err := <-s.ended:
+			s.ended <- err
+			return fmt.Errorf("%s ended: %w", s.Store.Name, err)
+		case <-ctx.Done():
+			return fmt.Errorf("%s does not answer: %w", s.Store.Name, ctx.Err())
+		case <-tick.C:
+		}
+	}
+}
+
+// Stop ends the server.
+func (s *Server) Stop() {
+	_ = s.cmd.Process.Kill() // it may have ended
+	<-s.ended
+}
+
+// root is the environment of whoever runs the store.
+func (s *Server) root() []string { return s.env(s.Store.RootKey, s.Store.RootSecret) }
+
+// env gives a process a key and nothing else of AWS.
+func (s *Server) env(key, secret string) []string {
+	return []string{"PATH=" + os.Getenv("PATH"), "AWS_REGION=us-east-1", "AWS_EC2_METADATA_DISABLED=true", "LANG=C",
+		"AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull, "AWS_ACCESS_KEY_ID=" + key, "AWS_SECRET_ACCESS_KEY=" + secret}
+}
+
+// first is the first file that matches.
+func first(pattern ...string) string {
+	found, _ := filepath.Glob(filepath.Join(pattern...)) // the patterns are good
+	if len(found) == 0 {
+		return ""
+	}
+	return found[0]
+}
