@@ -23,6 +23,7 @@ var packedAWSManaged []byte
 type awsManaged struct {
 	date  string // of the newest document
 	lines map[string]string
+	read  memo[*policy.Source] // by ARN; many principals have the same ones
 }
 
 // loadAWSManaged unpacks the data. It is part of the program, so that a fault in
@@ -62,14 +63,24 @@ func knownPolicy(arn string) (policy.Source, bool) {
 	if !ok {
 		return policy.Source{}, false
 	}
-	line, ok := loadAWSManaged().lines[path]
+	known := loadAWSManaged()
+	line, ok := known.lines[path]
 	if !ok {
 		return policy.Source{}, false
 	}
+	src := known.read.get(arn, func() *policy.Source { return readKnown(arn, path, line) })
+	if src == nil {
+		return policy.Source{}, false
+	}
+	return *src, true
+}
+
+// readKnown reads one line of the data.
+func readKnown(arn, path, line string) *policy.Source {
 	version, text, _ := strings.Cut(line, "\t")
 	doc, err := policy.Parse(arn, []byte(text), policy.ParseOptions{Grammar: policy.Identity, Lenient: true})
 	if err != nil {
-		return policy.Source{}, false
+		return nil
 	}
 	var allows []policy.Statement
 	for _, st := range doc.Statements {
@@ -78,8 +89,8 @@ func knownPolicy(arn string) (policy.Source, bool) {
 		}
 	}
 	doc.Statements = allows
-	return policy.Source{
+	return &policy.Source{
 		Name: path[strings.LastIndexByte(path, '/')+1:], ARN: arn, Version: version,
 		Raw: []byte(text), SHA256: digest([]byte(text)), Document: doc,
-	}, true
+	}
 }
