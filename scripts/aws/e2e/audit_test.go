@@ -31,7 +31,7 @@ type audited struct {
 				Action string
 				Latent bool
 			}
-			Stops []struct{ Layer, Statement string }
+			Stops []struct{ Layer string }
 		}
 	}
 }

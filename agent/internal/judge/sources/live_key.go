@@ -185,8 +185,9 @@ func (k *liveKey) concerns(grantee string) bool {
 
 // grantDocument is a grant written as a policy.
 type grantDocument struct {
-	Version, ID string
-	Statement   []grantStatement
+	Version   string
+	ID        string `json:"Id"`
+	Statement []grantStatement
 }
 
 type grantStatement struct {

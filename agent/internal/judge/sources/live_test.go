@@ -362,6 +362,9 @@ func TestTheKeysGrantsCount(t *testing.T) {
 			continue
 		}
 		for _, st := range src.Document.Statements {
+			if st.Unclear != nil {
+				t.Errorf("%s isn't understood: %v", src.Name, st.Unclear)
+			}
 			var actions []string
 			for _, a := range st.Actions {
 				actions = append(actions, a.Value)
@@ -434,6 +437,9 @@ func TestACLs(t *testing.T) {
 					continue
 				}
 				for _, st := range src.Document.Statements {
+					if st.Unclear != nil {
+						t.Errorf("%s isn't understood: %v", src.Name, st.Unclear)
+					}
 					var actions []string
 					for _, a := range st.Actions {
 						actions = append(actions, a.Value)
