@@ -48,6 +48,7 @@ var faultsOf = []struct {
 	{s3server.ResetBefore, 0.02}, {s3server.ResetInside, 0.02}, {s3server.ResetAfter, 0.05}, {s3server.LostAnswer, 0.06},
 	{s3server.Slow, 0.02}, {s3server.Denied, 0.002}, {s3server.IdleTimeout, 0.01}, {s3server.Digest, 0.005},
 	{s3server.LostUpload, 0.002}, {s3server.ErrorInside, 0.005}, {s3server.WrongChecksum, 0.0},
+	{s3server.Stranger, 0.01}, {s3server.DoneThenStranger, 0.01},
 }
 
 func (c *chaos) fault(call *s3server.Call) s3server.Fault {
@@ -71,6 +72,9 @@ func (c *chaos) fault(call *s3server.Call) s3server.Fault {
 			fault.Wait = time.Duration(c.r.IntN(400)) * time.Millisecond
 		case s3server.ResetInside:
 			fault.Bytes = 1 + c.r.Int64N(max(call.Size, 1))
+		case s3server.Stranger, s3server.DoneThenStranger:
+			all := s3server.Stranges()
+			fault.Raw = all[c.r.IntN(len(all))].Raw
 		}
 		return fault
 	}
@@ -294,7 +298,7 @@ func (s *soak) records() (list []ordeal.Record, receipts string) {
 			Reason string `json:"reason"`
 		} `json:"quarantine"`
 	}
-	if err := json.Unmarshal([]byte(run([]int{0, 1}, "status", "--format", "json", "--config", s.path("agent.yaml"))), &status); err != nil {
+	if err := json.Unmarshal([]byte(run([]int{0, 1, 3}, "status", "--format", "json", "--config", s.path("agent.yaml"))), &status); err != nil {
 		s.t.Fatal(err)
 	}
 	for _, q := range status.Quarantined {
