@@ -236,6 +236,10 @@ func (c *Courier) moveIn() {
 	if err := c.Journal.MoveIn(journal.Here(command)); err != nil { // a full disk is told by what needs it
 		c.Log.Debug("who uses the journal is not recorded", "error", err)
 	}
+	if c.Journal.Moved() {
+		c.Log.Warn("the journal was used on another machine before; a copy of a VM needs a prefix and a key of its own, " +
+			"and `agent retry` says that this is meant")
+	}
 }
 
 // startParts starts all parts but the feeder. They end in the order in which finish waits for them, once stop has ended: what

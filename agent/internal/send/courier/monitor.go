@@ -115,7 +115,7 @@ func (k ProblemKind) holds() bool {
 func stateOf(problems []Problem, due, stalled bool) (State, ProblemKind, time.Time) {
 	waiting := func(fits func(ProblemKind) bool) (State, ProblemKind, time.Time) {
 		for _, p := range problems {
-			if fits(p.Kind) && p.Detail != JournalMoved { // which works
+			if fits(p.Kind) {
 				return StateWaiting, p.Kind, p.Since
 			}
 		}
@@ -178,14 +178,8 @@ func journalProblems(j *journal.Journal, now time.Time) (list []Problem) {
 		}
 		list = append(list, Problem{Kind: ProblemJournal, Since: since.UTC(), Detail: err.Error()})
 	}
-	if j.Moved() {
-		list = append(list, Problem{Kind: ProblemJournal, Since: now.UTC(), Detail: JournalMoved})
-	}
 	return list
 }
-
-// JournalMoved is the detail of a journal that was used on another machine: what has that detail is no fault of a disk.
-const JournalMoved = "another-machine"
 
 // failure is one file that gets no success, as it waits for its next try.
 type failure struct {
@@ -275,10 +269,6 @@ func (c *Courier) logProblems(list []Problem) {
 	for _, p := range list {
 		switch p.Kind {
 		case ProblemStoreFull, ProblemNotTheStore, ProblemStoreSilent, ProblemMachine, ProblemStuckFile:
-		case ProblemJournal:
-			if p.Detail != JournalMoved {
-				continue
-			}
 		default:
 			continue
 		}

@@ -23,7 +23,6 @@ func TestTheStateFollowsFromTheProblems(t *testing.T) {
 		{"files leave", nil, true, false, StateSending, ""},
 		{"the gate is shut, and nothing waits", one(ProblemGate), false, false, StateWaiting, ProblemGate},
 		{"the disk is full", one(ProblemJournal), false, false, StateWaiting, ProblemJournal},
-		{"the journal was copied, and works", []Problem{{Kind: ProblemJournal, Detail: JournalMoved}}, false, false, StateIdle, ""},
 		{"the store is full", one(ProblemStoreFull), true, false, StateWaiting, ProblemStoreFull},
 		{"an outbox is away, and nothing waits", one(ProblemOutboxMissing), false, false, StateWaiting, ProblemOutboxMissing},
 		{"an outbox is away, and others' files leave", one(ProblemOutboxMissing), true, false, StateSending, ""},

@@ -46,6 +46,7 @@ type Status struct {
 	Away       string           `json:"away,omitempty"` // for how long the store has given no answer
 	Trouble    *Trouble         `json:"trouble,omitempty"`
 	Journal    string           `json:"journal_trouble,omitempty"`
+	Moved      bool             `json:"journal_moved,omitempty"` // it was used on another machine before
 	Lost       *LostMemory      `json:"lost_memory,omitempty"`
 	Outboxes   []BoxStatus      `json:"outboxes"`
 	Quarantine []Aside          `json:"quarantine"`
@@ -221,6 +222,7 @@ func facts(j *journal.Journal, now time.Time, ours func(*journal.Entry) bool) (S
 	if err := j.Trouble(); err != nil {
 		s.Journal = err.Error()
 	}
+	s.Moved = j.Moved()
 	for place, searched := uint64(0), 0; len(s.Waits) < mostWaits && searched < mostSearched; searched += readAhead {
 		list, err := j.Unsent(place, readAhead)
 		if err != nil {
