@@ -38,9 +38,20 @@ func (s *supervisor) restarting(ctx context.Context, name string, run func(conte
 	s.group.Go(func() {
 		for pause := restartFirst; ctx.Err() == nil; pause = min(2*pause, restartCap) {
 			began := time.Now()
-			calm := time.AfterFunc(2*restartFirst, func() { trouble(nil) })
+			var mu sync.Mutex
+			over := false
+			calm := time.AfterFunc(2*restartFirst, func() {
+				mu.Lock()
+				defer mu.Unlock()
+				if !over {
+					trouble(nil)
+				}
+			})
 			err := run(ctx)
 			calm.Stop()
+			mu.Lock()
+			over = true
+			mu.Unlock()
 			if ctx.Err() != nil {
 				return
 			}
