@@ -14,7 +14,7 @@ func merge(outcomes []Principal) []Principal {
 	for i := range outcomes {
 		p := &outcomes[i]
 		p.mark()
-		key := p.ARN + " " + p.Bucket + "/" + p.Prefix
+		key := p.subject.Whose + " " + p.Bucket + "/" + p.Prefix
 		if p.when == "" {
 			out = append(out, *p)
 			continue

@@ -1,12 +1,15 @@
 package audit
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"buzon/agent/internal/judge/sources"
+	"buzon/agent/policy"
 )
 
 // writer is a template's user that holds the contract for acme-uploads; more goes
@@ -83,6 +86,9 @@ func (c stackCase) run(t *testing.T) {
 		}
 		slices.Sort(broken)
 		slices.Sort(reasons)
+		if report.Verdict == NoVerdict { // what it can't do isn't known either
+			broken = slices.DeleteFunc(broken, func(r string) bool { return r == string(RuleCannotWrite) })
+		}
 		gotRules, gotReasons := strings.Join(slices.Compact(broken), " "), strings.Join(slices.Compact(reasons), " ")
 		if report.Verdict != c.verdict || gotRules != c.rules || gotReasons != c.reasons {
 			t.Errorf("%s, broken %q, open %q; want %s, %q, %q", report.Verdict, gotRules, gotReasons, c.verdict, c.rules, c.reasons)
@@ -294,3 +300,310 @@ func TestAnyResourceWithAPolicyCounts(t *testing.T) {
 		c.run(t)
 	}
 }
+
+func TestWhatWritesATemplateIsNamed(t *testing.T) {
+	serverless := "Transform: AWS::Serverless-2016-10-31"
+	macro := func(user string) string {
+		return strings.Replace(writer(), "    Type: AWS::IAM::User\n", "    Type: AWS::IAM::User\n"+user, 1)
+	}
+	for _, c := range []stackCase{
+		{name: "a macro beside the properties", resources: macro("    Fn::Transform: {Name: PolicyAdder}\n"), verdict: NoVerdict, reasons: open},
+		{name: "a macro in an inline policy", resources: strings.Replace(writer(), "- PolicyName: w\n", "- PolicyName: w\n          Fn::Transform: {Name: AWS::Include}\n", 1), verdict: NoVerdict, reasons: open},
+		{name: "a macro in a statement", resources: writer(`{Effect: Allow, Action: "s3:PutObject", "Fn::Transform": {Name: M}}`), verdict: NoVerdict, reasons: open},
+		{name: "a macro beside another resource's type", resources: writer() + "  Q: {Type: AWS::SQS::Queue, Fn::Transform: {Name: M}}\n", verdict: NoVerdict, reasons: open},
+		{name: "a macro in a queue's properties", resources: writer() + "  Q: {Type: AWS::SQS::Queue, Properties: {Fn::Transform: {Name: M}}}\n", verdict: WriteOnly},
+		{name: "a macro in a mapping", sections: "Mappings: {M: {Fn::Transform: {Name: AWS::Include}}}", resources: writer(), verdict: WriteOnly},
+		{name: "a macro in a mapping that is used", sections: "Mappings: {M: {Fn::Transform: {Name: AWS::Include}}}",
+			resources: writer(`{Effect: Allow, Action: "s3:GetObject", Resource: "*", Condition: {StringEquals: {"aws:username": !FindInMap [M, a, b]}}}`), verdict: NoVerdict, reasons: open},
+		{name: "conditions from a macro", sections: "Conditions: {Fn::Transform: {Name: AWS::Include}}",
+			resources: writer(`!If [A, {Effect: Allow, Action: "s3:GetObject", Resource: "*"}, !Ref AWS::NoValue]`), verdict: Violation, rules: "read-object", reasons: open},
+		{name: "a module", resources: writer() + "  M: {Type: 'Acme::Iam::Uploader::MODULE', Properties: {UserName: !Ref U}}\n", verdict: NoVerdict, reasons: open},
+		{name: "a function that makes a role", sections: serverless, resources: `  F: {Type: AWS::Serverless::Function, Properties: {Policies: [{S3CrudPolicy: {BucketName: acme-uploads}}]}}
+`, verdict: NoVerdict, reasons: open},
+		{name: "what it makes is referred to", sections: serverless, resources: writer() + "  F: {Type: AWS::Serverless::Function}\n  P: {Type: AWS::IAM::Policy, Properties: {PolicyName: p, Roles: [!Ref FRole], PolicyDocument: {Version: '2012-10-17', Statement: [{Effect: Allow, Action: 's3:GetObject', Resource: '*'}]}}}\n",
+			verdict: NoVerdict, reasons: open},
+		{name: "a section and a property of the macro's own", sections: "Transform: [Builder]\nPermissions: {a: b}", resources: strings.Replace(writer(), "      UserName: vm-01\n", "      UserName: vm-01\n      Permissions: [a]\n", 1),
+			verdict: NoVerdict, reasons: open},
+		{name: "functions of the language", sections: "Transform: AWS::LanguageExtensions", resources: writer(), verdict: WriteOnly},
+		{name: "a version of a custom resource", resources: writer() + "  C: {Type: 'Custom::X', Version: '1.0', Properties: {ServiceToken: 'arn:aws:lambda:eu-west-1:111122223333:function:f'}}\n", verdict: WriteOnly},
+		{name: "other stacks", resources: writer() + "  S: {Type: AWS::CloudFormation::StackSet, Properties: {TemplateBody: '{}'}}\n  P: {Type: 'Acme::Iam::User', Properties: {}}\n", verdict: WriteOnly},
+		{name: "nobody but what another stack makes", resources: "  S: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: x}}\n", verdict: NoVerdict, reasons: string(sources.GapNotModelled)},
+	} {
+		c.run(t)
+	}
+	found, err := stackCase{resources: writer() + "  S: {Type: AWS::CloudFormation::StackSet}\n  P: {Type: 'Acme::Iam::User'}\n"}.load(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, topic := range []sources.Topic{sources.TopicOtherStack, sources.TopicPrivateType} {
+		if !slices.ContainsFunc(found.Subjects[0].Assumptions, func(a sources.Assumption) bool { return a.What == topic }) {
+			t.Errorf("no assumption %s", topic)
+		}
+	}
+}
+
+func TestLoopsAreWrittenOut(t *testing.T) {
+	loop := func(list, action string) string {
+		return `  Fn::ForEach::Users:
+    - Name
+    - ` + list + `
+    - "User${Name}":
+        Type: AWS::IAM::User
+        Properties:
+          Path: /buzon/
+          UserName: !Ref Name
+          Policies: [{PolicyName: w, PolicyDocument: {Version: "2012-10-17", Statement: [{Effect: Allow, Action: "` + action + `", Resource: !Sub "arn:aws:s3:::acme-uploads/uploads/${Name}/*"}]}}]
+`
+	}
+	names := "Parameters: {Names: {Type: CommaDelimitedList}}"
+	for _, c := range []stackCase{
+		{name: "a list that is written", resources: loop("[vm01, vm02]", "s3:PutObject"), verdict: WriteOnly},
+		{name: "one that reads", resources: loop("[vm01, vm02]", "s3:*Object"), verdict: Violation, rules: "delete-object other-service read-object"},
+		{name: "a list that is given", sections: names, parameters: []string{"Names=vm01, vm02"}, resources: loop("!Ref Names", "s3:PutObject"), verdict: WriteOnly},
+		{name: "a list that is given reads", sections: names, parameters: []string{"Names=vm01"}, resources: loop("!Ref Names", "s3:GetObject"), verdict: Violation, rules: "cannot-write read-object"},
+		{name: "a list that is open", sections: names, resources: loop("!Ref Names", "s3:PutObject"), verdict: NoVerdict, reasons: open},
+		{name: "a list of a mapping", sections: "Mappings: {M: {all: {names: [vm01]}}}", resources: loop("!FindInMap [M, all, names]", "s3:PutObject"), verdict: WriteOnly},
+		{name: "a loop in a loop", resources: `  Fn::ForEach::Outer:
+    - Group
+    - [a, b]
+    - Fn::ForEach::Inner:
+        - Name
+        - ["x.1", y]
+        - "P${Group}&{Name}":
+            Type: AWS::IAM::User
+            Properties:
+              Path: /buzon/
+              UserName: !Sub "${Group}-${Name}"
+              Policies: [{PolicyName: w, PolicyDocument: {Version: "2012-10-17", Statement: [{Effect: Allow, Action: "s3:PutObject", Resource: !Sub "arn:aws:s3:::acme-uploads/uploads/${Group}-${Name}/*"}]}}]
+`, verdict: WriteOnly},
+		{name: "a loop of properties", resources: writer() + `  Q:
+    Type: AWS::SQS::QueuePolicy
+    Properties:
+      Fn::ForEach::Parts:
+        - Part
+        - [PolicyDocument]
+        - "${Part}": {Version: "2012-10-17", Statement: [{Effect: Allow, Principal: {AWS: !GetAtt U.Arn}, Action: "sqs:SendMessage", Resource: "*"}]}
+`, verdict: Violation, rules: "other-service"},
+	} {
+		c.run(t)
+	}
+}
+
+func TestWhatWasGivenBelongsTogether(t *testing.T) {
+	const head = "Resources:\n"
+	reads := `PolicyDocument: {Version: "2012-10-17", Statement: [{Effect: Allow, Action: "s3:GetObject", Resource: "*"}]}`
+	bucketPolicy := func(who string) string {
+		return head + `  BP:
+    Type: AWS::S3::BucketPolicy
+    Properties:
+      Bucket: acme-uploads
+      PolicyDocument: {Version: "2012-10-17", Statement: [{Effect: Allow, Principal: {AWS: ` + who + `}, Action: "s3:GetObject", Resource: "arn:aws:s3:::acme-uploads/*"}]}
+`
+	}
+	for _, c := range []stackCase{
+		{name: "the bucket's policy", others: []string{bucketPolicy(`!Sub "arn:aws:iam::${AWS::AccountId}:user/buzon/vm-01"`)}, verdict: Violation, rules: "read-object"},
+		{name: "the bucket's policy by an account", others: []string{bucketPolicy(`"arn:aws:iam::111122223333:user/buzon/vm-01"`)}, verdict: NoVerdict, reasons: "unsure-member"},
+		{name: "somebody else's", others: []string{bucketPolicy(`!Sub "arn:aws:iam::${AWS::AccountId}:user/buzon/vm-02"`)}, verdict: WriteOnly},
+		{name: "a policy for the user", others: []string{head + "  P: {Type: AWS::IAM::Policy, Properties: {PolicyName: x, Users: [vm-01], " + reads + "}}\n"}, verdict: Violation, rules: "read-object"},
+		{name: "a policy for a user in other letters", others: []string{head + "  P: {Type: AWS::IAM::Policy, Properties: {PolicyName: x, Users: [VM-01], " + reads + "}}\n"}, verdict: NoVerdict, reasons: open},
+		{name: "a policy for another", others: []string{head + "  P: {Type: AWS::IAM::Policy, Properties: {PolicyName: x, Users: [vm-02], " + reads + "}}\n"}, verdict: WriteOnly},
+		{name: "a managed policy", others: []string{head + "  P: {Type: AWS::IAM::ManagedPolicy, Properties: {Users: [vm-01], " + reads + "}}\n"}, verdict: Violation, rules: "read-object"},
+		{name: "a group and who is in it", others: []string{
+			head + "  G: {Type: AWS::IAM::Group, Properties: {GroupName: g, Policies: [{PolicyName: x, " + reads + "}]}}\n",
+			head + "  A: {Type: AWS::IAM::UserToGroupAddition, Properties: {GroupName: g, Users: [vm-01]}}\n",
+		}, verdict: Violation, rules: "read-object"},
+		{name: "a role that trusts the user", others: []string{head + `  R:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument: {Version: "2012-10-17", Statement: [{Effect: Allow, Principal: {AWS: !Sub "arn:aws:iam::${AWS::AccountId}:user/buzon/vm-01"}, Action: "sts:AssumeRole"}]}
+`}, verdict: Violation, rules: "escalate"},
+		{name: "an export that another imports", others: []string{
+			head + "  P: {Type: AWS::IAM::Policy, Properties: {PolicyName: x, Users: [!ImportValue uploader], " + reads + "}}\nOutputs: {A: {Value: b, Export: {Name: a}}}\n",
+			head + "  Q: {Type: AWS::SQS::Queue}\nOutputs: {N: {Value: vm-01, Export: {Name: uploader}}}\n",
+		}, verdict: Violation, rules: "read-object"},
+		{name: "an export of another", others: []string{
+			head + "  P: {Type: AWS::IAM::Policy, Properties: {PolicyName: x, Users: [!ImportValue uploader], " + reads + "}}\n",
+			head + "  Q: {Type: AWS::SQS::Queue}\nOutputs: {N: {Value: vm-02, Export: {Name: uploader}}}\n",
+		}, verdict: WriteOnly},
+		{name: "the same twice is one", others: []string{head + writer()}, verdict: WriteOnly},
+	} {
+		if c.resources == "" {
+			c.resources = writer()
+		}
+		c.run(t)
+	}
+}
+
+func TestOneThingHasOneDocument(t *testing.T) {
+	twice := "        - PolicyName: w\n          PolicyDocument: {Version: '2012-10-17', Statement: [{Effect: Deny, Action: 's3:GetObject', Resource: '*'}]}\n"
+	policyOf := func(action string) string {
+		return `Resources:
+  BP:
+    Type: AWS::S3::BucketPolicy
+    Properties:
+      Bucket: acme-uploads
+      PolicyDocument: {Version: "2012-10-17", Statement: [{Effect: Deny, Principal: "*", Action: "` + action + `", Resource: "arn:aws:s3:::acme-uploads/*"}]}
+`
+	}
+	for _, c := range []struct {
+		name string
+		in   stackCase
+		want string
+	}{
+		{"two inline policies of one name", stackCase{resources: writer() + twice}, "t.yaml:15:27 two-documents"},
+		{"the user in two templates", stackCase{resources: writer(), others: []string{"Resources:\n" + writer(`{Effect: Deny, Action: "s3:GetObject", Resource: "*"}`)}}, "other1.yaml:10:13 two-documents"},
+		{"the bucket's policy", stackCase{resources: writer(), others: []string{policyOf("s3:GetObject"), policyOf("s3:DeleteObject")}}, "other2.yaml:6:23 two-documents"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := c.in.load(t)
+			var faults policy.Errors
+			if !errors.As(err, &faults) {
+				t.Fatalf("got %v", err)
+			}
+			e := faults[0]
+			if got := fmt.Sprintf("%s:%d:%d %s", e.File, e.Pos.Line, e.Pos.Column, e.Code); got != c.want || e.Args["other"] == "" {
+				t.Errorf("got %s, other %s; want %s", got, e.Args["other"], c.want)
+			}
+		})
+	}
+}
+
+func TestTheCredentialsThatATemplateMakes(t *testing.T) {
+	key := "  K%: {Type: AWS::IAM::AccessKey, Properties: {UserName: !Ref U}}\n"
+	one, two := strings.ReplaceAll(key, "%", "1"), strings.ReplaceAll(key, "%", "2")
+	for _, c := range []stackCase{
+		{name: "one key", resources: writer() + one, verdict: WriteOnly},
+		{name: "two keys", resources: writer() + one + two, verdict: WriteOnly, rules: "two-keys"},
+		{name: "one of them inactive", resources: writer() + one + strings.Replace(two, "!Ref U", "vm-01, Status: Inactive", 1), verdict: WriteOnly},
+		{name: "a password", resources: strings.Replace(writer(), "UserName: vm-01\n", "UserName: vm-01\n      LoginProfile: {Password: '{{resolve:ssm-secure:/p:1}}'}\n", 1), verdict: WriteOnly, rules: "console-access"},
+		{name: "keys of another", resources: writer() + one + strings.Replace(two, "!Ref U", "vm-02", 1), verdict: WriteOnly},
+	} {
+		c.run(t)
+	}
+}
+
+func TestParametersAreGiven(t *testing.T) {
+	sections := "Parameters: {Env: {Type: String}, Secret: {Type: String, NoEcho: true}}"
+	found, err := stackCase{sections: sections, resources: writer(), parameters: []string{"Env=prod", "Secret=hush"}}.load(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := found.Parameters; got["Env"] != "prod" || got["Secret"] == "hush" || got["Secret"] == "" {
+		t.Errorf("shown: %v", got)
+	}
+	for _, row := range []struct {
+		parameter string
+		code      sources.Usage
+	}{{"Env", sources.UsageParameter}, {"=x", sources.UsageParameter}, {"None=x", sources.UsageNoParameter}} {
+		_, err := stackCase{sections: sections, resources: writer(), parameters: []string{row.parameter}}.load(t)
+		var usage *sources.UsageError
+		if !errors.As(err, &usage) || usage.Code != row.code {
+			t.Errorf("%s: %v", row.parameter, err)
+		}
+	}
+}
+
+func TestAFileOfParameters(t *testing.T) {
+	texts := map[string]string{"t.yaml": "Parameters: {Env: {Type: String}}\nConditions: {A: !Equals [!Ref Env, prod]}\nResources:\n" +
+		writer(`!If [A, {Effect: Allow, Action: "s3:GetObject", Resource: "*"}, !Ref AWS::NoValue]`)}
+	for _, row := range []struct {
+		name, text string
+		verdict    Verdict
+	}{
+		{"as create-stack takes it", `[{"ParameterKey": "Env", "ParameterValue": "dev"}]`, WriteOnly},
+		{"as deploy takes it", `["Env=prod"]`, Violation},
+		{"by name", `{"Env": "dev"}`, WriteOnly},
+		{"in an object", `{"Parameters": {"Env": "prod"}}`, Violation},
+		{"the one that is there", `[{"ParameterKey": "Env", "UsePreviousValue": true}]`, Violation},
+		{"a list of numbers", `[1]`, ""},
+		{"no value", `[{"ParameterKey": "Env"}]`, ""},
+		{"a text", `"Env"`, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			texts["p.json"] = row.text
+			sel := sources.Selection{Bucket: "acme-uploads", Prefix: "uploads/{name}/", Templates: []string{"t.yaml"}, ParameterFiles: []string{"p.json"}}
+			found, err := sources.Load(t.Context(), sel, sources.Access{ReadFile: func(name string) ([]byte, error) { return []byte(texts[name]), nil }})
+			var faults policy.Errors
+			switch {
+			case row.verdict == "" && !errors.As(err, &faults):
+				t.Errorf("got %v", err)
+			case row.verdict != "" && err != nil:
+				t.Error(err)
+			case row.verdict != "":
+				if got := Judge(t.Context(), found, Options{}).Verdict; got != row.verdict {
+					t.Errorf("%s, want %s", got, row.verdict)
+				}
+			}
+		})
+	}
+}
+
+func TestTooManyOutcomesAreNamed(t *testing.T) {
+	sections, conditions := "Parameters:\n", "Conditions:\n"
+	var uses []string
+	for i := range 9 {
+		p := "P" + string(rune('a'+i))
+		sections += "  " + p + ": {Type: String}\n"
+		conditions += "  " + p + "On: !Equals [!Ref " + p + ", yes]\n"
+		uses = append(uses, "!If ["+p+`On, {Effect: Allow, Action: "s3:PutObject", Resource: "arn:aws:s3:::acme-uploads/uploads/vm-01/`+p+`/*"}, !Ref AWS::NoValue]`)
+	}
+	report := stackCase{sections: sections + conditions, resources: writer(uses...)}.judge(t)
+	if report.Verdict != NoVerdict {
+		t.Errorf("%s", report.Verdict)
+	}
+	named := false
+	for _, u := range report.Principals[0].Undecided {
+		named = named || u.Reason == string(sources.GapOutcomes) && strings.Contains(u.What, "${P")
+	}
+	if !named {
+		t.Errorf("open: %+v", report.Principals[0].Undecided)
+	}
+	// One parameter given is enough.
+	stackCase{name: "one given", sections: sections + conditions, resources: writer(uses...), parameters: []string{"Pa=no"}, verdict: WriteOnly}.run(t)
+}
+
+// What is deployed and what is designed, and documents beside them, are one account.
+func TestSourcesOfEachKindBelongTogether(t *testing.T) {
+	const vm01 = "arn:aws:iam::111122223333:user/buzon/vm-01"
+	export := `{"UserDetailList": [{"Arn": "` + vm01 + `", "UserName": "vm-01", "Path": "/buzon/", "UserPolicyList": [{"PolicyName": "w", "PolicyDocument": ` + writesUploads + `}]}],
+ "GroupDetailList": [], "Policies": [], "RoleDetailList": [{"Arn": "arn:aws:iam::111122223333:role/r", "RoleName": "r", "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}}]}`
+	texts := map[string]string{
+		"export": export, "id": writesUploads,
+		"trust":  "Resources:\n  R:\n    Type: AWS::IAM::Role\n    Properties:\n      AssumeRolePolicyDocument: {Version: '2012-10-17', Statement: [{Effect: Allow, Principal: {AWS: !Sub 'arn:aws:iam::${AWS::AccountId}:user/buzon/vm-01'}, Action: 'sts:AssumeRole'}]}\n",
+		"reads":  "Resources:\n  P: {Type: AWS::IAM::Policy, Properties: {PolicyName: x, Users: [vm-01], PolicyDocument: {Version: '2012-10-17', Statement: [{Effect: Allow, Action: 's3:GetObject', Resource: '*'}]}}}\n",
+		"bucket": "Resources:\n  BP: {Type: AWS::S3::BucketPolicy, Properties: {Bucket: acme-uploads, PolicyDocument: {Version: '2012-10-17', Statement: [{Effect: Allow, Principal: {AWS: !Sub 'arn:aws:iam::${AWS::AccountId}:user/buzon/vm-01'}, Action: 's3:GetObject', Resource: 'arn:aws:s3:::acme-uploads/*'}]}}}\n",
+		"user":   "Resources:\n" + writer(),
+	}
+	for _, row := range []struct {
+		name    string
+		sel     sources.Selection
+		verdict Verdict
+		rules   string
+	}{
+		{"an export alone", sources.Selection{Exports: []string{"export"}}, WriteOnly, ""},
+		{"an export and a role of a template", sources.Selection{Exports: []string{"export"}, Templates: []string{"trust"}}, Violation, "escalate"},
+		{"an export and a policy of a template", sources.Selection{Exports: []string{"export"}, Templates: []string{"reads"}}, Violation, "read-object"},
+		{"an export and a bucket of a template", sources.Selection{Exports: []string{"export"}, Templates: []string{"bucket"}}, Violation, "read-object"},
+		{"an export and the same user of a template", sources.Selection{Exports: []string{"export"}, Templates: []string{"user"}}, WriteOnly, ""},
+		{"a document and a bucket of a template", sources.Selection{
+			Documents: []sources.Document{{Kind: policy.UserInline, File: "id"}}, Principals: []string{vm01}, Templates: []string{"bucket"},
+		}, Violation, "read-object"},
+		{"a document and a role of a template", sources.Selection{
+			Documents: []sources.Document{{Kind: policy.UserInline, File: "id"}}, Principals: []string{vm01}, Templates: []string{"trust"},
+		}, Violation, "escalate"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			row.sel.Bucket, row.sel.Prefix = "acme-uploads", "uploads/vm-01/"
+			found, err := sources.Load(t.Context(), row.sel, sources.Access{ReadFile: func(name string) ([]byte, error) { return []byte(texts[name]), nil }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			report := Judge(t.Context(), found, Options{})
+			if len(report.Principals) != 1 || report.Verdict != row.verdict || rules(&report.Principals[0]) != row.rules {
+				t.Errorf("%d principals, %s %s; want %s %s", len(report.Principals), report.Verdict, rules(&report.Principals[0]), row.verdict, row.rules)
+			}
+		})
+	}
+}
+
+const writesUploads = `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::acme-uploads/uploads/vm-01/*"}]}`

@@ -12,28 +12,30 @@ import (
 // account is what one source tells of one account: a template under one outcome
 // of what it leaves open, an export, or the live APIs. join puts them together.
 type account struct {
-	file       string // "" for what is live
-	id         string // twelve digits, or the symbol of a template's account
-	principals []*principal
-	groups     map[string]*holder        // by name
-	managed    map[string]*policy.Source // by ARN; Kind is set where it is used
-	unread     map[string][]Gap          // by ARN, why one of managed is nil
-	given      []gift                    // to holders that are named, in this source or another
-	members    []membership
-	trusts     []policy.Source // of the account's roles
-	resources  []policy.Source // of bucket, access points, keys, anything
-	claims     []claim
-	gaps       []Gap        // that concern every principal
-	topics     []Assumption // what this source doesn't tell; another may
-	beyond     []Assumption // what this source shows to be there and doesn't tell
-	bucket     string
-	owner      string // the bucket's account, "" where it is the principal's
-	owns       bool   // the bucket is made here
-	key        string // ARN of the key that encrypts the bucket, if it is made here
-	prefix     string // may hold {name}
-	versioning Versioning
-	notes      []Note
-	live       bool
+	file        string // "" for what is live
+	id          string // twelve digits, or the symbol of a template's account
+	principals  []*principal
+	groups      map[string]*holder        // by name
+	managed     map[string]*policy.Source // by ARN; Kind is set where it is used
+	unread      map[string][]Gap          // by ARN, why one of managed is nil
+	given       []gift                    // to holders that are named, in this source or another
+	members     []membership
+	credentials []madeKey
+	trusts      []policy.Source // of the account's roles
+	resources   []policy.Source // of bucket, access points, keys, anything
+	claims      []claim
+	gaps        []Gap        // that concern every principal
+	topics      []Assumption // what this source doesn't tell; another may
+	makers      []Gap        // what may make principals of which nothing is told
+	beyond      []Assumption // what this source shows to be there and doesn't tell
+	bucket      string
+	owner       string // the bucket's account, "" where it is the principal's
+	owns        bool   // the bucket is made here
+	key         string // ARN of the key that encrypts the bucket, if it is made here
+	prefix      string // may hold {name}
+	versioning  Versioning
+	notes       []Note
+	live        bool
 }
 
 // holder is whatever policies hang on: a user, a role or a group.
@@ -72,6 +74,13 @@ type membership struct {
 	group string
 	users []string
 	from  Declared
+}
+
+// madeKey is an access key that a template makes.
+type madeKey struct {
+	user string
+	key  Key
+	from Declared
 }
 
 func newAccount(file string) *account {

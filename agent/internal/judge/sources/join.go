@@ -56,6 +56,15 @@ func join(parts []*account, symbols policy.Symbols) *joined {
 		for _, m := range a.members {
 			j.enroll(a, m)
 		}
+		for _, c := range a.credentials {
+			sure, perhaps := j.named(policy.User, a.id, c.user)
+			for _, p := range append(sure, perhaps...) {
+				if p.keys == nil {
+					p.keys = &Credentials{}
+				}
+				p.keys.Keys = append(slices.Clone(p.keys.Keys), c.key)
+			}
+		}
 	}
 	return j
 }
@@ -119,6 +128,10 @@ func (j *joined) principal(a *account, p *principal) {
 		own.home = a
 		own.holder = holder{}
 		own.groups = slices.Clone(p.groups)
+		if p.keys != nil {
+			keys := *p.keys
+			own.keys = &keys
+		}
 		j.holder(&own.holder, &p.holder)
 		j.principals = append(j.principals, &own)
 		return

@@ -36,97 +36,151 @@ var properties = map[string][]string{
 }
 
 // checkShape holds a template against the grammar of CloudFormation, as far as
-// a fault could hide something that gives rights.
+// a fault could hide something that gives rights. Of a template that a macro writes
+// in part only what it writes must be well formed.
 func checkShape(file string, root *policy.Node) policy.Errors {
-	var faults policy.Errors
-	known := func(n *policy.Node, names []string) {
-		for _, m := range n.Members {
-			if !slices.Contains(names, m.Key) && !strings.HasPrefix(m.Key, "Fn::") {
-				faults = append(faults, fault(file, m.Pos, UnknownPart, "name", m.Key))
-			}
-		}
-	}
-	shape := func(n *policy.Node, name string, kind policy.NodeKind) bool {
-		if n == nil || n.Kind == kind {
-			return n != nil
-		}
-		faults = append(faults, fault(file, n.Pos, WrongShape, "name", name, "want", kind.String()))
-		return false
-	}
-	known(root, sections)
+	c := grammar{file: file, written: writtenByMacro(root)}
+	c.known(root, sections)
 	for _, name := range []string{"Parameters", "Mappings", "Conditions", "Outputs"} {
-		shape(root.Get(name), name, policy.ObjectNode)
+		c.shape(root.Get(name), name, policy.ObjectNode)
 	}
 	for _, m := range root.Get("Resources").Members {
-		if strings.HasPrefix(m.Key, "Fn::") || !shape(m.Value, m.Key, policy.ObjectNode) {
-			continue
-		}
-		known(m.Value, attributes)
-		shape(m.Value.Get("Condition"), m.Key+".Condition", policy.StringNode)
-		kind := m.Value.Get("Type")
-		if kind == nil {
-			faults = append(faults, fault(file, m.Value.Pos, policy.MissingElement, "element", "Type"))
-			continue
-		}
-		if !shape(kind, m.Key+".Type", policy.StringNode) || !shape(m.Value.Get("Properties"), m.Key+".Properties", policy.ObjectNode) {
-			continue
-		}
-		if names := properties[kind.Text]; names != nil {
-			known(m.Value.Get("Properties"), names)
+		if !strings.HasPrefix(m.Key, "Fn::") && c.shape(m.Value, m.Key, policy.ObjectNode) {
+			c.resource(m)
 		}
 	}
-	return faults
+	return c.faults
+}
+
+type grammar struct {
+	file    string
+	written bool
+	faults  policy.Errors
+}
+
+func (c *grammar) known(n *policy.Node, names []string) {
+	if n == nil || c.written {
+		return
+	}
+	for _, m := range n.Members {
+		if !slices.Contains(names, m.Key) && !strings.HasPrefix(m.Key, "Fn::") {
+			c.faults = append(c.faults, fault(c.file, m.Pos, UnknownPart, "name", m.Key))
+		}
+	}
+}
+
+func (c *grammar) shape(n *policy.Node, name string, kind policy.NodeKind) bool {
+	if n == nil || n.Kind == kind {
+		return n != nil
+	}
+	c.faults = append(c.faults, fault(c.file, n.Pos, WrongShape, "name", name, "want", kind.String()))
+	return false
+}
+
+// resource checks one resource. What it may hold matters only of those that give
+// rights.
+func (c *grammar) resource(m policy.Member) {
+	kind := m.Value.Get("Type")
+	switch {
+	case kind == nil && c.written:
+		return
+	case kind == nil:
+		c.faults = append(c.faults, fault(c.file, m.Value.Pos, policy.MissingElement, "element", "Type"))
+		return
+	case !c.shape(kind, m.Key+".Type", policy.StringNode):
+		return
+	}
+	names := properties[kind.Text]
+	if names != nil {
+		c.known(m.Value, attributes)
+	}
+	c.shape(m.Value.Get("Condition"), m.Key+".Condition", policy.StringNode)
+	given := m.Value.Get("Properties")
+	if given == nil {
+		return
+	}
+	if _, _, open := intrinsic(given); open || !c.shape(given, m.Key+".Properties", policy.ObjectNode) {
+		return
+	}
+	if names != nil {
+		c.known(given, names)
+	}
 }
 
 // macros are the parts of a template that are written by a program when it is
-// deployed: they may put anything in.
-func (t *template) macros() []Gap {
-	var gaps []Gap
-	add := func(name string, at policy.Position) {
-		gaps = append(gaps, Gap{Reason: GapUnresolved, What: name, Source: -1, File: t.file, Pos: at})
-	}
+// deployed: they may put anything in, and rewrite what stands beside them
+// (CloudFormation User Guide, "Perform custom processing on CloudFormation templates
+// with template macros").
+func (t *template) macros() {
 	if v := t.root.Get("Transform"); v != nil {
 		for _, item := range append([]*policy.Node{v}, v.Items...) {
-			// The language extensions only add functions (CloudFormation User Guide,
-			// "AWS::LanguageExtensions transform").
-			if item.Kind == policy.StringNode && item.Text != "AWS::LanguageExtensions" {
-				add("Transform "+item.Text, item.Pos)
+			if item.Kind == policy.StringNode && item.Text != languageExtensions {
+				t.gap("Transform "+item.Text, item.Pos)
 			} else if item.Kind == policy.ObjectNode {
-				add("Transform", item.Pos)
+				t.gap("Transform", item.Pos)
 			}
 		}
 	}
-	function := func(n *policy.Node) {
-		if n == nil {
-			return
-		}
-		for _, m := range n.Members {
-			if strings.HasPrefix(m.Key, "Fn::") {
-				add(m.Key, m.Pos)
-			}
-		}
-	}
-	function(t.root)
-	function(t.root.Get("Resources"))
-	for _, id := range t.order {
-		if res := t.resources[id]; res != nil && properties[res.kind] != nil {
-			function(res.properties)
+	for _, m := range t.root.Members {
+		switch {
+		case isMacro(m.Key):
+			t.gap(m.Key, m.Pos)
+		case m.Key == "Resources":
+			t.macrosAt(m.Value, 1)
+		case m.Key == "Conditions", m.Key == "Parameters":
+			t.macrosAt(m.Value, 1)
 		}
 	}
-	return gaps
+	t.eachResource(func(res *resource) {
+		t.macrosAt(res.node, 1)
+		if res.properties != nil && (properties[res.kind] != nil || permissions[res.kind] != nil || slices.Contains(readApart, res.kind)) {
+			t.macrosAt(res.properties, policy.MaxDepth)
+		}
+	})
 }
 
-// beyond notes the resources whose effects the template doesn't show.
+// macrosAt notes the macros in a value, so many levels down.
+func (t *template) macrosAt(n *policy.Node, depth int) {
+	for _, m := range n.Members {
+		if isMacro(m.Key) {
+			t.gap(m.Key, m.Pos)
+		} else if depth > 1 {
+			t.macrosAt(m.Value, depth-1)
+		}
+	}
+	for _, item := range n.Items {
+		if depth > 1 {
+			t.macrosAt(item, depth-1)
+		}
+	}
+}
+
+// beyond notes the resources whose effects the template doesn't show: other stacks,
+// code that runs, and types that AWS doesn't make. A module is written out into this
+// very stack (CloudFormation User Guide, "Create reusable resource configurations ...
+// with modules"), so that nobody knows what it holds.
 func (t *template) beyond(res *resource) {
 	topic := Topic("")
 	switch {
+	case strings.HasSuffix(res.kind, "::MODULE"):
+		t.gap(res.id+" ("+res.kind+")", res.pos)
+		return
+	case strings.HasPrefix(res.kind, "AWS::Serverless::"):
+		return // its Transform says so
 	case res.kind == "AWS::CloudFormation::Stack":
 		topic = TopicNestedStack
+	case res.kind == "AWS::CloudFormation::StackSet", res.kind == "AWS::ServiceCatalog::CloudFormationProvisionedProduct":
+		topic = TopicOtherStack
 	case strings.HasPrefix(res.kind, "Custom::"), res.kind == "AWS::CloudFormation::CustomResource":
 		topic = TopicCustomResource
+	case res.kind != "" && !strings.HasPrefix(res.kind, "AWS::"):
+		topic = TopicPrivateType
 	default:
 		return
 	}
+	t.out.makers = append(t.out.makers, Gap{
+		Reason: GapNotModelled, What: res.id + " (" + res.kind + ")", Source: -1, File: t.file, Pos: res.pos,
+	})
 	if a := (Assumption{topic, NotRead}); !slices.Contains(t.out.beyond, a) {
 		t.out.beyond = append(t.out.beyond, a)
 	}
@@ -134,6 +188,9 @@ func (t *template) beyond(res *resource) {
 
 // must is a property without which CloudFormation refuses the resource.
 func (t *template) must(res *resource, name string) *policy.Node {
+	if res.properties == nil && t.written {
+		return nil
+	}
 	if res.properties == nil {
 		t.fault(res.pos, policy.MissingElement, "element", name)
 		return nil
@@ -146,7 +203,7 @@ func (t *template) need(n *policy.Node, owner, name string) *policy.Node {
 		return n // nobody knows yet what it will hold
 	}
 	v := n.Get(name)
-	if v == nil && !slices.ContainsFunc(n.Members, func(m policy.Member) bool { return strings.HasPrefix(m.Key, "Fn::") }) {
+	if v == nil && !t.written && !slices.ContainsFunc(n.Members, func(m policy.Member) bool { return strings.HasPrefix(m.Key, "Fn::") }) {
 		t.fault(n.Pos, policy.MissingElement, "element", owner+"."+name)
 	}
 	return v
@@ -163,10 +220,10 @@ func writtenByMacro(root *policy.Node) bool {
 			}
 		}
 	}
-	return false
+	included := func(n *policy.Node) bool {
+		return n != nil && slices.ContainsFunc(n.Members, func(m policy.Member) bool { return isMacro(m.Key) })
+	}
+	return included(root) || included(root.Get("Resources")) || included(root.Get("Conditions"))
 }
 
 const languageExtensions = "AWS::LanguageExtensions"
-
-// bears tells the resources that can bear on rights.
-func (t *template) bears(res *resource) bool { return true }

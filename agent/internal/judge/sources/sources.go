@@ -156,6 +156,8 @@ const (
 
 	TopicOutsidePlan Topic = "outside-the-plan"
 	TopicPlanPartial Topic = "plan-partial"
+	TopicOtherStack  Topic = "other-stack"
+	TopicPrivateType Topic = "private-type"
 )
 
 // Why says why a topic was not read.
@@ -459,12 +461,40 @@ func (l *loader) subjects(loose *loose, deployed []*account, deployments []deplo
 	if err := loose.unused(); err != nil {
 		return nil, err
 	}
+	if len(out) == 0 && len(l.notJudged) == 0 {
+		return l.unseen(deployments)
+	}
 	for i := range out {
 		if of[out[i].Whose] == 1 {
 			out[i].When = nil // the same in all outcomes
 		}
 	}
 	return out, nil
+}
+
+// unseen makes a subject of whoever may be made by what the templates don't show,
+// where they show nobody.
+func (l *loader) unseen(deployments []deployment) ([]Subject, error) {
+	for _, d := range deployments {
+		var gaps []Gap
+		for _, a := range d.parts {
+			gaps = append(append(gaps, a.gaps...), a.makers...)
+		}
+		if len(gaps) == 0 {
+			continue
+		}
+		subject, symbols := stranger(l.sel.Path)
+		s := Subject{
+			Set: policy.Set{Subject: subject, Symbols: symbols, Bucket: d.parts[0].bucket}, Prefix: d.parts[0].prefix,
+			Gaps: gaps, Assumptions: []Assumption{{TopicPrincipal, NotGiven}},
+		}
+		s.Whose = s.Show(subject.ARN)
+		if err := l.aim(&s); err != nil {
+			return nil, err
+		}
+		return []Subject{s}, nil
+	}
+	return nil, nil
 }
 
 // conflicts finds two different documents of one thing among what bears on a

@@ -28,10 +28,26 @@ func (l *loader) readTemplate(file string) (*templateFile, error) {
 	if root.Kind != policy.ObjectNode || root.Get("Resources") == nil || root.Get("Resources").Kind != policy.ObjectNode {
 		return nil, policy.Errors{fault(file, root.Pos, NotATemplate)}
 	}
-	if faults := checkShape(file, root); len(faults) > 0 {
+	l.declared(file, root) // so that what is used in a loop counts as used
+	written := loops{parameters: l.parameters.given, mappings: root.Get("Mappings"), left: maxSteps / 8}
+	root = written.written(root)
+	if faults := append(checkShape(file, root), repeated(file, root.Get("Resources"))...); len(faults) > 0 {
 		return nil, sorted(faults)
 	}
 	return &templateFile{name: file, root: root}, nil
+}
+
+// repeated finds resources that loops make twice.
+func repeated(file string, resources *policy.Node) policy.Errors {
+	var faults policy.Errors
+	seen := map[string]bool{}
+	for _, m := range resources.Members {
+		if seen[m.Key] {
+			faults = append(faults, fault(file, m.Pos, policy.DuplicateKey, "key", m.Key))
+		}
+		seen[m.Key] = true
+	}
+	return faults
 }
 
 type template struct {
@@ -86,13 +102,13 @@ func (t *template) account() *account {
 	}
 	for _, id := range t.order {
 		res := t.resources[id]
-		if res.condition != "" && t.bears(res) && !t.condition(res.condition, res.pos) {
+		if res.condition != "" && bears(res) && !t.condition(res.condition, res.pos) {
 			delete(t.resources, id)
 			t.removed[id] = true
 		}
 	}
 	t.findTarget()
-	a.gaps = append(a.gaps, t.macros()...)
+	t.macros()
 	t.eachResource(t.beyond)
 	t.eachResource(t.holders)
 	t.eachResource(t.attachments)
@@ -103,6 +119,13 @@ func (t *template) account() *account {
 		t.fromPlan(t.plan)
 	}
 	return a
+}
+
+// bears tells the resources that can bear on rights: of the others it doesn't matter
+// whether they are there.
+func bears(res *resource) bool {
+	return properties[res.kind] != nil || permissions[res.kind] != nil || slices.Contains(readApart, res.kind) ||
+		res.kind == "AWS::Lambda::Permission" || res.kind == "AWS::IAM::AccessKey" || res.properties != nil && mentions(res.properties)
 }
 
 // findTarget finds the bucket that uploaders write to: the one that has the name
@@ -254,6 +277,8 @@ func (t *template) holders(res *resource) {
 	case "AWS::IAM::User":
 		p := t.principal(res, policy.User)
 		p.groups = t.strings(res.properties.Get("Groups"))
+		// A template shows what it makes; keys made otherwise are not in it.
+		p.keys = &Credentials{Password: t.resolve(res.properties.Get("LoginProfile")) != nil}
 	case "AWS::IAM::Role":
 		p := t.principal(res, policy.Role)
 		if src, ok := t.document(t.must(res, "AssumeRolePolicyDocument"), policy.Trust, res.id); ok {
@@ -360,6 +385,12 @@ func (t *template) attachments(res *resource) {
 		g.managed = t.arn(res)
 	case terraform.Attachment:
 		g.managed = t.string(p.Get("PolicyArn"))
+	case "AWS::IAM::AccessKey":
+		status := t.string(p.Get("Status"))
+		t.out.credentials = append(t.out.credentials, madeKey{
+			user: t.string(p.Get("UserName")), key: Key{Active: status != "Inactive"}, from: g.from,
+		})
+		return
 	case "AWS::IAM::UserToGroupAddition":
 		t.out.members = append(t.out.members, membership{t.string(p.Get("GroupName")), t.strings(p.Get("Users")), g.from})
 		return

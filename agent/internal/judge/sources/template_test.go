@@ -244,7 +244,7 @@ func TestWhatATemplateLeavesOpenIsAGap(t *testing.T) {
 			"template-unresolved Q: ${P} at t:2:100"},
 		{"a macro", `"Transform": ["AWS::LanguageExtensions", "AWS::Serverless-2016-10-31"],`, fmt.Sprintf(user, ``),
 			"template-unresolved Transform AWS::Serverless-2016-10-31 at t:1:84"},
-		{"resources in a loop", ``, fmt.Sprintf(user, ``) + `, "Fn::ForEach::Users": ["N", ["a"], {}]`, "template-unresolved Fn::ForEach::Users at t:2:100"},
+		{"resources in a loop", ``, fmt.Sprintf(user, ``) + `, "Fn::ForEach::Users": ["N", {"Ref": "P"}, {}]`, "template-unresolved Fn::ForEach::Users at t:2:100"},
 		{"properties from a macro", ``, fmt.Sprintf(user, `, "Fn::Transform": {"Name": "AWS::Include"}`), "template-unresolved Fn::Transform at t:2:98"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
