@@ -503,6 +503,19 @@ func TestParametersAreGiven(t *testing.T) {
 	}
 }
 
+func TestAValueThatATemplateDoesNotTakeIsRefused(t *testing.T) {
+	c := stackCase{sections: "Parameters: {Env: {Type: String, AllowedValues: [dev, prod]}}", resources: writer(), parameters: []string{"Env=test"}}
+	_, err := c.load(t)
+	var faults policy.Errors
+	if !errors.As(err, &faults) || len(faults) != 1 || faults[0].Code != sources.NotAllowed || faults[0].Pos.Line != 1 {
+		t.Errorf("got %v", err)
+	}
+	c.parameters = []string{"Env=dev"}
+	if _, err := c.load(t); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAFileOfParameters(t *testing.T) {
 	texts := map[string]string{"t.yaml": "Parameters: {Env: {Type: String}}\nConditions: {A: !Equals [!Ref Env, prod]}\nResources:\n" +
 		writer(`!If [A, {Effect: Allow, Action: "s3:GetObject", Resource: "*"}, !Ref AWS::NoValue]`)}

@@ -2,6 +2,7 @@ package sources
 
 import (
 	"maps"
+	"slices"
 	"strings"
 
 	"buzon/agent/policy"
@@ -9,9 +10,10 @@ import (
 
 // parameters are the values given for parameters of templates, by name.
 type parameters struct {
-	given  map[string]string
-	used   map[string]bool
-	hidden map[string]bool // NoEcho in a template
+	given   map[string]string
+	used    map[string]bool
+	hidden  map[string]bool // NoEcho in a template
+	refused policy.Errors   // values that a template doesn't take
 }
 
 // hiddenValue stands in reports for the value of a parameter with NoEcho.
@@ -22,7 +24,7 @@ const hiddenValue = "****"
 // ParameterKey and ParameterValue, a list of NAME=VALUE, or an object (AWS CLI
 // Command Reference, "deploy", --parameter-overrides).
 func (l *loader) readParameters() error {
-	l.parameters = parameters{map[string]string{}, map[string]bool{}, map[string]bool{}}
+	l.parameters = parameters{given: map[string]string{}, used: map[string]bool{}, hidden: map[string]bool{}}
 	for _, file := range l.sel.ParameterFiles {
 		text, err := l.read(file)
 		if err != nil {
@@ -104,8 +106,12 @@ func (p *parameters) shown() map[string]string {
 	return out
 }
 
-// unused is a name that no template has.
+// unused is a value that no template takes: its name is in none, or the value isn't in
+// the list of a template that has it.
 func (p *parameters) unused() error {
+	if len(p.refused) > 0 {
+		return sorted(p.refused)
+	}
 	for _, name := range sortedKeys(p.given) {
 		if !p.used[name] {
 			return &UsageError{Code: UsageNoParameter, Got: name}
@@ -149,6 +155,9 @@ func (l *loader) declared(file string, root *policy.Node) map[string]*parameter 
 		}
 		if value, ok := l.parameters.given[m.Key]; ok {
 			l.parameters.used[m.Key] = true
+			if len(p.allowed) > 0 && !slices.Contains(p.allowed, value) {
+				l.parameters.refused = append(l.parameters.refused, fault(file, m.Pos, NotAllowed, "name", m.Key))
+			}
 			if !p.ssm { // there the value given is the name under which the store holds it
 				p.value = &value
 			}

@@ -31,13 +31,14 @@ const (
 	BadEncoding      policy.Code = "bad-encoding"
 	UnknownPart      policy.Code = "unknown-part"
 	TwoDocuments     policy.Code = "two-documents"
+	NotAllowed       policy.Code = "not-allowed"
 )
 
 // Codes lists every fault that this package adds to those of policy.
 func Codes() []policy.Code {
 	return append(terraform.Codes(), []policy.Code{
 		NotYAML, YAMLAlias, YAMLTag, NotATemplate, NotAnExport, BadIntrinsic, UnknownReference,
-		WrongShape, Circular, BadEncoding, UnknownPart, TwoDocuments,
+		WrongShape, Circular, BadEncoding, UnknownPart, TwoDocuments, NotAllowed,
 	}...)
 }
 
