@@ -25,7 +25,7 @@ func lawCases() int {
 	case os.Getenv("BUZON_TEST") == "long":
 		return 10_000
 	case testing.Short():
-		return 50
+		return 15
 	}
 	return 500
 }
