@@ -490,9 +490,16 @@ func TestWhereItStandsDoesNotMatter(t *testing.T) {
 			},
 			"an export": func() string { return s.exported(t, pick(rng, "inline", "managed", "group")) },
 			"documents": func() string { return s.documents(t) },
+			"its own policy": func() string {
+				moved := s
+				st := maps.Clone(s.hung[0].(node))
+				delete(st, "Principal")
+				moved.own, moved.hung = append(slices.Clone(s.own), st), nil
+				return judgeTexts(templateOf(moved.resources("inline", "")...))
+			},
 		}
 		for _, name := range slices.Sorted(maps.Keys(ways)) {
-			if name == "documents" && s.role {
+			if name == "documents" && s.role || name == "its own policy" && !s.plain() {
 				continue // trust policies of others are given in other ways
 			}
 			if got := ways[name](); got != want {
@@ -504,6 +511,15 @@ func TestWhereItStandsDoesNotMatter(t *testing.T) {
 		}
 	}
 	t.Logf("%d cases: %v", lawCases(), seen)
+}
+
+// plain reports whether what a resource's policy gives the user, its own could give
+// as well: nothing else narrows that.
+func (s lawSet) plain() bool {
+	if s.hung == nil || s.boundary != nil || s.hung[0].(node)["Principal"].(node)["AWS"] != lawUser {
+		return false
+	}
+	return !slices.ContainsFunc(s.own, func(st any) bool { return st.(node)["Effect"] == "Deny" })
 }
 
 func (s lawSet) load(t *testing.T, sel sources.Selection, texts map[string]any) string {
