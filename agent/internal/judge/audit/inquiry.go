@@ -346,7 +346,7 @@ func (q *inquiry) gives(r policy.Reference) bool {
 	case policy.Boundary, policy.Session, policy.SCP, policy.RCP:
 		return false
 	case policy.UserInline, policy.UserManaged, policy.GroupInline, policy.GroupManaged, policy.RoleInline, policy.RoleManaged, policy.Trust,
-		policy.BucketPolicy, policy.AccessPoint, policy.KeyPolicy, policy.KMSGrant, policy.ACL, policy.ResourcePolicy:
+		policy.BucketPolicy, policy.AccessPoint, policy.KeyPolicy, policy.KMSGrant, policy.ACL, policy.ResourcePolicy, policy.LambdaPermission:
 	}
 	return true
 }
