@@ -116,7 +116,9 @@ func newReceiptsImport(a *app) *cobra.Command {
 		Short: a.words.Text("cli.receipts-import-short"),
 		Long:  a.words.Text("cli.receipts-import-long"),
 		Args:  oneFile("cli.receipts-import-which"),
-		RunE:  func(_ *cobra.Command, args []string) error { return runReceiptsImport(a, flags, args[0]) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runReceiptsImport(cmd.Context(), a, flags, args[0])
+		},
 	}
 	flags = a.addConfigFlags(cmd, false)
 	flags.addState(a)
@@ -135,12 +137,12 @@ func oneFile(id string) cobra.PositionalArgs {
 
 // runReceiptsImport refills a journal. The whole file is read before anything is changed, so that a damaged one is
 // never half imported; a damaged journal is then kept aside, which is what its refusal told the operator to ask for.
-func runReceiptsImport(a *app, flags *configFlags, file string) (err error) {
+func runReceiptsImport(ctx context.Context, a *app, flags *configFlags, file string) (err error) {
 	c, err := flags.load(a, "state")
 	if err != nil {
 		return err
 	}
-	list, err := a.readReceipts(file)
+	list, err := a.readReceipts(ctx, file)
 	if err != nil {
 		return err
 	}
@@ -197,8 +199,8 @@ func foreign(list []*receipt.Receipt, bucket string) string {
 }
 
 // readReceipts reads a whole file of receipts; "-" is standard input.
-func (a *app) readReceipts(file string) (list []*receipt.Receipt, err error) {
-	in, done, err := a.openReceipts(file)
+func (a *app) readReceipts(ctx context.Context, file string) (list []*receipt.Receipt, err error) {
+	in, done, err := a.openReceipts(ctx, file)
 	if err != nil {
 		return nil, err
 	}
@@ -215,16 +217,74 @@ func (a *app) readReceipts(file string) (list []*receipt.Receipt, err error) {
 	}
 }
 
-// openReceipts opens a file of receipts; "-" is standard input.
-func (a *app) openReceipts(file string) (*namedReceipts, func() error, error) {
+// openReceipts opens a file of receipts; "-" is standard input. It may be a pipe: the end of the context ends
+// waiting for it.
+func (a *app) openReceipts(ctx context.Context, file string) (*namedReceipts, func() error, error) {
 	if file == "-" {
-		return &namedReceipts{receipt.NewReader(a.stdin), "-"}, func() error { return nil }, nil
+		return &namedReceipts{receipt.NewReader(&until{ctx: ctx, r: a.stdin}), "-"}, func() error { return nil }, nil
 	}
-	f, err := os.Open(file)
+	f, err := openOnce(ctx, file)
 	if err != nil {
 		return nil, nil, fail(badInput, err)
 	}
-	return &namedReceipts{receipt.NewReader(f), file}, f.Close, nil
+	return &namedReceipts{receipt.NewReader(&until{ctx: ctx, r: f}), file}, f.Close, nil
+}
+
+// writerLimit is how long somebody may take to begin to write into a fifo that is to be read.
+const writerLimit = 10 * time.Second
+
+// openOnce opens what is read once. A fifo without a writer is waited for, but not for ever.
+func openOnce(ctx context.Context, path string) (*os.File, error) {
+	type opened struct {
+		file *os.File
+		err  error
+	}
+	done := make(chan opened, 1)
+	go func() {
+		f, err := os.Open(path)
+		done <- opened{f, err}
+	}()
+	select {
+	case o := <-done:
+		return o.file, o.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-time.After(writerLimit):
+		return nil, sentence("cli.no-writer", "path", path)
+	}
+}
+
+// until reads until the context ends, whatever the reader does.
+type until struct {
+	ctx  context.Context
+	r    io.Reader
+	done chan result
+	data []byte // of the read that is under way
+}
+
+type result struct {
+	n   int
+	err error
+}
+
+func (u *until) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if u.done == nil {
+		u.done, u.data = make(chan result, 1), make([]byte, len(p))
+		go func(done chan<- result, data []byte) {
+			n, err := u.r.Read(data)
+			done <- result{n, err}
+		}(u.done, u.data)
+	}
+	select {
+	case got := <-u.done:
+		u.done = nil
+		return copy(p, u.data[:got.n]), got.err
+	case <-u.ctx.Done():
+		return 0, u.ctx.Err()
+	}
 }
 
 // namedReceipts tells the file with each fault.
@@ -289,7 +349,7 @@ func runReceiptsVerify(ctx context.Context, a *app, o verifyOptions) (err error)
 	if _, err := os.Stat(filepath.Join(c.State, journal.File)); c.State != "" && err == nil {
 		a.note("cli.receipts-host", "state", c.State)
 	}
-	in, done, err := a.openReceipts(o.receipts)
+	in, done, err := a.openReceipts(ctx, o.receipts)
 	if err != nil {
 		return err
 	}

@@ -289,6 +289,9 @@ func Load(r Request) (*Config, error) {
 			}
 		}
 		faults = append(faults, c.read(path, data)...)
+		if slices.ContainsFunc(faults, func(e *Error) bool { return unparsed[e.Code] }) {
+			return nil, faults // nothing of it is known, so nothing is missing
+		}
 		break
 	}
 	faults = append(faults, c.overlay(r.Flags)...)
@@ -308,6 +311,9 @@ func Load(r Request) (*Config, error) {
 	}
 	return c, nil
 }
+
+// unparsed are the faults of a text that is no YAML.
+var unparsed = map[Code]bool{CodeSyntax: true, CodeTab: true, CodeTooDeep: true}
 
 // inOrder sorts faults by their lines; those without one come last.
 func inOrder(faults Errors) Errors {

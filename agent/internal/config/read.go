@@ -32,7 +32,7 @@ func (c *Config) read(file string, data []byte) Errors {
 		var syntax *yaml.SyntaxError
 		if errors.As(err, &syntax) {
 			e.Args = []any{"reason", syntax.Message}
-			if strings.Contains(syntax.Message, `'\t'`) {
+			if strings.Contains(syntax.Message, "'\t'") {
 				e.Code = CodeTab
 			}
 			e.Line, e.Column = syntax.Token.Position.Line, syntax.Token.Position.Column
