@@ -117,7 +117,7 @@ func TestTheGateRefuses(t *testing.T) {
 		want   [2]string // in English and in Spanish
 		passes bool
 	}{
-		{name: "nothing that is in order", passes: true, want: [2]string{"The gate is passed.", "El control está superado."}},
+		{name: "nothing that is in order", passes: true, want: [2]string{"The gate is passed.", "El control se ha superado."}},
 		{name: "unknown key id", id: "AKIAUNKNOWN000000001", want: [2]string{"AWS does not know the key …0001", "AWS no conoce la clave …0001"}},
 		{name: "wrong secret", secret: "wrong", want: [2]string{"exists, but its secret is not the right one", "existe, pero su secreto no es el correcto"}},
 		{name: "inactive key", change: func(t *testing.T, w *world, user, id string) {

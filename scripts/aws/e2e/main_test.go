@@ -191,7 +191,7 @@ func (w *world) runAgent(t *testing.T, env []string, args ...string) (stdout, st
 	cmd := exec.CommandContext(t.Context(), w.agent, args...)
 	var out, said bytes.Buffer
 	cmd.Dir, cmd.Stdout, cmd.Stderr = t.TempDir(), &out, &said
-	cmd.Env = append(localaws.CommandEnv(env), "LANG=en_US.UTF-8", "LC_ALL=", "XDG_STATE_HOME="+cmd.Dir,
+	cmd.Env = append(localaws.CommandEnv(env), "LANG=en_US.UTF-8", "LC_ALL=", "COLUMNS=1000", "XDG_STATE_HOME="+cmd.Dir,
 		// Not that of an agent which this machine runs.
 		"XDG_CONFIG_HOME="+cmd.Dir, "CONFIGURATION_DIRECTORY="+cmd.Dir)
 	err := cmd.Run()

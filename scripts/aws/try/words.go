@@ -100,7 +100,7 @@ var sentences = map[string][2]string{
 	"exit":        {"exit code %d: %s", "código de salida %d: %s"},
 	"exit-0":      {"done, and yes", "hecho, y sí"},
 	"exit-1":      {"done, and the answer is no", "hecho, y la respuesta es no"},
-	"exit-3":      {"the gate is not passed", "el control no está superado"},
+	"exit-3":      {"the gate is not passed", "el control no se ha superado"},
 	"exit-other":  {"the exit code must be %d; it is %d", "el código de salida debe ser %d; es %d"},
 	"unmet":       {"NOT MET:", "NO SE CUMPLE:"},
 	"broke-off":   {"It could not go on: %v", "No se ha podido seguir: %v"},
