@@ -104,6 +104,7 @@ type progress struct {
 	line  func(text string) // where the log is JSON; else nil
 	bars  *mpb.Progress     // on a terminal
 	bar   *mpb.Bar
+	width int // of the terminal
 	text  atomic.Pointer[string]
 	pulse pulse
 	quit  chan struct{}
@@ -120,7 +121,8 @@ func (p *progress) start(a *app, c *courier.Courier) {
 	every := lineEvery
 	if terminal(a.stderr) && p.line == nil {
 		every = barEvery
-		p.bars = mpb.New(mpb.WithOutput(a.stderr), mpb.WithWidth(40), mpb.WithAutoRefresh())
+		p.width = a.width(a.stderr)
+		p.bars = mpb.New(mpb.WithOutput(a.stderr), mpb.WithWidth(p.barWidth()), mpb.WithAutoRefresh())
 		p.bar = p.bars.New(0, mpb.BarStyle(), mpb.AppendDecorators(decor.Any(func(decor.Statistics) string {
 			if text := p.text.Load(); text != nil {
 				return *text
@@ -150,10 +152,14 @@ func (p *progress) show(t courier.Tally) {
 		p.say(text)
 		return
 	}
+	text = locale.Cut(text, max(8, p.width-p.barWidth()-2)) // a line that wraps leaves rubbish behind
 	p.text.Store(&text)
 	p.bar.SetTotal(max(1, t.AcceptedSize), false)
 	p.bar.SetCurrent(settledBytes(t))
 }
+
+// barWidth is how wide the bar is: a third of the screen, at most 40 columns.
+func (p *progress) barWidth() int { return min(40, p.width/3) }
 
 // say writes lines above the bar.
 func (p *progress) say(text string) {

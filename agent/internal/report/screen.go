@@ -49,6 +49,12 @@ func (s Screen) indent(b *strings.Builder, text string, left int) {
 	}
 }
 
+// name is a path as a line can hold it; one that would fill the screen is cut in its middle. JSON has it
+// whole.
+func (s Screen) name(path string) string {
+	return locale.Isolated(locale.Cut(locale.Clean(path), 3*s.Width))
+}
+
 // arrow leads from one name to another.
 func (s Screen) arrow() string {
 	if s.ASCII {

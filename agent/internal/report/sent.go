@@ -59,21 +59,21 @@ func SentText(w io.Writer, p *locale.Printer, s Sent, screen Screen) error {
 	if len(s.Failed) > 0 || s.Quarantined > 0 {
 		screen.say(&b, screen.paint(red, p.Text("upload.failed", "n", max(s.Quarantined, int64(len(s.Failed))))))
 		for _, f := range first(s.Failed) {
-			item(failedLine(p, f))
+			item(failedLine(p, f, screen))
 		}
 		more(&b, p, len(s.Failed))
 	}
 	if s.Busy > 0 {
 		say("upload.writing", "n", s.Busy)
 		for _, path := range first(s.Writing) {
-			item(locale.Name(path))
+			item(screen.name(path))
 		}
 		more(&b, p, len(s.Writing))
 	}
 	if s.Skipped > 0 {
 		say("upload.skipped", "n", s.Skipped)
 		for _, skip := range first(s.Skips) {
-			item(locale.Name(skip.Path) + ": " + p.Text("outbox.skip-"+skip.Why))
+			item(screen.name(skip.Path) + ": " + p.Text("outbox.skip-"+skip.Why))
 		}
 		more(&b, p, len(s.Skips))
 	}
@@ -99,8 +99,8 @@ func more(b *strings.Builder, p *locale.Printer, n int) {
 }
 
 // failedLine is a file that was not sent, and why.
-func failedLine(p *locale.Printer, f courier.Failed) string {
-	line := locale.Name(f.Path) + ": " + p.Text("courier.reason-"+string(f.Reason))
+func failedLine(p *locale.Printer, f courier.Failed, screen Screen) string {
+	line := screen.name(f.Path) + ": " + p.Text("courier.reason-"+string(f.Reason))
 	if f.Detail != "" {
 		line += " [" + locale.Clean(f.Detail) + "]"
 	}
@@ -191,7 +191,7 @@ func PlanText(w io.Writer, p *locale.Printer, bucket string, plan courier.Plan, 
 		if key == "" {
 			key = "…"
 		}
-		fmt.Fprintf(&b, "%s %s s3://%s/%s  %s\n", locale.Name(f.Path), screen.arrow(), bucket, locale.Name(key), p.Size(f.Size))
+		fmt.Fprintf(&b, "%s %s s3://%s/%s  %s\n", screen.name(f.Path), screen.arrow(), bucket, screen.name(key), p.Size(f.Size))
 	}
 	mark := func(status, text string) {
 		m := screen.mark(p, status)
@@ -199,13 +199,13 @@ func PlanText(w io.Writer, p *locale.Printer, bucket string, plan courier.Plan, 
 		b.WriteString(m + " " + strings.TrimLeft(strings.Join(all, "\n"), " ") + "\n")
 	}
 	for _, f := range plan.Barred {
-		mark("failed", failedLine(p, f))
+		mark("failed", failedLine(p, f, screen))
 	}
 	for _, path := range plan.Writing {
-		mark("unproven", locale.Name(path)+": "+p.Text("upload.has-writer"))
+		mark("unproven", screen.name(path)+": "+p.Text("upload.has-writer"))
 	}
 	for _, s := range plan.Skips {
-		mark("unproven", locale.Name(s.Path)+": "+p.Text("outbox.skip-"+s.Why))
+		mark("unproven", screen.name(s.Path)+": "+p.Text("outbox.skip-"+s.Why))
 	}
 	screen.say(&b, p.Text("upload.would-send", "n", len(plan.Files), "size", locale.Size(plan.Bytes)))
 	if plan.Known > 0 {

@@ -186,7 +186,7 @@ func (t *statusText) waits() {
 	t.gap()
 	t.say(t.p.Text("status.waits", "n", len(t.s.Waits)), "")
 	for _, w := range t.s.Waits {
-		line := locale.Name(w.Path) + " (" + t.p.Size(w.Size) + ", " + t.p.Text("status.accepted", "age", t.s.Generated.Sub(w.Accepted))
+		line := t.screen.name(w.Path) + " (" + t.p.Size(w.Size) + ", " + t.p.Text("status.accepted", "age", t.s.Generated.Sub(w.Accepted))
 		if w.Attempts > 0 {
 			line += ", " + t.p.Text("status.attempts", "n", w.Attempts)
 		}
@@ -251,7 +251,7 @@ func (t *statusText) quarantine() {
 	t.say(p.Text("status.quarantine", "n", s.Total), red)
 	var reasons []string
 	for _, q := range s.Quarantine {
-		line := failedLine(p, courier.Failed{Path: q.Path, Reason: courier.ReasonCode(q.Reason), Detail: q.Detail})
+		line := failedLine(p, courier.Failed{Path: q.Path, Reason: courier.ReasonCode(q.Reason), Detail: q.Detail}, t.screen)
 		t.screen.indent(&t.b, line+" ("+p.Size(q.Size)+", "+p.Time(q.At)+")", 2)
 		if !slices.Contains(reasons, q.Reason) {
 			reasons = append(reasons, q.Reason)

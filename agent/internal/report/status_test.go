@@ -147,3 +147,20 @@ func TestAMarkIsNeverASignAlone(t *testing.T) {
 		}
 	}
 }
+
+// A path that would fill the screen is cut in its middle; what tells it from others stays.
+func TestALongPathDoesNotFillTheScreen(t *testing.T) {
+	path := "/srv/out/" + strings.Repeat("deep/", 220) + "report.csv"
+	for _, width := range []int{40, 80} {
+		got := Screen{Width: width}.name(path)
+		if locale.Columns(got) > 3*width || !strings.HasPrefix(got, "/srv/out/") || !strings.HasSuffix(got, "report.csv") {
+			t.Errorf("in %d columns it is %q", width, got)
+		}
+	}
+	if got := (Screen{}).name(path); got != path {
+		t.Errorf("without a screen it is %q", got)
+	}
+	if got := (Screen{Width: 80}).name("/srv/שלום/x\u202e"); got != "\u2068/srv/שלום/x\\u202e\u2069" {
+		t.Errorf("a name from right to left is %q", got)
+	}
+}
