@@ -180,9 +180,13 @@ func TestTwoFoldersWithTheSameNamesAreNoLostMemory(t *testing.T) {
 		names = append(names, fmt.Sprintf("%02d.txt", i))
 	}
 	one, two := h.files("one", names...), h.files("two", names...)
-	code, u, errs := h.uploadJSON(one, two)
-	if code != 0 || u.Sent.Files != 120 {
-		t.Errorf("%d %+v\n%s", code, u, errs)
+	if code, _, errs := h.upload(one, two); code != 2 || len(h.keys()) != 0 || !strings.Contains(errs, one+"/") || !strings.Contains(errs, two+"/") {
+		t.Errorf("together they end with %d and %d objects\n%s", code, len(h.keys()), errs)
+	}
+	for _, dir := range []string{one, two} { // one after the other: that was said, and each has its own journal's word
+		if code, u, errs := h.uploadJSON(dir); code != 0 || u.Sent.Files != 60 {
+			t.Errorf("%d %+v\n%s", code, u, errs)
+		}
 	}
 	if n := len(h.keys()); n != 120 {
 		t.Errorf("%d objects", n)
