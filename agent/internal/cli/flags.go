@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"errors"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -51,6 +53,21 @@ func (f *configFlags) given(flag string) bool {
 	return typed != nil && typed.Changed
 }
 
+// foreignState puts a state folder of another user into the sentence with the command that works.
+func (a *app) foreignState(err error) error {
+	var faults config.Errors
+	if !errors.As(err, &faults) || len(faults) != 1 || faults[0].Code != config.CodeForeign {
+		return err
+	}
+	for i := 0; i+1 < len(faults[0].Args); i += 2 {
+		path, ok := faults[0].Args[i+1].(string)
+		if info, err := os.Stat(path); ok && err == nil && info.IsDir() {
+			return sentence("cli.other-user", "state", path, "user", ownerOf(info), "command", locale.Raw("agent "+a.command))
+		}
+	}
+	return err
+}
+
 // hintFlags are the arguments with which printed commands repeat the flags in use.
 func hintFlags(f *configFlags) []any {
 	return []any{"with_config", f.used("config"), "with_state", f.used("config", "state"),
@@ -86,7 +103,7 @@ func (f *configFlags) load(a *app, need ...string) (*config.Config, error) {
 	c, err := config.Load(config.Request{Path: f.path, Flags: over, Getenv: a.getenv, Need: need,
 		State: a.command == "check" || slices.Contains(need, "state"), Again: a.command == "run"})
 	if err != nil {
-		return nil, fail(badInput, err)
+		return nil, fail(badInput, a.foreignState(err))
 	}
 	for _, path := range c.Loose {
 		a.log.Warn("its group may write it, and so change what is sent", "path", path)

@@ -219,9 +219,14 @@ func (a *app) dryRun(ctx context.Context, c *config.Config, o uploadOptions, fol
 		return a.sendError(c, err)
 	}
 	if o.format == "json" {
-		return report.PlanJSON(a.stdout, c.Bucket, plan)
+		err = report.PlanJSON(a.stdout, c.Bucket, plan)
+	} else {
+		err = report.PlanText(a.stdout, a.words, c.Bucket, plan, a.screen(a.stdout))
 	}
-	return report.PlanText(a.stdout, a.words, c.Bucket, plan, a.screen(a.stdout))
+	if err == nil && slices.ContainsFunc(plan.Skips, func(s courier.Skipped) bool { return s.Why == string(outbox.Unreadable) }) {
+		return exit(answerNo) // of what is in it nobody knows
+	}
+	return err
 }
 
 func (a *app) foresee(ctx context.Context, c *config.Config, folders []folder) (_ courier.Plan, err error) {
