@@ -51,6 +51,7 @@ func list(t *testing.T, patterns ...string) []pkg {
 // may import. A room that is not here is not part of the agent.
 var arrows = map[string][]string{
 	"agent": {"cli"},
+	"man":   {"cli"}, // makes the manual pages; no part of the binary
 	"cli": {
 		"serve", "report", "send/courier", "send/verify", "judge/audit", "config", "locale",
 		// What cli wires together and hands to those rooms.

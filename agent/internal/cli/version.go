@@ -12,8 +12,9 @@ import (
 	"buzon/agent/internal/report"
 )
 
-// release is the version of a packaged build, set by its linker flags.
-var release string
+// What a packaged build is, set by its linker flags: its version, its commit, and the
+// commit's time in RFC 3339.
+var release, commit, date string
 
 // Version is the version of this binary: the release, else the commit that it
 // was built from, else "devel".
@@ -66,6 +67,7 @@ func runVersion(a *app, format string) error {
 		return err
 	}
 	v := versionJSON{Schema: "buzon/version/v1", Version: Version(), Catalogue: catalogue.Version(), Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH}
+	v.Commit, v.Date = commit, date
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {
 			switch s.Key {
