@@ -52,6 +52,7 @@ type group struct {
 	key     cellKey
 	actions []int // indices of the question's
 	sample  *asked
+	rank    int // of the sample, as an example
 }
 
 // groupKey is what the actions of a group have in common.
@@ -71,22 +72,25 @@ type class struct {
 
 // groups divides the actions of a question.
 func (v *view) groups(list []asked, given string) []*group {
-	seen := map[int32]*group{}
+	var seen []*group // by class
 	var out []*group
 	for i := range list {
 		a := &list[i]
 		n := v.classOf(a)
-		g := seen[n]
+		if missing := int(n) + 1 - len(seen); missing > 0 {
+			seen = append(seen, make([]*group, missing)...)
+		}
+		g, rank := seen[n], telling(a)
 		if g == nil {
 			c := v.classes[n]
-			g = &group{sample: a, stmts: c.stmts, key: c.key}
+			g = &group{sample: a, rank: rank, stmts: c.stmts, key: c.key}
 			g.key.given = given
 			seen[n] = g
 			out = append(out, g)
 		}
 		g.actions = append(g.actions, i)
-		if telling(a) < telling(g.sample) {
-			g.sample = a
+		if rank < g.rank {
+			g.sample, g.rank = a, rank
 		}
 	}
 	return out

@@ -127,8 +127,11 @@ var wellKnown = []string{
 
 // telling ranks actions as examples: the well known ones, then the shortest.
 func telling(a *asked) int {
-	if i := slices.Index(wellKnown, a.shown); i >= 0 {
-		return i - len(wellKnown)
+	switch a.shown[0] { // most names are told apart by their first letter
+	case 's', 'i', 'k', 'e':
+		if i := slices.Index(wellKnown, a.shown); i >= 0 {
+			return i - len(wellKnown)
+		}
 	}
 	return len(a.shown)
 }

@@ -19,8 +19,16 @@ func (e *Engine) Granting(q Question) (refs []policy.Reference, whole bool) {
 		v := e.wideView()
 		given, signature := normalised(q.Context)
 		asks := ask{res: e.resources(q.Resources), given: given, present: q.Present}
-		over := 0
+		over, all := 0, 0
+		for _, st := range v.stmts {
+			if st.allow && !st.gone && grantsRights(st.kind) {
+				all++
+			}
+		}
 		for _, g := range v.groups(v.ask(q.Actions), signature) {
+			if len(refs) == all {
+				break // no other is left
+			}
 			for _, p := range e.placesOf(g.sample) {
 				if over < patience && !e.within(func() { refs = e.granting(refs, g, p, asks) }) {
 					over++

@@ -120,6 +120,9 @@ func (r *remains) prepare() {
 		}
 	}
 	r.groups = r.v.groups(list, "")
+	if r.st.st.NotAction {
+		return
+	}
 	for g, group := range r.groups {
 		for _, i := range group.actions {
 			if a := &list[i]; a.number >= 0 {
