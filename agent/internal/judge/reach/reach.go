@@ -1,19 +1,3 @@
-// Package reach answers what a set of policies lets one principal do: not for
-// one request, but for all of them at once. A request is an action, a resource
-// and a context; what ends in Allow is held as boxes, one set for each of these
-// dimensions: automata for strings, classes of equal outcome for condition keys.
-// "Can it read anything?" is then "is this set, cut with the reads, empty?".
-//
-//	e := reach.New(set, reach.Options{})
-//	a := e.Find(reach.Question{Actions: reads, Resources: reach.Everything()})
-//
-// Nothing means proven: no request of the question is allowed. Found comes with
-// a request that shows it. Unknown means neither, and says why.
-//
-// It does not promise to be complete: over budget, or where documents use what a
-// product of independent sets can't say, the answer is Unknown, never Nothing.
-// It sees only the documents of the set, and never calls decide: whoever shows a
-// witness replays it there.
 package reach
 
 import (

@@ -1,0 +1,33 @@
+// Package reach answers what a set of policies lets one principal do: not for
+// one request, but for all of them at once. A request is an action, a resource
+// and a context; what ends in Allow is held as boxes, one set for each of these
+// dimensions: automata for strings, classes of equal outcome for condition keys.
+// "Can it read anything?" is then "is this set, cut with the reads, empty?".
+//
+//	e := reach.New(set, reach.Options{})
+//	a := e.Find(reach.Question{Actions: reads, Resources: reach.Everything()})
+//
+// Nothing means proven: no request of the question is allowed. Found comes with
+// a request that shows it. Unknown means neither, and says why.
+//
+// It does not promise to be complete: over budget, or where documents use what a
+// product of independent sets can't say, the answer is Unknown, never Nothing.
+// It sees only the documents of the set, and never calls decide: whoever shows a
+// witness replays it there.
+//
+// Read it in this order; what stands above calls what stands below:
+//
+//   - Questions: engine.go, find.go, covers.go, contains.go, grants.go, granting.go,
+//     and what an answer shows: witness.go. meter.go bounds them.
+//   - IAM's evaluation as algebra: view.go (the set under one of two readings), cell.go
+//     (an action on a kind of resource), layers.go (which documents must allow), solve.go.
+//   - What can be asked about: place.go (kinds of resources, and whose policies answer
+//     for them), others.go, actions.go, tomorrow.go, members.go (who is named), symbols.go.
+//   - Condition values: cond.go, pred.go, dim.go, box.go, keys.go, line.go.
+//   - Sets of strings: pattern.go makes them of what documents hold; the algebra is a
+//     room of its own, strset.
+//
+// Words: a place is a class of resources that documents can't tell apart; a way is one
+// combination of layers that grants; may and must are the two readings of a statement
+// that isn't exact; a doubt is why an answer is Unknown.
+package reach
