@@ -135,44 +135,9 @@ func (e *Evaluator) vote(r *request, src *source, v *votes) {
 	if !answers(src.kind, r.action) {
 		return
 	}
-	resource, g := r.Resource, (*grants)(nil)
-	switch src.kind {
-	case policy.Boundary:
-		v.hasBoundary = true
-	case policy.Session:
-		v.hasSession = true
-	case policy.SCP:
-		if v.levels == nil {
-			v.levels = make(map[string]truth)
-		}
-		v.levels[src.level] += 0
-	case policy.BucketPolicy, policy.ACL:
-		if resource = r.bucket(src); resource == "" {
-			return
-		}
-		g = &v.bucket
-	case policy.AccessPoint:
-		if resource = r.under(src.attached); resource == "" {
-			return
-		}
-		g = &v.point
-	case policy.KeyPolicy, policy.KMSGrant, policy.Trust:
-		if r.Resource != src.attached {
-			return
-		}
-		g = &v.other
-	case policy.ResourcePolicy, policy.LambdaPermission:
-		if !below(r.Resource, src.attached) {
-			return
-		}
-		g = &v.other
-	case policy.RCP:
-		// They bind the resources of one organization.
-		if r.foreign || r.bucketARN != "" && r.bucketAccount == "" {
-			return
-		}
-	case policy.UserInline, policy.UserManaged, policy.GroupInline, policy.GroupManaged,
-		policy.RoleInline, policy.RoleManaged:
+	resource, g := v.hear(r, src)
+	if resource == "" {
+		return
 	}
 	if g != nil {
 		// A grant of a key and an ACL stand beside the policy.
@@ -199,6 +164,51 @@ func (e *Evaluator) vote(r *request, src *source, v *votes) {
 			v.allow(src, st, g, match, who)
 		}
 	}
+}
+
+// hear notes that a document is there, and tells the resource as it sees it ("": it
+// isn't about that) and, of one that hangs on a resource, where its grants go.
+func (v *votes) hear(r *request, src *source) (resource string, g *grants) {
+	resource = r.Resource
+	switch src.kind {
+	case policy.Boundary:
+		v.hasBoundary = true
+	case policy.Session:
+		v.hasSession = true
+	case policy.SCP:
+		if v.levels == nil {
+			v.levels = make(map[string]truth)
+		}
+		v.levels[src.level] += 0
+	case policy.BucketPolicy, policy.ACL:
+		if resource = r.bucket(src); resource == "" {
+			return "", nil
+		}
+		g = &v.bucket
+	case policy.AccessPoint:
+		if resource = r.under(src.attached); resource == "" {
+			return "", nil
+		}
+		g = &v.point
+	case policy.KeyPolicy, policy.KMSGrant, policy.Trust:
+		if r.Resource != src.attached {
+			return "", nil
+		}
+		g = &v.other
+	case policy.ResourcePolicy, policy.LambdaPermission:
+		if !below(r.Resource, src.attached) {
+			return "", nil
+		}
+		g = &v.other
+	case policy.RCP:
+		// They bind the resources of one organization.
+		if r.foreign || r.bucketARN != "" && r.bucketAccount == "" {
+			return "", nil
+		}
+	case policy.UserInline, policy.UserManaged, policy.GroupInline, policy.GroupManaged,
+		policy.RoleInline, policy.RoleManaged:
+	}
+	return resource, g
 }
 
 // answers tells whether policies of a kind have a say in an action (in lower

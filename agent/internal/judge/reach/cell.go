@@ -254,96 +254,127 @@ func (v *view) makeCell(a *asked, stmts []int, p *place, given map[string][]stri
 	v.e.meter.count(len(stmts))
 	sc := &scope{view: v, place: p, action: a.entry(), given: given}
 	c := &cell{v: v, scope: sc}
-	type open struct { // a condition on a key that isn't fixed
-		stmt int
-		cond *cond
-		dim  int
-		pred int
-	}
-	var opens []open
-	var preds [][]*pred
-	dimOf := map[string]int{}
-	var keys []string
+	o := openKeys{scope: sc, number: map[string]int{}}
+	mended := v.e.root && mends(a.lower) && p.owner == v.e.set.Subject.Account
 	var left []int
-next:
 	for _, j := range stmts {
 		st := v.stmts[j]
-		if st.gone || !p.here(st) || !st.allow && st.kind == policy.BucketPolicy && v.e.root && mends(a.lower) && p.owner == v.e.set.Subject.Account {
+		if st.gone || !p.here(st) || mended && !st.allow && st.kind == policy.BucketPolicy {
 			continue
 		}
-		sc.at = j
-		from := len(opens)
-		for _, cd := range st.conds {
-			state := sc.state(cd.key)
-			if state.fixed {
-				var pr *pred
-				if len(state.values) > 0 && cd.Operator.Test != policy.Null {
-					pr = sc.predOfFixed(st, cd)
-				}
-				if !cd.holds(pr, st.b, state.values) {
-					opens = opens[:from]
-					continue next
-				}
-				continue
-			}
-			dimension := dimensionOf(cd.key)
-			d, ok := dimOf[dimension]
-			if !ok {
-				d = len(preds)
-				dimOf[dimension] = d
-				preds, keys = append(preds, nil), append(keys, dimension)
-			}
-			o := open{j, cd, d, -1}
-			if cd.Operator.Test != policy.Null {
-				pr := sc.predOf(st, cd)
-				if o.pred = slices.Index(preds[d], pr); o.pred < 0 {
-					o.pred = len(preds[d])
-					preds[d] = append(preds[d], pr)
-				}
-			}
-			opens = append(opens, o)
+		if sc.at = j; o.read(st) {
+			left = append(left, j)
 		}
-		left = append(left, j)
 	}
-	for d, key := range keys {
-		c.dims = append(c.dims, v.dimension(key, preds[d]))
+	for d, key := range o.keys {
+		c.dims = append(c.dims, v.dimension(key, o.preds[d]))
 	}
 	c.boxes = make([]box, len(v.stmts))
-	at := 0
 	for _, j := range left {
-		st := v.stmts[j]
-		b := box{keys: make([]keyset, len(c.dims))}
-		for d := range c.dims {
-			b.keys[d] = c.dims[d].full
-		}
-		for at < len(opens) && opens[at].stmt < j {
-			at++
-		}
-		for ; at < len(opens) && opens[at].stmt == j; at++ {
-			o := opens[at]
-			d := c.dims[o.dim]
-			var in bits
-			if o.pred >= 0 {
-				in = d.bits[o.pred]
-			}
-			b.keys[o.dim] = b.keys[o.dim].and(o.cond.keyset(d, in, st.b))
-		}
-		if slices.ContainsFunc(b.keys, keyset.empty) {
-			continue
-		}
 		sc.at = j
-		if b.res = c.resources(st); b.res != v.e.space.Any {
-			c.divided = true
-			b.res = v.e.space.And(p.lang(), b.res)
-		}
-		if b.res.Empty() {
-			continue
-		}
-		c.boxes[j] = b
+		c.boxes[j] = c.boxOf(v.stmts[j], o.of(j))
 	}
 	c.arrange(left)
 	c.note(stmts)
 	return c
+}
+
+// openKeys gathers the conditions of a cell's statements on keys that aren't fixed.
+type openKeys struct {
+	scope  *scope
+	list   []openKey
+	keys   []string       // a dimension each
+	number map[string]int // of each dimension
+	preds  [][]*pred      // of each dimension
+}
+
+// openKey is a condition on a key that isn't fixed.
+type openKey struct {
+	stmt int
+	cond *cond
+	dim  int
+	pred int // -1: presence alone
+}
+
+// read takes the conditions of a statement; false where one on a fixed key doesn't
+// hold, so that the statement matches nothing here.
+func (o *openKeys) read(st *stmt) bool {
+	from := len(o.list)
+	for _, cd := range st.conds {
+		state := o.scope.state(cd.key)
+		if !state.fixed {
+			o.add(st, cd)
+			continue
+		}
+		var pr *pred
+		if len(state.values) > 0 && cd.Operator.Test != policy.Null {
+			pr = o.scope.predOfFixed(st, cd)
+		}
+		if !cd.holds(pr, st.b, state.values) {
+			o.list = o.list[:from]
+			return false
+		}
+	}
+	return true
+}
+
+func (o *openKeys) add(st *stmt, cd *cond) {
+	dimension := dimensionOf(cd.key)
+	d, ok := o.number[dimension]
+	if !ok {
+		d = len(o.preds)
+		o.number[dimension] = d
+		o.preds, o.keys = append(o.preds, nil), append(o.keys, dimension)
+	}
+	k := openKey{st.index, cd, d, -1}
+	if cd.Operator.Test != policy.Null {
+		pr := o.scope.predOf(st, cd)
+		if k.pred = slices.Index(o.preds[d], pr); k.pred < 0 {
+			k.pred = len(o.preds[d])
+			o.preds[d] = append(o.preds[d], pr)
+		}
+	}
+	o.list = append(o.list, k)
+}
+
+// of lists the conditions of one statement; those of all stand in their order.
+func (o *openKeys) of(j int) []openKey {
+	from, found := slices.BinarySearchFunc(o.list, j, func(k openKey, j int) int { return k.stmt - j })
+	if !found {
+		return nil
+	}
+	to := from
+	for to < len(o.list) && o.list[to].stmt == j {
+		to++
+	}
+	return o.list[from:to]
+}
+
+// boxOf is the requests that a statement matches here; the zero box for none.
+func (c *cell) boxOf(st *stmt, open []openKey) box {
+	b := box{keys: make([]keyset, len(c.dims))}
+	for d := range c.dims {
+		b.keys[d] = c.dims[d].full
+	}
+	for _, o := range open {
+		d := c.dims[o.dim]
+		var in bits
+		if o.pred >= 0 {
+			in = d.bits[o.pred]
+		}
+		b.keys[o.dim] = b.keys[o.dim].and(o.cond.keyset(d, in, st.b))
+	}
+	if slices.ContainsFunc(b.keys, keyset.empty) {
+		return box{}
+	}
+	if b.res = c.resources(st); b.res != c.v.e.space.Any {
+		c.divided = true
+		b.res = c.v.e.space.And(c.scope.place.lang(), b.res)
+	}
+	if b.res.Empty() {
+		return box{}
+	}
+	return b
 }
 
 // resources are those of a statement as the place has them.

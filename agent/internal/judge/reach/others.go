@@ -41,73 +41,94 @@ func (o *others) in(s *Space, arns func(account []strset.Token) *strset.Set) *st
 // none where to each statement every account is like another, or the principal's
 // own is the one that is allowed more: what can be found is then found there.
 func (e *Engine) otherAccounts() []others {
-	own := e.set.Subject.Account
-	told, anyOwner := false, false
-	named := []string{own}
 	points, _ := e.knownPoints()
-	known := len(points)+len(e.knownOthers()) > 0
+	l := look{own: e.set.Subject.Account, known: len(points)+len(e.knownOthers()) > 0}
+	l.named = []string{l.own}
 	for i := range e.set.Sources {
 		src := &e.set.Sources[i]
 		if src.Document == nil || src.Kind.Grammar() == policy.TrustGrammar {
 			continue
 		}
-		told = told || src.Kind == policy.RCP // it binds none of them
+		l.told = l.told || src.Kind == policy.RCP // it binds none of them
 		for j := range src.Document.Statements {
-			st := &src.Document.Statements[j]
-			allow := st.Effect == policy.Allow && st.Unclear == nil
-			deny := st.Effect == policy.Deny && st.Unclear == nil
-			gives, takes := allow && !st.NotResource || deny && st.NotResource, deny && !st.NotResource || allow && st.NotResource
-			for _, r := range st.Resources {
-				switch accountOf(r.Value) {
-				case alike:
-				case anyOne:
-					// In the principal's account that resource may have a policy that is known.
-					told = told || known && allow
-				case own:
-					told = told || !gives
-				case notAll:
-					told = true
-				default:
-					told = told || !takes
-				}
-			}
-			told = told || slices.ContainsFunc(variablesOf(st), isOwnerKey)
-			for _, c := range st.Conditions {
-				if !isOwnerKey(lower(c.Key)) {
-					continue
-				}
-				mine := allow && c.Operator.Test == policy.StringEquals || deny && c.Operator.Test == policy.StringNotEquals
-				for _, v := range c.Values {
-					switch {
-					case v.Value == own, v.Value == "${aws:PrincipalAccount}" && src.Document.Variables():
-						told = told || !mine
-						continue
-					case strings.ContainsAny(v.Value, "*?$"):
-						anyOwner = true
-					case !slices.Contains(named, v.Value) && policy.IsAccount(v.Value):
-						named = append(named, v.Value)
-					}
-					told = true
-				}
-			}
+			l.statement(&src.Document.Statements[j], src.Document.Variables())
 		}
 	}
-	if !told || own == "" {
+	if !l.told || l.own == "" {
 		return nil
 	}
-	rest := others{but: named}
+	return l.accounts()
+}
+
+// look is what documents tell of accounts.
+type look struct {
+	own      string
+	known    bool     // some resource of the principal's account has a policy that is known
+	told     bool     // accounts are told apart
+	anyOwner bool     // by more than their numbers
+	named    []string // accounts
+}
+
+// statement looks at one statement.
+func (l *look) statement(st *policy.Statement, variables bool) {
+	allow := st.Effect == policy.Allow && st.Unclear == nil
+	deny := st.Effect == policy.Deny && st.Unclear == nil
+	gives, takes := allow && !st.NotResource || deny && st.NotResource, deny && !st.NotResource || allow && st.NotResource
+	for _, r := range st.Resources {
+		switch accountOf(r.Value) {
+		case alike:
+		case anyOne:
+			// In the principal's account that resource may have a policy that is known.
+			l.told = l.told || l.known && allow
+		case l.own:
+			l.told = l.told || !gives
+		case notAll:
+			l.told = true
+		default:
+			l.told = l.told || !takes
+		}
+	}
+	l.told = l.told || slices.ContainsFunc(variablesOf(st), isOwnerKey)
+	for _, c := range st.Conditions {
+		if isOwnerKey(lower(c.Key)) {
+			mine := allow && c.Operator.Test == policy.StringEquals || deny && c.Operator.Test == policy.StringNotEquals
+			l.owner(c.Values, mine, variables)
+		}
+	}
+}
+
+// owner looks at the values that an owner is held against; mine where the
+// principal's own account is allowed more by it.
+func (l *look) owner(values []policy.Text, mine, variables bool) {
+	for _, v := range values {
+		switch {
+		case v.Value == l.own, v.Value == "${aws:PrincipalAccount}" && variables:
+			l.told = l.told || !mine
+			continue
+		case strings.ContainsAny(v.Value, "*?$"):
+			l.anyOwner = true
+		case !slices.Contains(l.named, v.Value) && policy.IsAccount(v.Value):
+			l.named = append(l.named, v.Value)
+		}
+		l.told = true
+	}
+}
+
+// accounts lists them: each that is named, and all others as one.
+func (l *look) accounts() []others {
+	rest := others{but: l.named}
 	for _, sample := range []string{"999999999999", "888888888888", "777777777777"} {
-		if !slices.Contains(named, sample) {
+		if !slices.Contains(l.named, sample) {
 			rest.sample = sample
 			break
 		}
 	}
-	if rest.sample == "" || anyOwner {
-		return []others{{but: named[:1], sample: "999999999999"}}
+	if rest.sample == "" || l.anyOwner {
+		return []others{{but: l.named[:1], sample: "999999999999"}}
 	}
 	rest.owner = rest.sample
 	list := []others{rest}
-	for _, account := range named[1:] {
+	for _, account := range l.named[1:] {
 		list = append(list, others{account: account, owner: account, sample: account})
 	}
 	return list

@@ -105,60 +105,67 @@ func (c *scope) pred(cond *policy.Condition, r reading) *pred {
 	}
 	var list []*strset.Set
 	for _, v := range cond.Values {
-		// A symbol where a number, date, address or Boolean should be.
-		unknown := func() { p.all = p.all || r.b == may && policy.HasSymbol(v.Value) }
-		switch t {
-		case policy.StringLike, policy.StringNotLike:
-			if tokens, ok := c.tokens(v.Value, r); ok {
-				list = append(list, s.Glob(tokens, false))
-			}
-		case policy.StringEquals, policy.StringNotEquals, policy.StringEqualsIgnoreCase, policy.StringNotEqualsIgnoreCase:
-			exact := r
-			exact.plain = true
-			if tokens, ok := c.tokens(v.Value, exact); ok {
-				list = append(list, s.Glob(tokens, t == policy.StringEqualsIgnoreCase || t == policy.StringNotEqualsIgnoreCase))
-			}
-		case policy.ArnEquals, policy.ArnLike, policy.ArnNotEquals, policy.ArnNotLike:
-			list = append(list, c.arns(v.Value, r))
-		case policy.Bool:
-			if b, ok := policy.ParseBool(v.Value); !ok {
-				unknown()
-			} else if b {
-				list = append(list, s.Glob(strset.Chars("true"), true))
-			} else {
-				list = append(list, s.Glob(strset.Chars("false"), true))
-			}
-		case policy.BinaryEquals:
-			if raw, err := base64.StdEncoding.DecodeString(v.Value); err == nil {
-				list = append(list, s.Glob(strset.Chars(base64.StdEncoding.EncodeToString(raw)), false))
-			}
-		case policy.IPAddress, policy.NotIPAddress:
-			if b, ok := policy.ParseIP(v.Value); ok {
-				p.blocks = append(p.blocks, b)
-			} else {
-				unknown()
-			}
-		case policy.NumericEquals, policy.NumericNotEquals, policy.NumericLessThan, policy.NumericLessThanEquals,
-			policy.NumericGreaterThan, policy.NumericGreaterThanEquals:
-			if n, ok := policy.ParseNumber(v.Value); ok {
-				p.spans = append(p.spans, spanOf(t, n))
-			} else {
-				unknown()
-			}
-		case policy.DateEquals, policy.DateNotEquals, policy.DateLessThan, policy.DateLessThanEquals,
-			policy.DateGreaterThan, policy.DateGreaterThanEquals:
-			if d, ok := policy.ParseDate(v.Value); ok {
-				p.spans = append(p.spans, spanOf(t, instantOf(d)))
-			} else {
-				unknown()
-			}
-		case policy.Null: // answered by presence
-		}
+		list = append(list, c.valueOf(p, t, v, r)...)
 	}
 	if len(list) > 0 {
 		p.texts = s.Union(list)
 	}
 	return p
+}
+
+// valueOf adds one value of a condition to a set, or gives its texts.
+func (c *scope) valueOf(p *pred, t policy.Test, v policy.Text, r reading) (texts []*strset.Set) {
+	s := c.view.e.space
+	// A symbol where a number, date, address or Boolean should be.
+	unknown := func() { p.all = p.all || r.b == may && policy.HasSymbol(v.Value) }
+	switch t {
+	case policy.StringLike, policy.StringNotLike:
+		if tokens, ok := c.tokens(v.Value, r); ok {
+			texts = append(texts, s.Glob(tokens, false))
+		}
+	case policy.StringEquals, policy.StringNotEquals, policy.StringEqualsIgnoreCase, policy.StringNotEqualsIgnoreCase:
+		exact := r
+		exact.plain = true
+		if tokens, ok := c.tokens(v.Value, exact); ok {
+			texts = append(texts, s.Glob(tokens, t == policy.StringEqualsIgnoreCase || t == policy.StringNotEqualsIgnoreCase))
+		}
+	case policy.ArnEquals, policy.ArnLike, policy.ArnNotEquals, policy.ArnNotLike:
+		texts = append(texts, c.arns(v.Value, r))
+	case policy.Bool:
+		if b, ok := policy.ParseBool(v.Value); !ok {
+			unknown()
+		} else if b {
+			texts = append(texts, s.Glob(strset.Chars("true"), true))
+		} else {
+			texts = append(texts, s.Glob(strset.Chars("false"), true))
+		}
+	case policy.BinaryEquals:
+		if raw, err := base64.StdEncoding.DecodeString(v.Value); err == nil {
+			texts = append(texts, s.Glob(strset.Chars(base64.StdEncoding.EncodeToString(raw)), false))
+		}
+	case policy.IPAddress, policy.NotIPAddress:
+		if b, ok := policy.ParseIP(v.Value); ok {
+			p.blocks = append(p.blocks, b)
+		} else {
+			unknown()
+		}
+	case policy.NumericEquals, policy.NumericNotEquals, policy.NumericLessThan, policy.NumericLessThanEquals,
+		policy.NumericGreaterThan, policy.NumericGreaterThanEquals:
+		if n, ok := policy.ParseNumber(v.Value); ok {
+			p.spans = append(p.spans, spanOf(t, n))
+		} else {
+			unknown()
+		}
+	case policy.DateEquals, policy.DateNotEquals, policy.DateLessThan, policy.DateLessThanEquals,
+		policy.DateGreaterThan, policy.DateGreaterThanEquals:
+		if d, ok := policy.ParseDate(v.Value); ok {
+			p.spans = append(p.spans, spanOf(t, instantOf(d)))
+		} else {
+			unknown()
+		}
+	case policy.Null: // answered by presence
+	}
+	return texts
 }
 
 // arns is the set of ARNs that match segment by segment. A pattern that hasn't

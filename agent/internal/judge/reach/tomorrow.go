@@ -263,7 +263,18 @@ func (v *view) newNames(service, first string, parts []future) []string {
 		}
 	}
 	s := v.e.space
-	classes := []*strset.Set{s.anyName(service)}
+	var names []string
+	for _, c := range s.divided(s.anyName(service), parts) {
+		if name, ok := s.newName(c, samples, service == ""); ok {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// divided are the classes of names between which no statement's patterns can tell.
+func (s *Space) divided(all *strset.Set, parts []future) []*strset.Set {
+	classes := []*strset.Set{all}
 	for from := 0; from < len(parts); {
 		to := from
 		var lists [][]strset.Token
@@ -288,13 +299,7 @@ func (v *view) newNames(service, first string, parts []future) []string {
 			panic(givenUp{OverBudget})
 		}
 	}
-	var names []string
-	for _, c := range classes {
-		if name, ok := s.newName(c, samples, service == ""); ok {
-			names = append(names, name)
-		}
-	}
-	return names
+	return classes
 }
 
 // example is a sample that the catalogue doesn't know and that one of the patterns

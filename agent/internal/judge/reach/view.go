@@ -83,18 +83,7 @@ func (e *Engine) newView(wide bool) *view {
 			if st.Effect != policy.Allow && !noDeny {
 				v.add(src, st, ref, false)
 			}
-			for _, c := range st.Conditions {
-				if key := lower(c.Key); strings.HasPrefix(key, "s3:") {
-					keys[key] = true
-				}
-			}
-			if src.Document.Variables() {
-				for _, key := range variablesOf(st) {
-					if strings.HasPrefix(key, "s3:") {
-						keys[key] = true
-					}
-				}
-			}
+			ofS3(st, src.Document.Variables(), keys)
 		}
 	}
 	for key := range keys {
@@ -102,6 +91,23 @@ func (e *Engine) newView(wide bool) *view {
 	}
 	slices.Sort(v.s3keys)
 	return v
+}
+
+// ofS3 adds the s3: keys that a statement names.
+func ofS3(st *policy.Statement, variables bool, keys map[string]bool) {
+	add := func(key string) {
+		if strings.HasPrefix(key, "s3:") {
+			keys[key] = true
+		}
+	}
+	for _, c := range st.Conditions {
+		add(lower(c.Key))
+	}
+	if variables {
+		for _, key := range variablesOf(st) {
+			add(key)
+		}
+	}
 }
 
 // add puts a statement into the view, as an Allow or as a Deny.

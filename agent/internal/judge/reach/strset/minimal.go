@@ -158,122 +158,151 @@ func predecessors(states []state) reverse {
 // that splits keeps its number for the largest part, so that only predecessors of
 // the smaller ones have to be looked at again.
 func merge(states []state, before reverse) []int32 {
-	n := len(states)
-	class, members := byDistance(states, before)
-	pending := make([][]int32, len(members), n+1) // affected states, by class
-	touched := make([]int32, 0, len(members))
-	for c, list := range members {
+	r := refinement{states: states, marked: make([]bool, len(states)), groups: map[string]int{}}
+	r.class, r.members = byDistance(states, before)
+	r.pending = make([][]int32, len(r.members), len(states)+1)
+	for c, list := range r.members {
 		if len(list) > 1 {
-			pending[c] = slices.Clone(list)
-			touched = append(touched, int32(c))
+			r.pending[c] = slices.Clone(list)
+			r.touched = append(r.touched, int32(c))
 		}
 	}
-	marked := make([]bool, n)
-	var key []byte
-	sign := func(i int32) []byte {
-		st := &states[i]
-		c := func(to int32) uint64 {
-			if to == dead {
-				return 0
-			}
-			return uint64(class[to]) + 1
-		}
-		other := c(st.other)
-		key = binary.AppendUvarint(key[:0], other)
-		for _, e := range st.edges {
-			if to := c(e.to); to != other {
-				key = binary.AppendUvarint(key, uint64(e.r))
-				key = binary.AppendUvarint(key, to)
-			}
-		}
-		return key
-	}
-	type split struct {
-		of    int32
-		parts [][]int32
-	}
-	groups := map[string]int{}
-	for len(touched) > 0 {
-		slices.Sort(touched) // the result doesn't hang on the order of what was found
+	for len(r.touched) > 0 {
+		slices.Sort(r.touched) // the result doesn't hang on the order of what was found
 		var splits []split
-		for _, c := range touched {
-			clear(groups)
-			var parts [][]int32
-			put := func(sig []byte, i int32) {
-				g, ok := groups[string(sig)]
-				if !ok {
-					g = len(parts)
-					groups[string(sig)] = g
-					parts = append(parts, nil)
-				}
-				parts[g] = append(parts[g], i)
-			}
-			for _, i := range pending[c] {
-				marked[i] = true
-				put(sign(i), i)
-			}
-			if len(pending[c]) < len(members[c]) {
-				// The others still lead where they led: all alike.
-				var sig []byte
-				for _, i := range members[c] {
-					if marked[i] {
-						continue
-					}
-					if sig == nil {
-						sig = slices.Clone(sign(i))
-					}
-					put(sig, i)
-				}
-			}
-			for _, i := range pending[c] {
-				marked[i] = false
-			}
-			pending[c] = pending[c][:0]
-			if len(parts) > 1 {
+		for _, c := range r.touched {
+			if parts := r.divide(c); len(parts) > 1 {
 				splits = append(splits, split{c, parts})
 			}
 		}
-		touched = touched[:0]
+		r.touched = r.touched[:0]
 		var moved []int32
 		for _, sp := range splits {
-			largest := 0
-			for i, p := range sp.parts {
-				if len(p) > len(sp.parts[largest]) {
-					largest = i
-				}
-			}
-			for i, p := range sp.parts {
-				if i == largest {
-					members[sp.of] = p
-					continue
-				}
-				for _, m := range p {
-					class[m] = int32(len(members))
-				}
-				members, pending = append(members, p), append(pending, nil)
-				moved = append(moved, p...)
-			}
+			moved = append(moved, r.rename(sp)...)
 		}
-		for _, m := range moved {
-			for _, from := range before.of(m) {
-				c := class[from]
-				if marked[from] || len(members[c]) == 1 {
-					continue
-				}
-				marked[from] = true
-				if len(pending[c]) == 0 {
-					touched = append(touched, c)
-				}
-				pending[c] = append(pending[c], from)
-			}
+		r.look(moved, before)
+	}
+	return r.class
+}
+
+// refinement is the work of merge.
+type refinement struct {
+	states  []state
+	class   []int32   // of each state
+	members [][]int32 // of each class
+	pending [][]int32 // of each class, the members to look at
+	touched []int32   // the classes that have such
+	marked  []bool    // states that are among them
+	groups  map[string]int
+	key     []byte
+}
+
+// split is a class with the parts that it falls into.
+type split struct {
+	of    int32
+	parts [][]int32
+}
+
+// sign tells into which classes a state leads.
+func (r *refinement) sign(i int32) []byte {
+	st := &r.states[i]
+	c := func(to int32) uint64 {
+		if to == dead {
+			return 0
 		}
-		for _, c := range touched {
-			for _, i := range pending[c] {
-				marked[i] = false
-			}
+		return uint64(r.class[to]) + 1
+	}
+	other := c(st.other)
+	r.key = binary.AppendUvarint(r.key[:0], other)
+	for _, e := range st.edges {
+		if to := c(e.to); to != other {
+			r.key = binary.AppendUvarint(r.key, uint64(e.r))
+			r.key = binary.AppendUvarint(r.key, to)
 		}
 	}
-	return class
+	return r.key
+}
+
+// divide parts the members of a class by where they lead, and looks at those alone
+// that are pending.
+func (r *refinement) divide(c int32) (parts [][]int32) {
+	clear(r.groups)
+	put := func(sig []byte, i int32) {
+		g, ok := r.groups[string(sig)]
+		if !ok {
+			g = len(parts)
+			r.groups[string(sig)] = g
+			parts = append(parts, nil)
+		}
+		parts[g] = append(parts[g], i)
+	}
+	for _, i := range r.pending[c] {
+		r.marked[i] = true
+		put(r.sign(i), i)
+	}
+	if len(r.pending[c]) < len(r.members[c]) {
+		// The others still lead where they led: all alike.
+		var sig []byte
+		for _, i := range r.members[c] {
+			if r.marked[i] {
+				continue
+			}
+			if sig == nil {
+				sig = slices.Clone(r.sign(i))
+			}
+			put(sig, i)
+		}
+	}
+	for _, i := range r.pending[c] {
+		r.marked[i] = false
+	}
+	r.pending[c] = r.pending[c][:0]
+	return parts
+}
+
+// rename gives new numbers to all parts of a class but the largest, and tells the
+// states that have one.
+func (r *refinement) rename(sp split) (moved []int32) {
+	largest := 0
+	for i, p := range sp.parts {
+		if len(p) > len(sp.parts[largest]) {
+			largest = i
+		}
+	}
+	for i, p := range sp.parts {
+		if i == largest {
+			r.members[sp.of] = p
+			continue
+		}
+		for _, m := range p {
+			r.class[m] = int32(len(r.members))
+		}
+		r.members, r.pending = append(r.members, p), append(r.pending, nil)
+		moved = append(moved, p...)
+	}
+	return moved
+}
+
+// look makes those pending that lead to states which have a new number.
+func (r *refinement) look(moved []int32, before reverse) {
+	for _, m := range moved {
+		for _, from := range before.of(m) {
+			c := r.class[from]
+			if r.marked[from] || len(r.members[c]) == 1 {
+				continue
+			}
+			r.marked[from] = true
+			if len(r.pending[c]) == 0 {
+				r.touched = append(r.touched, c)
+			}
+			r.pending[c] = append(r.pending[c], from)
+		}
+	}
+	for _, c := range r.touched {
+		for _, i := range r.pending[c] {
+			r.marked[i] = false
+		}
+	}
 }
 
 // byDistance divides states by how far acceptance is. All states can reach it.

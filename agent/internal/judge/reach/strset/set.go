@@ -86,6 +86,30 @@ const (
 	opMinus
 )
 
+// lost tells whether nothing can be accepted any more from a pair of states.
+func (op operation) lost(p pair) bool {
+	switch op {
+	case opAnd:
+		return p.a == dead || p.b == dead
+	case opOr:
+		return p.a == dead && p.b == dead
+	case opMinus:
+	}
+	return p.a == dead
+}
+
+// accepts combines whether two states accept.
+func (op operation) accepts(a, b bool) bool {
+	switch op {
+	case opAnd:
+		return a && b
+	case opOr:
+		return a || b
+	case opMinus:
+	}
+	return a && !b
+}
+
 // OverBudget is what a computation panics with that would grow beyond the limit:
 // whoever asks recovers it, and has no answer.
 type OverBudget struct{}
@@ -241,19 +265,8 @@ func (s *Space) combine(op operation, a, b *Set) *Set {
 	pairs := &s.pairs
 	pairs.begin(len(a.states), len(b.states))
 	find := func(p pair) int32 {
-		switch op {
-		case opAnd:
-			if p.a == dead || p.b == dead {
-				return dead
-			}
-		case opOr:
-			if p.a == dead && p.b == dead {
-				return dead
-			}
-		case opMinus:
-			if p.a == dead {
-				return dead
-			}
+		if op.lost(p) {
+			return dead
 		}
 		n, ok := pairs.find(p)
 		if !ok {
@@ -274,14 +287,7 @@ func (s *Space) combine(op operation, a, b *Set) *Set {
 	for i := 0; i < len(pairs.todo); i++ {
 		x, y := of(a, pairs.todo[i].a), of(b, pairs.todo[i].b)
 		st := state{other: find(pair{x.other, y.other})}
-		switch op {
-		case opAnd:
-			st.accept = x.accept && y.accept
-		case opOr:
-			st.accept = x.accept || y.accept
-		case opMinus:
-			st.accept = x.accept && !y.accept
-		}
+		st.accept = op.accepts(x.accept, y.accept)
 		first := len(edges)
 		for j, k := 0, 0; j < len(x.edges) || k < len(y.edges); {
 			var r rune
