@@ -66,7 +66,7 @@ type narrow struct {
 }
 
 const (
-	looked = 50 // grants that are narrowed
+	looked = 12 // grants that are narrowed; as many as are shown
 	most   = 40 // candidates that are tried for the resources of one grant
 	single = 12 // actions that are narrowed one by one
 )

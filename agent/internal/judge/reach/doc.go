@@ -10,11 +10,10 @@
 // Nothing means proven: no request of the question is allowed. Found comes with
 // a request that shows it. Unknown means neither, and says why.
 //
-// It does not promise to be complete: over budget, or where documents use what a
-// product of independent sets can't say, the answer is Unknown, never Nothing.
-// It sees only the documents of the set, and never calls decide: whoever shows a
-// witness replays it there.
-//
+// It does not promise to be complete: over budget, or where a product can't say what
+// documents do, the answer is Unknown, never Nothing. It never calls decide.
+package reach
+
 // Read it in this order; what stands above calls what stands below:
 //
 //   - Questions: engine.go, find.go, covers.go, contains.go, grants.go, granting.go,
@@ -30,4 +29,3 @@
 // Words: a place is a class of resources that documents can't tell apart; a way is one
 // combination of layers that grants; may and must are the two readings of a statement
 // that isn't exact; a doubt is why an answer is Unknown.
-package reach
