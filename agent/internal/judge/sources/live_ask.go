@@ -46,17 +46,16 @@ type Lost string
 
 // The answers that are none.
 const (
-	LostEmpty     Lost = "empty"               // what was asked for isn't in it
-	LostGarbled   Lost = "garbled"             // it isn't what AWS writes
-	LostAnother   Lost = "another"             // it is about something else
-	LostList      Lost = "without-list"        // the list isn't in it, not even an empty one
-	LostTruncated Lost = "truncated"           // there is more, and no marker to go on from
-	LostRepeated  Lost = "same-marker"         // the list never ends
-	LostPages     Lost = "too-many-pages"      // likewise
-	LostTooLong   Lost = "too-long"            // larger than anything that AWS sends
-	lostStatus         = "http-"               // an answer that isn't AWS's: with its status
-	lostUnknown        = "unknown"             // nothing is known of it
-	throttledCode      = "ThrottlingException" // for telling only
+	LostEmpty     Lost = "empty"          // what was asked for isn't in it
+	LostGarbled   Lost = "garbled"        // it isn't what AWS writes
+	LostAnother   Lost = "another"        // it is about something else
+	LostList      Lost = "without-list"   // the list isn't in it, not even an empty one
+	LostTruncated Lost = "truncated"      // there is more, and no marker to go on from
+	LostRepeated  Lost = "same-marker"    // the list never ends
+	LostPages     Lost = "too-many-pages" // likewise
+	LostTooLong   Lost = "too-long"       // larger than anything that AWS sends
+	lostStatus         = "http-"          // an answer that isn't AWS's: with its status
+	lostUnknown        = "unknown"        // nothing is known of it
 )
 
 // Error implements error.
@@ -198,7 +197,7 @@ func (v *live) lose(c call, err error, f client.Fault) {
 	v.add(c.to, g)
 }
 
-// gapLock guards the lists of gaps that several readers may add to.
+// add adds a gap to a list that several readers may add to.
 func (v *live) add(to *[]Gap, g Gap) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
