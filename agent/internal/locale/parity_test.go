@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -195,6 +196,24 @@ func TestEveryTextIsUsedAndEveryUseHasAText(t *testing.T) {
 		}
 		if _, ok := en[id]; !ok {
 			t.Errorf("%s: %q has no text", u.place, id)
+		}
+	}
+}
+
+// Of a sentence that is there twice one would be lost without a word.
+func TestNoSentenceIsThereTwice(t *testing.T) {
+	for _, file := range []string{"en.json", "es.json"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := map[string]bool{}
+		for _, m := range regexp.MustCompile(`(?m)^ "([^"]+)":`).FindAllSubmatch(text, -1) {
+			if key := string(m[1]); seen[key] {
+				t.Errorf("%s: %s is there twice", file, key)
+			} else {
+				seen[key] = true
+			}
 		}
 	}
 }
