@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -30,8 +32,10 @@ type auditOptions struct {
 	sources sources.Selection
 	loose   map[policy.Kind]*[]string
 	allow   []string
+	waivers []string
 	strict  bool
 	budget  struct{ one, total time.Duration }
+	verbose bool
 	format  string
 	output  string
 }
@@ -86,16 +90,18 @@ func newAuditPolicy(a *app) *cobra.Command {
 	f.StringVar(&s.Path, "path", "/buzon/", a.words.Text("audit.flag-path"))
 	f.StringArrayVar(&o.allow, "allow", nil, a.words.Text("audit.flag-allow"))
 	f.StringArrayVar(&s.Compare, "compare", nil, a.words.Text("audit.flag-compare"))
+	f.StringArrayVar(&o.waivers, "waivers", nil, a.words.Text("audit.flag-waivers"))
 	f.BoolVar(&o.strict, "strict", false, a.words.Text("audit.flag-strict"))
 	f.DurationVar(&o.budget.one, "budget", time.Minute, a.words.Text("audit.flag-budget"))
 	f.DurationVar(&o.budget.total, "budget-total", 15*time.Minute, a.words.Text("audit.flag-budget-total"))
+	f.BoolVar(&o.verbose, "verbose", false, a.words.Text("audit.flag-verbose"))
 	f.StringVar(&o.format, "format", "text", a.words.Text("audit.flag-format"))
 	f.StringVarP(&o.output, "output", "o", "", a.words.Text("audit.flag-output"))
 	return cmd
 }
 
 func runAuditPolicy(ctx context.Context, a *app, o *auditOptions) error {
-	if err := choice("--format", o.format, "text", "json"); err != nil {
+	if err := choice("--format", o.format, "text", "json", "sarif", "csv", "html"); err != nil {
 		return err
 	}
 	if !strings.HasPrefix(o.sources.Path, "/") || !strings.HasSuffix(o.sources.Path, "/") {
@@ -119,6 +125,10 @@ func runAuditPolicy(ctx context.Context, a *app, o *auditOptions) error {
 		return fail(badInput, err)
 	}
 	defer collectLate()()
+	waivers, err := o.accepted(a)
+	if err != nil {
+		return err
+	}
 	access, err := o.target(ctx, a)
 	if err != nil {
 		return err
@@ -130,7 +140,10 @@ func runAuditPolicy(ctx context.Context, a *app, o *auditOptions) error {
 	if err != nil {
 		return a.sourcesError(err)
 	}
-	result := audit.Judge(ctx, found, audit.Options{Allow: o.allow, Strict: o.strict, Version: Version(), Time: o.budget.one, TotalTime: o.budget.total})
+	result := audit.Judge(ctx, found, audit.Options{
+		Allow: o.allow, Waivers: waivers, Strict: o.strict, Version: Version(), Region: o.sources.Region, Caller: found.Caller, Command: shown(a.args),
+		Time: o.budget.one, TotalTime: o.budget.total,
+	})
 	if ctx.Err() != nil {
 		return fail(undecided, sentence("audit.interrupted"))
 	}
@@ -160,6 +173,39 @@ func looseDocument(flag string, kind policy.Kind, given string) sources.Document
 		d.On, d.File = before, file
 	}
 	return d
+}
+
+// accepted reads the files of waivers.
+func (o *auditOptions) accepted(a *app) ([]audit.WaiverRule, error) {
+	var out []audit.WaiverRule
+	for _, file := range o.waivers {
+		text, err := a.readFile(file)
+		if err != nil {
+			return nil, fail(badInput, fmt.Errorf("read %s: %w", file, err))
+		}
+		list, err := audit.ParseWaivers(file, text)
+		if err != nil {
+			return nil, a.sourcesError(err)
+		}
+		out = append(out, list...)
+	}
+	return out, nil
+}
+
+// shown is a command as a report may hold it: values of parameters, which may be
+// secret, are left out.
+func shown(args []string) []string {
+	out := slices.Clone(args)
+	for i, arg := range out {
+		value, given := strings.CutPrefix(arg, "--parameter=")
+		if i > 0 && args[i-1] == "--parameter" {
+			value, given = arg, true
+		}
+		if name, _, ok := strings.Cut(value, "="); given && ok {
+			out[i] = strings.TrimSuffix(arg, value) + name + "=…"
+		}
+	}
+	return out
 }
 
 // target takes bucket, prefix and Region from flags and configuration, and
@@ -237,7 +283,7 @@ func (a *app) sourcesError(err error) error {
 	if errors.As(err, &faults) {
 		var all []error
 		for _, e := range faults {
-			all = append(all, said(report.Place(locale.Clean(e.File), e.Pos)+": "+report.Fault(a.words, e)))
+			all = append(all, said(report.Place(a.words, locale.Clean(e.File), e.Pos)+": "+report.Fault(a.words, e)))
 		}
 		return fail(badInput, errors.Join(all...))
 	}
@@ -263,6 +309,9 @@ func (o *auditOptions) write(a *app, result *audit.Report, found *sources.Found)
 	if o.output == "" {
 		return o.print(a, a.stdout, result, found, a.colorful(a.stdout))
 	}
+	if folder := filepath.Dir(o.output); !isFolder(folder) {
+		return fail(badInput, sentence("audit.no-folder", "folder", folder, "file", o.output))
+	}
 	f, err := os.Create(o.output)
 	if err != nil {
 		return fail(badInput, err)
@@ -271,14 +320,27 @@ func (o *auditOptions) write(a *app, result *audit.Report, found *sources.Found)
 	if err := errors.Join(o.print(a, w, result, found, false), w.Flush(), f.Close()); err != nil {
 		return fail(badInput, fmt.Errorf("write %s: %w", o.output, err))
 	}
+	fmt.Fprintln(a.stderr, a.words.Text("audit.written", "verdict", string(result.Verdict), "file", o.output))
 	return nil
 }
 
+func isFolder(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
 func (o *auditOptions) print(a *app, w io.Writer, result *audit.Report, found *sources.Found, color bool) error {
-	if o.format == "json" {
+	switch o.format {
+	case "json":
 		return report.AuditJSON(w, a.words, result)
+	case "sarif":
+		return report.AuditSARIF(w, a.words, result)
+	case "csv":
+		return report.AuditCSV(w, a.words, result)
+	case "html":
+		return report.AuditHTML(w, a.words, result, found.Texts)
 	}
-	return report.Audit(w, a.words, result, found.Texts, color)
+	return report.Audit(w, a.words, result, report.AuditOptions{Texts: found.Texts, Color: color, Width: a.width(w), Verbose: o.verbose})
 }
 
 // lateHeap is how large the heap of an audit grows before garbage is collected for

@@ -46,6 +46,7 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	getenv         func(string) string
+	args           []string // of the command line
 	words          *locale.Printer
 	log            *slog.Logger    // made once, before the command runs
 	secrets        *client.Secrets // what no line of output may hold
@@ -61,7 +62,7 @@ type globalFlags struct {
 // Main runs the command that args name and returns its exit code. env is the
 // environment as of os.Environ.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, env []string) int {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, getenv: lookup(env), secrets: newSecrets()}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, getenv: lookup(env), args: args, secrets: newSecrets()}
 	a.words = locale.Load(locale.Detect(asked(args, "--lang"), a.getenv)).With("with_config", locale.Raw(""), "with_state", locale.Raw(""), "with_all", locale.Raw(""))
 	a.flags.logFormat = asked(args, "--log-format") // errors about flags are told before they are read
 	root := newRoot(a, args)

@@ -34,8 +34,10 @@ type auditJSON struct {
 	Region     string            `json:"region"`
 	Partition  string            `json:"partition"`
 	Caller     string            `json:"caller"`
+	Command    []string          `json:"command"`
 	Parameters map[string]string `json:"parameters"`
 	Notes      []noteJSON        `json:"notes"`
+	Findings   []findingJSON     `json:"findings"` // of no principal
 	NotJudged  int               `json:"not_judged"`
 	Principals []principalJSON   `json:"principals"`
 }
@@ -163,6 +165,7 @@ func newAuditJSON(p *locale.Printer, r *audit.Report) *auditJSON {
 	out := &auditJSON{
 		Schema: AuditSchema, Generated: r.Generated, Tool: toolJSON(r.Tool), Verdict: r.Verdict, Strict: r.Strict,
 		Account: r.Account, Region: r.Region, Partition: r.Partition, Caller: r.Caller,
+		Command: listed(r.Command), Findings: mapped(r.Findings, func(f audit.Finding) findingJSON { return newFindingJSON(p, nil, &f) }),
 		Parameters: r.Parameters, Notes: notesJSON(p, nil, r.Notes), NotJudged: r.NotJudged, Principals: []principalJSON{},
 	}
 	if out.Parameters == nil {

@@ -120,8 +120,8 @@ type judged struct {
 				Latent bool   `json:"latent"`
 			} `json:"witness"`
 			Stops []struct {
-				Layer     string `json:"layer"`
-				Statement string `json:"statement"`
+				Layer string `json:"layer"`
+				Sid   string `json:"sid"`
 			} `json:"stops"`
 		} `json:"findings"`
 	} `json:"principals"`

@@ -370,8 +370,8 @@ func (s *story) expectStops(ctx context.Context, args []string) error {
 			for _, stop := range f.Stops {
 				layers[stop.Layer] = true
 				name := stop.Layer
-				if stop.Statement != "" {
-					name += " " + stop.Statement
+				if stop.Sid != "" {
+					name += " " + stop.Sid
 				}
 				if !slices.Contains(named, name) {
 					named = append(named, name)

@@ -32,6 +32,8 @@ type Options struct {
 	// Allow are actions that a principal may hold besides its contract: names,
 	// or patterns such as "kms:*". See CheckAllow.
 	Allow []string
+	// Waivers accept findings; see ParseWaivers.
+	Waivers []WaiverRule
 	// Strict makes assumptions open questions.
 	Strict bool
 	// Now is the time of the audit; zero is the present.
@@ -57,7 +59,7 @@ func Judge(ctx context.Context, found *sources.Found, opts Options) *Report {
 	report := &Report{
 		Generated: opts.Now.UTC().Truncate(time.Second), NotJudged: found.NotJudged, Strict: opts.Strict,
 		Tool:   Tool{Version: opts.Version, Catalogue: catalogue.Version()},
-		Region: opts.Region, Caller: opts.Caller, Command: opts.Command,
+		Region: opts.Region, Caller: opts.Caller, Command: opts.Command, Parameters: found.Parameters,
 	}
 	outcomes := make([]Principal, len(found.Subjects))
 	all, done := within(ctx, opts.TotalTime)
@@ -83,6 +85,7 @@ func Judge(ctx context.Context, found *sources.Found, opts Options) *Report {
 		})
 	}
 	wg.Wait()
+	report.Findings = waive(outcomes, opts.Waivers, opts.Now)
 	report.Principals = merge(outcomes)
 	report.place()
 	report.conclude()

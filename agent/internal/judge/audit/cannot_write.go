@@ -6,6 +6,7 @@ import (
 
 	"buzon/agent/internal/judge/reach"
 	"buzon/agent/internal/judge/sources"
+	"buzon/agent/policy"
 )
 
 // askCannotWrite: the principal must be able to write every key under its prefix
@@ -35,6 +36,7 @@ func askCannotWrite(q *inquiry) {
 			stops := q.engine.Stopped(reach.Witness{Action: putObject, Resource: c.Missing, Context: reach.AgentCalls()[0].Context})
 			f.Missing = q.s.Show(c.Missing)
 			f.Stops = q.stops(stops)
+			q.needs(&f, c.Missing)
 		}
 		q.find(f)
 	case reach.Open:
@@ -54,6 +56,34 @@ func (q *inquiry) encrypts() {
 	a := q.engine.Find(reach.Question{Actions: []string{"kms:GenerateDataKey"}, Resources: reach.Under(q.s.Key)})
 	if a.Kind == reach.Nothing {
 		q.out.Notes = append(q.out.Notes, Note{What: NoteKeyDenied, Source: -1, Name: q.s.Show(q.s.Key)})
+	}
+}
+
+// needs names what Allows of the principal's own ask of a request that would write an
+// object, and the agent's doesn't hold: without it the object looks granted.
+func (q *inquiry) needs(f *Finding, object string) {
+	for i, src := range q.s.Set.Sources {
+		if src.Document == nil || !q.gives(policy.Reference{Source: i}) {
+			continue
+		}
+		for j := range src.Document.Statements {
+			st := &src.Document.Statements[j]
+			if st.Effect != policy.Allow || st.NotAction || st.NotResource || len(st.Conditions) == 0 || !speaksOf(st, putObject) {
+				continue
+			}
+			if !slices.ContainsFunc(st.Resources, func(r policy.Text) bool {
+				return matches(textOf(r.Value, true, src.Document.Variables(), q.s.Set.Symbols).value, object)
+			}) {
+				continue
+			}
+			for _, c := range st.Conditions {
+				f.Needs = append(f.Needs, q.s.Show(c.Key+" "+c.Operator.String()+" "+strings.Join(values(c.Values), ", ")))
+			}
+			f.Because = append(f.Because, q.reference(policy.Reference{Source: i, Statement: j}))
+		}
+	}
+	if len(f.Needs) > 0 {
+		f.Fix = Fix{ID: "cannot-write-condition", Args: map[string]string{"conditions": strings.Join(f.Needs, "; ")}}
 	}
 }
 

@@ -41,12 +41,12 @@ var layers = []struct {
 func askDrift(q *inquiry) {
 	switch at := q.s.Absent; {
 	case at != nil:
-		q.find(Finding{Detail: DetailAbsent, Lacks: []Lack{{Statement: at.Name, File: at.File, Line: at.Pos.Line, Column: at.Pos.Column}}})
+		q.find(Finding{Detail: DetailAbsent, Fix: Fix{ID: "drift-absent"}, Lacks: []Lack{{Statement: at.Name, File: at.File, Line: at.Pos.Line, Column: at.Pos.Column}}})
 		return
 	case q.s.Expected == nil, len(q.s.Gaps) > 0: // what wasn't read is undecided already
 		return
 	case len(q.s.Expected) == 0:
-		q.find(Finding{Detail: DetailUnknown})
+		q.find(Finding{Detail: DetailUnknown, Fix: Fix{ID: "drift-unknown"}})
 		return
 	}
 	var best *comparison
@@ -108,7 +108,7 @@ func (c *comparison) run() {
 			}
 			continue
 		}
-		f := Finding{Detail: layer.name}
+		f := Finding{Detail: layer.name, Fix: Fix{ID: "drift-" + layer.name}}
 		for _, g := range got {
 			if !slices.ContainsFunc(want, func(w placed) bool { return c.same(w, g) }) {
 				f.Because = append(f.Because, c.q.reference(g.ref))

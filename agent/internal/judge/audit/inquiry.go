@@ -70,7 +70,7 @@ func newPrincipal(s *sources.Subject) Principal {
 		src := &set.Sources[i]
 		p.Sources = append(p.Sources, Source{
 			Kind: src.Kind, Name: s.Show(src.Name), ARN: s.Show(src.ARN), Version: src.Version, SHA256: src.SHA256,
-			File: src.File, Line: src.First.Line, document: src,
+			File: src.File, Address: src.Address, Line: src.First.Line, document: src,
 		})
 		if quarantine(src.ARN) {
 			p.Notes = append(p.Notes, Note{What: NoteQuarantined, Source: i})
@@ -86,10 +86,12 @@ func newPrincipal(s *sources.Subject) Principal {
 		if quarantine(g.What) {
 			p.Notes = append(p.Notes, Note{What: NoteQuarantined, Source: -1})
 		}
-		p.unread = p.unread || ofPolicies(g)
 		u := question(string(g.Reason), s.Show(g.What))
 		u.Permission, u.Call, u.Code, u.Source, u.File = g.Permission, g.Call, g.Code, g.Source, g.File
 		u.Line, u.Column = g.Pos.Line, g.Pos.Column
+		if !s.Live && (g.Reason == sources.GapUnknownPolicy || g.Reason == sources.GapUnknownGroup) {
+			u.Permission = "" // no right of the auditor's gives a file what it doesn't hold
+		}
 		p.Undecided = append(p.Undecided, u)
 	}
 	return p
@@ -102,21 +104,6 @@ func question(reason, what string) Undecided {
 
 // nowhere is no statement.
 var nowhere = Because{Source: -1, ref: policy.Reference{Source: -1, Statement: -1}}
-
-// ofPolicies reports whether a gap may hide a grant of the principal's own: what it
-// can't do can't be told then.
-func ofPolicies(g sources.Gap) bool {
-	switch g.Reason {
-	case sources.GapDenied, sources.GapFailed:
-		service, call, ok := strings.Cut(g.Permission+g.Call, ":")
-		return !ok || service == "iam" && !strings.Contains(call, "LoginProfile") && !strings.Contains(call, "AccessKey")
-	case sources.GapUnknownPolicy, sources.GapUnknownGroup, sources.GapUnresolved, sources.GapOutcomes, sources.GapTruncated, sources.GapMalformed:
-		return true
-	case sources.GapNotModelled:
-		return false
-	}
-	return true
-}
 
 func (q *inquiry) bucketARN() string {
 	partition := q.s.Set.Subject.Partition
@@ -143,9 +130,10 @@ func (q *inquiry) result() Principal {
 	p.Allowed = slices.Compact(p.Allowed)
 	sortFindings(p.Findings)
 	p.Verdict = p.conclude()
-	p.Actions = len(parts().all)
+	p.Actions = len(parts().all) - len(catalogue.Services()) - 1 // without those of tomorrow
 	if q.s.Absent == nil {
 		q.effect()
+		q.opinion()
 	}
 	return *p
 }
@@ -163,23 +151,27 @@ var leading = []string{
 	"s3:PutLifecycleConfiguration", "iam:PutUserPolicy", "iam:AttachUserPolicy", "iam:CreateAccessKey", "sts:AssumeRole", "iam:PassRole",
 }
 
+// plain is how many keys the request of a leading action may need besides, and still be
+// the plainer one: a guard asks for TLS, or for a path, of all calls on its bucket.
+const plain = 3
+
 // plainest puts the witness of a leading action in the place of another's.
 func (q *inquiry) plainest(a reach.Answer, find func(action string) reach.Answer) reach.Answer {
 	if a.Kind != reach.Found {
 		return a
 	}
-	plain := slices.DeleteFunc(slices.Clone(leading), func(action string) bool { return !slices.Contains(a.Actions, action) })
+	first := slices.DeleteFunc(slices.Clone(leading), func(action string) bool { return !slices.Contains(a.Actions, action) })
 	if _, known := catalogue.Lookup(a.Witness.Action); !known {
 		// Rather an action that AWS has today than one of tomorrow.
 		for _, action := range a.Actions {
 			if _, known := catalogue.Lookup(action); known {
-				plain = append(plain, action)
+				first = append(first, action)
 				break
 			}
 		}
 	}
-	for _, action := range plain {
-		if b := find(action); b.Kind == reach.Found && len(b.Witness.Context) <= len(a.Witness.Context) {
+	for _, action := range first {
+		if b := find(action); b.Kind == reach.Found && len(b.Witness.Context) <= max(len(a.Witness.Context), plain) {
 			a.Witness, a.Because = b.Witness, b.Because
 			return a
 		}

@@ -2,8 +2,10 @@ package audit
 
 import (
 	"cmp"
+	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 )
 
 // merge makes one entry of the outcomes of each principal, the worst principal first.
@@ -81,7 +83,7 @@ func (p *Principal) join(other *Principal) {
 	if rank(other.Verdict) < rank(p.Verdict) {
 		p.Verdict, p.subject, p.when, p.Environment = other.Verdict, other.subject, other.when, other.Environment
 	}
-	p.part, p.unread = p.part || other.part, p.unread || other.unread
+	p.part = p.part || other.part
 	for _, f := range other.Findings {
 		if i := slices.IndexFunc(p.Findings, func(old Finding) bool { return old.same(&f) }); i >= 0 {
 			p.Findings[i].When = append(p.Findings[i].When, f.When...)
@@ -170,14 +172,17 @@ func (s Source) same(other *Source) bool {
 	return s == *other
 }
 
-// place is a reason without the outcome that it was found in.
-func (b Because) place() Because {
-	b.ref, b.of = nowhere.ref, nil
-	return b
+// place says where a reason stands, whatever its number in the document of its outcome.
+func (b Because) place() string {
+	src, st := b.In()
+	if st == nil {
+		return fmt.Sprint(b.Source, " ", b.Statement)
+	}
+	return strings.Join([]string{string(src.Kind), src.Name, src.ARN, src.File, fmt.Sprint(st.Pos.Line, " ", st.Pos.Column), b.Sid}, "\x00")
 }
 
-func places(list []Because) []Because {
-	out := make([]Because, 0, len(list))
+func places(list []Because) []string {
+	out := make([]string, 0, len(list))
 	for _, b := range list {
 		out = append(out, b.place())
 	}
@@ -189,15 +194,13 @@ func places(list []Because) []Because {
 func (f Finding) same(other *Finding) bool {
 	return f.Rule == other.Rule && f.Detail == other.Detail && f.Missing == other.Missing &&
 		slices.Equal(f.Actions, other.Actions) && slices.Equal(places(f.Because), places(other.Because)) &&
-		slices.Equal(f.Lacks, other.Lacks)
+		slices.Equal(f.Lacks, other.Lacks) && (f.Waived == nil) == (other.Waived == nil)
 }
 
 func (u Undecided) same(other *Undecided) bool {
-	other = &Undecided{
-		other.Reason, other.What, other.Rule, other.Permission, other.Call, other.Code, other.place(), other.File, nil,
-	}
-	u.Because, u.When = u.place(), nil
-	return reflect.DeepEqual(u, *other)
+	return u.Reason == other.Reason && u.What == other.What && u.Rule == other.Rule && u.Permission == other.Permission &&
+		u.Call == other.Call && u.Code == other.Code && u.File == other.File && u.Line == other.Line && u.Column == other.Column &&
+		u.place() == other.place()
 }
 
 func (g Grant) same(other *Grant) bool {

@@ -48,6 +48,7 @@ type Report struct {
 	Command            []string
 	Parameters         map[string]string // of templates, as they may be shown
 	Notes              []Note            // that concern all principals
+	Findings           []Finding         // of nobody: waivers for whom there is no principal
 	Principals         []Principal       // one entry each, the worst first
 }
 
@@ -77,13 +78,13 @@ type Principal struct {
 	Environment map[string][]string
 	// Notes are what a reader should know besides, and no finding.
 	Notes []Note
-	// Actions is how many actions were asked about.
-	Actions int
+	// Actions is how many actions were asked about, and Checked how many sample requests
+	// a second evaluator refused likewise.
+	Actions, Checked int
 
 	subject *sources.Subject // of the worst outcome
 	when    string           // that outcome, while it is alone
 	part    bool             // it can write only part of its prefix
-	unread  bool             // its own policies could not all be read
 }
 
 // Subject is what was judged, in its worst outcome.
@@ -139,9 +140,6 @@ const (
 	NoteQuarantined = "key-quarantined"
 	// NoteMoreGrants: more is granted in effect than is listed.
 	NoteMoreGrants = "more-grants"
-	// NoteKeyNeeded: the bucket encrypts with a KMS key, and the principal can't make
-	// data keys of it.
-	NoteKeyNeeded = "key-needed"
 )
 
 // NoteKeyDenied tells that the principal may not use the KMS key of the bucket, Name,
@@ -330,6 +328,9 @@ func (r *Report) Undecided() bool {
 // Refused reports whether the answer for any principal is no; with strict an unwaived
 // warning is one too.
 func (r *Report) Refused(strict bool) bool {
+	if strict && len(r.Findings) > 0 {
+		return true
+	}
 	for i := range r.Principals {
 		p := &r.Principals[i]
 		if p.Verdict == Violation || p.Verdict == NoAccess {

@@ -15,10 +15,13 @@ const (
 	RuleOpenTrust         RuleID = "open-trust"
 	RuleOtherService      RuleID = "other-service"
 	RuleCannotWrite       RuleID = "cannot-write"
+	RuleSimulator         RuleID = "simulator-disagrees"
 	RuleDrift             RuleID = "drift"
+	RuleWaiverExpired     RuleID = "waiver-expired"
 	RuleOverwrite         RuleID = "overwrite"
 	RuleBroadPolicy       RuleID = "broad-policy"
 	RuleFrailDeny         RuleID = "frail-deny"
+	RuleOutlivesKey       RuleID = "outlives-key"
 	RuleStaleKey          RuleID = "stale-key"
 	RuleTwoKeys           RuleID = "two-keys"
 	RuleConsoleAccess     RuleID = "console-access"
@@ -45,11 +48,17 @@ var Rules = []Rule{
 	{RuleOpenTrust, Error, askOpenTrust},
 	{RuleOtherService, Error, askOtherService},
 	{RuleCannotWrite, Error, askCannotWrite},
+	{RuleSimulator, Error, askNothing},
 	{RuleDrift, Error, askDrift},
+	{RuleWaiverExpired, Warning, askNothing},
 	{RuleOverwrite, Warning, askOverwrite},
 	{RuleBroadPolicy, Warning, askBroadPolicy},
 	{RuleFrailDeny, Warning, askFrailDeny},
+	{RuleOutlivesKey, Warning, askOutlivesKey},
 	{RuleStaleKey, Warning, askStaleKey},
 	{RuleTwoKeys, Warning, askTwoKeys},
 	{RuleConsoleAccess, Warning, askConsoleAccess},
 }
+
+// askNothing is of rules that are asked elsewhere: of a whole report, or of AWS.
+func askNothing(*inquiry) {}

@@ -1,6 +1,8 @@
 package audit
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -126,7 +128,7 @@ func TestEachRuleIsBrokenByWhatItForbids(t *testing.T) {
 	}
 	for _, r := range Rules {
 		switch r.ID {
-		case RuleOpenTrust, RuleDrift, RuleOverwrite, RuleStaleKey, RuleTwoKeys, RuleConsoleAccess: // tests of their own
+		case RuleOpenTrust, RuleDrift, RuleSimulator, RuleWaiverExpired, RuleOutlivesKey, RuleOverwrite, RuleStaleKey, RuleTwoKeys, RuleConsoleAccess: // tests of their own
 		default:
 			if !met[string(r.ID)] {
 				t.Errorf("no row breaks %s", r.ID)
@@ -254,5 +256,94 @@ func TestOverBudgetIsUndecided(t *testing.T) {
 	p := case1{docs: []doc{identity(contract, deny("s3:Get*", "arn:aws:s3:::*a*b*c*d*"))}, opts: Options{Budget: reach.Budget{States: 1, Boxes: 1}}}.judge(t)
 	if p.Verdict != NoVerdict || len(p.Undecided) == 0 {
 		t.Errorf("%s: %q, %d open", p.Verdict, rules(p), len(p.Undecided))
+	}
+}
+
+// A session of GetSessionToken lives on when the key is gone.
+func TestASessionOfTheKeyOutlivesIt(t *testing.T) {
+	only := func(conditions string) doc {
+		return identity(contract[:len(contract)-1] + `, "Condition": {` + conditions + `}}`)
+	}
+	for _, row := range []struct {
+		name      string
+		principal string
+		docs      []doc
+		want      bool
+	}{
+		{"nothing denies it", vm, []doc{identity(contract)}, true},
+		{"an old session", vm, []doc{only(`"DateLessThan": {"aws:TokenIssueTime": "2026-01-01"}`)}, true},
+		{"the guard", vm, []doc{identity(contract), {policy.BucketPolicy, document(noSessions)}}, false},
+		{"its own Deny", vm, []doc{identity(contract, deny("s3:*", "*", `"Condition": {"Null": {"aws:TokenIssueTime": "false"}}`))}, false},
+		{"keys only", vm, []doc{only(`"Null": {"aws:TokenIssueTime": "true"}`)}, false},
+		{"the boundary", vm, []doc{identity(contract), {policy.Boundary, document(contract[:len(contract)-1] + `, "Condition": {"Null": {"aws:TokenIssueTime": "true"}}}`)}}, false},
+		{"a role", roleARN, []doc{identity(contract)}, false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			p := case1{principal: row.principal, docs: row.docs}.judge(t)
+			got := slices.ContainsFunc(p.Findings, func(f Finding) bool { return f.Rule == RuleOutlivesKey })
+			if got != row.want || p.Verdict == Violation {
+				t.Errorf("%s %v, want %v", p.Verdict, got, row.want)
+			}
+			if got {
+				if f := finding(t, p, RuleOutlivesKey); f.Severity != Warning || len(f.Witness.Context["aws:TokenIssueTime"]) != 1 || len(f.Because) != 1 {
+					t.Errorf("%+v", f.Witness)
+				}
+			}
+		})
+	}
+}
+
+// What tames a role's session is chosen by whoever asks for it.
+func TestASessionPolicyLeavesTheRoleBroad(t *testing.T) {
+	const session = "arn:aws:sts::111122223333:assumed-role/vm-01/s"
+	admin := doc{policy.RoleManaged, document(allow("*", "*"))}
+	for _, row := range []struct {
+		name    string
+		docs    []doc
+		rules   string
+		verdict Verdict
+	}{
+		{"a session policy", []doc{admin, {policy.Session, document(contract)}}, "broad-policy", WriteOnly},
+		{"a role that is narrow itself", []doc{{policy.RoleInline, document(contract)}, {policy.Session, document(contract)}}, "", WriteOnly},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			found := case1{principal: session, docs: []doc{identity(contract), {policy.Session, document(contract)}}}.load(t)
+			set := &found.Subjects[0].Set
+			for i := range set.Sources {
+				if set.Sources[i].Kind != policy.Session {
+					set.Sources[i].Kind = policy.RoleInline
+					document, err := policy.Parse("r", []byte(row.docs[0].text), policy.ParseOptions{})
+					if err != nil {
+						t.Fatal(err)
+					}
+					set.Sources[i].Document = document
+				}
+			}
+			p := judgeFound(t, found, Options{})
+			if rules(p) != row.rules || p.Verdict != row.verdict {
+				t.Errorf("%s %q", p.Verdict, rules(p))
+			}
+		})
+	}
+}
+
+// A condition that the agent's requests don't meet is named.
+func TestACannotWriteNamesTheConditionThatIsNotMet(t *testing.T) {
+	put := func(condition string) string {
+		return contract[:len(contract)-1] + `, "Condition": {` + condition + `}}`
+	}
+	for _, row := range []struct{ name, statement, needs string }{
+		{"encryption", put(`"StringEquals": {"s3:x-amz-server-side-encryption": "aws:kms"}`), "s3:x-amz-server-side-encryption StringEquals aws:kms"},
+		{"a tag", put(`"StringLike": {"s3:RequestObjectTag/kind": "log*"}`), "s3:RequestObjectTag/kind StringLike log*"},
+		{"an ACL", put(`"StringEquals": {"s3:x-amz-acl": "bucket-owner-full-control"}`), "s3:x-amz-acl StringEquals bucket-owner-full-control"},
+		{"another prefix", strings.Replace(put(`"StringEquals": {"s3:x-amz-acl": "private"}`), "b/p/*", "b/q/*", 1), ""},
+		{"nothing", `{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::b/p/*"}`, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			f := finding(t, case1{docs: []doc{identity(row.statement)}}.judge(t), RuleCannotWrite)
+			if strings.Join(f.Needs, "; ") != row.needs || (f.Fix.ID == "cannot-write-condition") != (row.needs != "") || (len(f.Because) == 1) != (row.needs != "") {
+				t.Errorf("%q, fix %s, because %+v", f.Needs, f.Fix.ID, f.Because)
+			}
+		})
 	}
 }

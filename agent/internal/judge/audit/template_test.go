@@ -78,7 +78,9 @@ func (c stackCase) run(t *testing.T) {
 		for i := range report.Principals {
 			p := &report.Principals[i]
 			for _, f := range p.Findings {
-				broken = append(broken, string(f.Rule))
+				if f.Rule != RuleOutlivesKey { // a test of its own
+					broken = append(broken, string(f.Rule))
+				}
 			}
 			for _, u := range p.Undecided {
 				reasons = append(reasons, u.Reason)

@@ -87,7 +87,7 @@ func (v *live) caller(ctx context.Context) error {
 		}
 		return &ReadError{What: "sts:GetCallerIdentity", code: lostHere[0].Code}
 	}
-	v.own = *who.Account
+	v.own, v.loader.caller = *who.Account, *who.Arn
 	if p, ok := parseARN(*who.Arn); ok {
 		v.partition = p.partition
 	}

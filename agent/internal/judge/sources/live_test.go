@@ -297,6 +297,9 @@ func TestAGuessedARNIsMarked(t *testing.T) {
 		if got := len(notes) == 1 && notes[0].What == NoteGuessedARN; got != guessed {
 			t.Errorf("%s: notes %v", given, notes)
 		}
+		if found.Caller != "arn:aws:iam::111122223333:user/auditor" {
+			t.Errorf("read by %q", found.Caller)
+		}
 	}
 }
 

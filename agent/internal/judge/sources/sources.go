@@ -98,6 +98,8 @@ type Found struct {
 	// Parameters are the values given for parameters of templates, as they may be
 	// shown.
 	Parameters map[string]string
+	// Caller is the ARN by which live sources were read, "" where none were.
+	Caller string
 }
 
 // Subject is one principal with all that was read about it.
@@ -311,6 +313,7 @@ type loader struct {
 	parameters parameters           // given for templates
 	account    string               // what AWS::AccountId is, "" where it isn't known
 	bounds     bounds               // of live reads
+	caller     string               // ARN by which live sources were read
 }
 
 func (l *loader) load(ctx context.Context) (*Found, error) {
@@ -360,7 +363,7 @@ func (l *loader) load(ctx context.Context) (*Found, error) {
 		return nil, err
 	}
 	slices.SortStableFunc(subjects, func(a, b Subject) int { return strings.Compare(a.Set.Subject.ARN, b.Set.Subject.ARN) })
-	return &Found{Subjects: subjects, NotJudged: len(l.notJudged), Texts: l.texts, Parameters: l.parameters.shown()}, nil
+	return &Found{Subjects: subjects, NotJudged: len(l.notJudged), Texts: l.texts, Parameters: l.parameters.shown(), Caller: l.caller}, nil
 }
 
 // deployed reads what is there already: exports and live accounts.

@@ -1,0 +1,355 @@
+package report
+
+import (
+	_ "embed"
+	"html/template"
+	"io"
+	"slices"
+	"strings"
+
+	"buzon/agent/internal/judge/audit"
+	"buzon/agent/internal/locale"
+	"buzon/agent/policy"
+)
+
+//go:embed audit.html
+var auditPage string
+
+// AuditHTML writes an audit as one page that needs nothing else: no network, no font,
+// no script. html/template escapes whatever comes from a document. texts holds the files
+// that the documents came from, by name.
+func AuditHTML(w io.Writer, p *locale.Printer, r *audit.Report, texts map[string][]byte) error {
+	t, err := template.New("audit").Parse(auditPage)
+	if err != nil {
+		return err
+	}
+	return t.Execute(w, newAuditView(p, r, texts))
+}
+
+// The views are what the page shows, in words.
+type auditView struct {
+	Words      auditWords
+	Lang       string
+	Verdict    audit.Verdict
+	Means      string
+	Strict     bool
+	Head       [][2]string
+	Notes      []string
+	Principals []principalView
+	Documents  []documentView
+	Limits     []string
+}
+
+// auditWords are the words of the page itself.
+type auditWords struct {
+	Page, Strict, Principals, Verdict, Principal, Found, Fix, Grants, Action, Resource, By, Stops, Assumed, Documents, NoProof string
+}
+
+func wordsOf(p *locale.Printer) auditWords {
+	return auditWords{
+		Page: p.Text("report.audit-page"), Strict: p.Text("report.audit-strict"), Principals: p.Text("report.audit-page-principals"),
+		Verdict: p.Text("report.audit-page-verdict"), Principal: p.Text("report.audit-page-principal"), Found: p.Text("report.audit-page-found"),
+		Fix: p.Text("report.audit-fix"), Grants: p.Text("report.audit-page-grants"), Action: p.Text("report.audit-page-action"),
+		Resource: p.Text("report.audit-page-resource"), By: p.Text("report.audit-page-by"), Stops: p.Text("report.audit-page-stops"),
+		Assumed: p.Text("report.audit-assumed"), Documents: p.Text("report.audit-documents"), NoProof: p.Text("report.audit-no-proof"),
+	}
+}
+
+type principalView struct {
+	ID, ARN, Verdict, Summary, HeldTo, Holds, Environment string
+	Findings                                              []findingView
+	Open                                                  []openView
+	Rows                                                  []rowView
+	Assumptions, Notes                                    []string
+}
+
+type findingView struct {
+	Rule, Severity, Title, When, Witness, Missing, Fix, Waived, Count string
+	Actions                                                           []string
+	Statements                                                        []statementView
+	Places, Stops                                                     []string
+}
+
+type statementView struct {
+	Name  string
+	Lines []lineView
+}
+
+type lineView struct {
+	Number int
+	Text   string
+	Mark   bool
+}
+
+type openView struct {
+	Text      string
+	Statement *statementView
+	Place     string
+}
+
+// rowView is one way from a statement to an action, and what stops it.
+type rowView struct{ Action, Resource, By, Stops string }
+
+type documentView struct {
+	Name, SHA256 string
+}
+
+func newAuditView(p *locale.Printer, r *audit.Report, texts map[string][]byte) *auditView {
+	v := &auditView{
+		Words: wordsOf(p), Lang: p.Lang(), Verdict: r.Verdict, Means: p.Text("report.audit-means-" + string(r.Verdict)), Head: headRows(p, r), Limits: limitsOf(p),
+		Strict: r.Strict && r.Refused(true) && !r.Refused(false),
+	}
+	x := &excerpts{texts: texts, files: map[string]*sourceText{}}
+	for _, n := range r.Notes {
+		v.Notes = append(v.Notes, note(p, nil, n))
+	}
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		v.Notes = append(v.Notes, title(p, f)+" "+strings.Join(lackTexts(p, f), " "))
+	}
+	for i := range r.Principals {
+		v.Principals = append(v.Principals, newPrincipalView(p, &r.Principals[i], i, x))
+	}
+	list, _ := documentsOf(r)
+	for i, s := range list {
+		v.Documents = append(v.Documents, documentView{documentLine(p, i+1, s), s.SHA256})
+	}
+	return v
+}
+
+func newPrincipalView(p *locale.Printer, of *audit.Principal, n int, x *excerpts) principalView {
+	v := principalView{
+		ID: "p" + string(rune('a'+n%26)) + strings.Repeat("z", n/26), ARN: locale.Name(of.ARN), Verdict: string(of.Verdict), Summary: summary(p, of),
+		HeldTo: p.Text("report.audit-held-to", "bucket", of.Bucket, "prefix", of.Prefix),
+	}
+	if of.Verdict == audit.WriteOnly || of.Verdict == audit.Waived {
+		v.Holds = holdsText(p, of)
+	}
+	if len(of.Environment) > 0 {
+		v.Environment = p.Text("report.audit-environment", "conditions", contextText(of.Environment))
+	}
+	for i := range of.Findings {
+		v.Findings = append(v.Findings, newFindingView(p, of, &of.Findings[i], x))
+	}
+	for i := range of.Undecided {
+		u := &of.Undecided[i]
+		o := openView{Text: openText(p, u)}
+		if _, st := u.In(); st != nil {
+			s := x.statement(p, &u.Because, "")
+			o.Statement = &s
+		} else if u.Line > 0 {
+			o.Place = Place(p, u.File, policy.Position{Line: u.Line, Column: u.Column})
+		}
+		v.Open = append(v.Open, o)
+	}
+	v.Rows = rowsOf(p, of)
+	for _, a := range of.Assumptions {
+		v.Assumptions = append(v.Assumptions, assumptionText(p, a))
+	}
+	for _, n := range of.Notes {
+		v.Notes = append(v.Notes, note(p, of, n))
+	}
+	return v
+}
+
+func newFindingView(p *locale.Printer, of *audit.Principal, f *audit.Finding, x *excerpts) findingView {
+	v := findingView{
+		Rule: string(f.Rule), Severity: string(f.Severity), Title: title(p, f), Fix: fix(p, of, f), Actions: actionNames(p, f.Actions), Places: lackTexts(p, f),
+		Count: p.Text("report.audit-page-actions", "n", len(f.Actions)),
+	}
+	action := "s3:PutObject"
+	if w := f.Witness; w != nil {
+		action = w.Action
+		id := "report.audit-witness"
+		if w.Latent {
+			id = "report.audit-latent"
+		}
+		v.Witness = p.Text(id, "action", w.Action, "resource", w.Resource)
+		if len(w.Context) > 0 {
+			v.Witness += ", " + p.Text("report.audit-context", "context", contextText(w.Context))
+		}
+	}
+	if f.Missing != "" {
+		v.Missing = p.Text("report.audit-missing", "resource", f.Missing)
+	}
+	if len(f.When) > 0 {
+		v.When = p.Text("report.audit-when", "conditions", strings.Join(f.When, "; "))
+	}
+	if w := f.Waived; w != nil {
+		v.Waived = p.Text("report.audit-waived", "who", w.Who, "until", w.Until, "reason", w.Reason)
+	}
+	for i := range f.Because {
+		if _, st := f.Because[i].In(); st != nil {
+			v.Statements = append(v.Statements, x.statement(p, &f.Because[i], action))
+		}
+	}
+	for i := range f.Stops {
+		v.Stops = append(v.Stops, stopText(p, &f.Stops[i]))
+	}
+	return v
+}
+
+// lackTexts are the places that a finding names besides statements.
+func lackTexts(p *locale.Printer, f *audit.Finding) []string {
+	var out []string
+	for _, l := range f.Lacks {
+		id := "report.audit-drift-lacks"
+		switch {
+		case f.Rule == audit.RuleWaiverExpired:
+			id = "report.audit-waiver-at"
+		case f.Detail == audit.DetailAbsent:
+			id = "report.audit-drift-declared"
+		}
+		out = append(out, p.Text(id, "statement", l.Statement, "place", Place(p, l.File, policy.Position{Line: l.Line, Column: l.Column})))
+	}
+	return out
+}
+
+// rowsOf are the ways from statements to actions: what is granted in effect, and what
+// would be if something didn't stop it.
+func rowsOf(p *locale.Printer, of *audit.Principal) []rowView {
+	by := func(b *audit.Because) string {
+		src, st := b.In()
+		if st == nil {
+			return ""
+		}
+		return p.Text("report.audit-kind-"+string(src.Kind)) + " " + Place(p, fileOf(src), st.Pos)
+	}
+	var out []rowView
+	for i := range of.Grants {
+		g := &of.Grants[i]
+		plain := *g
+		action, resource := g.Action, g.Resource
+		if g.NotAction {
+			action = p.Text("report.audit-all-but", "what", action)
+		}
+		if g.NotResource {
+			resource = p.Text("report.audit-all-but", "what", resource)
+		}
+		if len(g.Conditions) > 0 {
+			resource += ", " + p.Text("report.audit-if", "conditions", strings.Join(conditions(plain), "; "))
+		}
+		out = append(out, rowView{action, resource, by(&g.Because), p.Text("report.audit-stopped-by-nothing")})
+	}
+	for i := range of.Findings {
+		f := &of.Findings[i]
+		if f.Witness == nil || !f.Witness.Latent {
+			continue
+		}
+		var from, stops []string
+		for j := range f.Because {
+			from = append(from, by(&f.Because[j]))
+		}
+		for j := range f.Stops {
+			stops = append(stops, stopText(p, &f.Stops[j]))
+		}
+		out = append(out, rowView{
+			strings.Join(actionNames(p, f.Actions), ", "), f.Witness.Resource, strings.Join(from, "; "), strings.Join(stops, "; "),
+		})
+	}
+	return out
+}
+
+// excerpts cuts statements out of their documents.
+type excerpts struct {
+	texts map[string][]byte
+	files map[string]*sourceText
+}
+
+func (x *excerpts) lines(src *policy.Source) *sourceText {
+	whole, ok := x.texts[src.File]
+	if src.File == "" || !ok {
+		return &sourceText{text: string(src.Raw)}
+	}
+	if x.files[src.File] == nil {
+		x.files[src.File] = &sourceText{text: string(whole)}
+	}
+	return x.files[src.File]
+}
+
+const (
+	longest   = 40  // lines of a statement that are shown
+	widestRow = 200 // characters of a line
+	around    = 1   // lines before and after it
+)
+
+// statement is a statement with its lines, and one line around them.
+func (x *excerpts) statement(p *locale.Printer, b *audit.Because, action string) statementView {
+	src, st := b.In()
+	pos := about(st, action)
+	v := statementView{Name: p.Text("report.audit-statement", "statement", statementName(p, b),
+		"kind", p.Text("report.audit-kind-"+string(src.Kind)), "place", Place(p, fileOf(src), pos))}
+	text := x.lines(src)
+	first, last := st.Pos.Line, x.end(text, st.Pos)
+	if pos.Line > last {
+		last = pos.Line
+	}
+	for n := max(first-around, 1); n <= last+around; n++ {
+		line, ok := text.line(n)
+		if !ok {
+			break
+		}
+		cut := []rune(locale.Clean(strings.ReplaceAll(line.text, "\t", "    ")))
+		if start := pos.Column - widestRow/2; n == pos.Line && start > 0 && len(cut) > widestRow {
+			cut = append([]rune("…"), cut[min(start, len(cut)):]...)
+		}
+		if len(cut) > widestRow {
+			cut = append(cut[:widestRow], '…')
+		}
+		v.Lines = append(v.Lines, lineView{n, string(cut), n >= first && n <= last})
+	}
+	return v
+}
+
+// end is the line in which a statement ends: of JSON that of its brace, of YAML the last
+// that is indented as far.
+func (x *excerpts) end(text *sourceText, from policy.Position) int {
+	line, ok := text.line(from.Line)
+	if !ok {
+		return from.Line
+	}
+	if rest := line.from(from.Column - 1); !strings.HasPrefix(rest, "{") {
+		last := from.Line
+		for n := from.Line + 1; n <= from.Line+longest; n++ {
+			next, ok := text.line(n)
+			indent := 0
+			if ok {
+				indent = len(next.text) - len(strings.TrimLeft(next.text, " "))
+			}
+			if !ok || strings.TrimSpace(next.text) == "" || indent < from.Column-1 {
+				break
+			}
+			last = n
+		}
+		return last
+	}
+	depth, quoted, escaped := 0, false, false
+	for n := from.Line; n < from.Line+longest; n++ {
+		line, ok := text.line(n)
+		if !ok {
+			return n - 1
+		}
+		rest := line.text
+		if n == from.Line {
+			rest = line.from(from.Column - 1)
+		}
+		for _, c := range rest {
+			switch {
+			case escaped:
+				escaped = false
+			case quoted && c == '\\':
+				escaped = true
+			case c == '"':
+				quoted = !quoted
+			case quoted:
+			case slices.Contains([]rune("{["), c):
+				depth++
+			case slices.Contains([]rune("}]"), c):
+				if depth--; depth == 0 {
+					return n
+				}
+			}
+		}
+	}
+	return from.Line + longest - 1
+}
