@@ -153,7 +153,7 @@ func (v *vm) command(kill string, args ...string) (*exec.Cmd, *bytes.Buffer) {
 	}
 	cmd := exec.CommandContext(v.t.Context(), self, args...)
 	cmd.SysProcAttr = v.attributes
-	cmd.Env = append(append(v.server.Environ(s3server.Uploader), "HOME="+v.home, "LANG=C", asAgent+"=1", killAt+"="+kill), v.environ...)
+	cmd.Env = append(append(v.server.Environ(s3server.Uploader), "HOME="+v.home, "LANG=C", "COLUMNS=1000", asAgent+"=1", killAt+"="+kill), v.environ...)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	return cmd, &out
