@@ -20,7 +20,7 @@ func (a *app) help(cmd *cobra.Command) {
 		text = cmd.Short
 	}
 	width := a.width(w)
-	fmt.Fprintf(w, "%s\n\n%s\n  %s\n", locale.Fit(text, width), a.words.Text("cli.help-usage"), useLine(a.words, cmd))
+	fmt.Fprintf(w, "%s\n\n%s\n  %s\n", locale.Fit(paragraphs(text), width), a.words.Text("cli.help-usage"), useLine(a.words, cmd))
 	if cmd.Example != "" {
 		fmt.Fprintf(w, "\n%s\n%s\n", a.words.Text("cli.help-examples"), cmd.Example)
 	}
@@ -43,6 +43,24 @@ func (a *app) help(cmd *cobra.Command) {
 		writeRows(w, exitRows(a.words), width)
 		fmt.Fprintf(w, "\n%s\n", a.words.Text("cli.help-more"))
 	}
+}
+
+// paragraphs joins the lines of each paragraph, which are broken where the sentence
+// was written and not where the screen ends. Indented lines and lists stay as they are.
+func paragraphs(text string) string {
+	lines := strings.Split(text, "\n")
+	var b strings.Builder
+	for i, line := range lines {
+		switch {
+		case i == 0:
+		case line == "", lines[i-1] == "", strings.HasPrefix(line, " "), strings.HasPrefix(line, "- "):
+			b.WriteByte('\n')
+		default:
+			b.WriteByte(' ')
+		}
+		b.WriteString(line)
+	}
+	return b.String()
 }
 
 // useLine is how a command is called.
