@@ -38,7 +38,7 @@ func pseudoterminal(t *testing.T) (shown, screen *os.File) {
 }
 
 func TestABarIsShownOnATerminalAlone(t *testing.T) {
-	v := newVM(t, s3server.Options{}, "limits:\n  bandwidth: 4MiB/s\n")
+	v := newVM(t, s3server.Options{}, "limits:\n  bandwidth: 1MiB/s\n")
 	for i := range 5 {
 		v.write(fmt.Sprintf("%d.bin", i), noise(uint64(i), 1<<20))
 	}
