@@ -33,7 +33,7 @@ func checkThrough(t *testing.T, proxyUser, noProxy string, args ...string) (said
 	way := strings.Replace(proxy.URL, "http://", "http://"+proxyUser, 1)
 	home := t.TempDir()
 	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{"check", "--log-level", "debug", "--bucket", bucket, "--prefix", prefix}, args...)...)
-	cmd.Env = []string{asAgent + "=1", "HOME=" + home, "CONFIGURATION_DIRECTORY=" + home, "LANG=C", "AWS_EC2_METADATA_DISABLED=true", "AWS_MAX_ATTEMPTS=1",
+	cmd.Env = []string{asAgent + "=1", "HOME=" + home, "CONFIGURATION_DIRECTORY=" + home, "LANG=C", "COLUMNS=1000", "AWS_EC2_METADATA_DISABLED=true", "AWS_MAX_ATTEMPTS=1",
 		"AWS_ACCESS_KEY_ID=AKIAUPLOADER00000001", "AWS_SECRET_ACCESS_KEY=uploader-secret", "HTTPS_PROXY=" + way, "HTTP_PROXY=" + way, "NO_PROXY=" + noProxy}
 	out, err := cmd.CombinedOutput()
 	if code := cmd.ProcessState.ExitCode(); code != 3 {
