@@ -30,6 +30,10 @@ func (p *pass) whichBucket(ctx context.Context) bool {
 	right := a.region()
 	c.Args["right"] = right
 	switch {
+	case a.Class == client.NotTheStore && a.status < 500 && p.Canary: // there is no body to tell by
+		c.Status, c.Outcome = Unproven, BucketSilent
+	case a.Class == client.NotTheStore:
+		c.Status = Failed
 	case right != "" && right != p.aws.Config.Region && (a.ok() || a.status < 500):
 		c.Status, c.Outcome = Failed, WrongRegion
 	case a.ok() || a.denied():
@@ -41,8 +45,6 @@ func (p *pass) whichBucket(ctx context.Context) bool {
 		c.Status, c.Outcome = Unproven, BucketSilent
 	case a.status == http.StatusNotFound:
 		c.Status, c.Outcome = Failed, NoBucket
-	case a.Class == client.NotTheStore && a.status < 500 && p.Canary: // there is no body to tell by
-		c.Status, c.Outcome = Unproven, BucketSilent
 	case a.status == http.StatusMovedPermanently:
 		c.Status, c.Outcome = Failed, OtherRegion
 	case a.status == 0 && a.silence == NotSent:
