@@ -118,15 +118,15 @@ func TestTheGateRefuses(t *testing.T) {
 		passes bool
 	}{
 		{name: "nothing that is in order", passes: true, want: [2]string{"The gate is passed.", "El control se ha superado."}},
-		{name: "unknown key id", id: "AKIAUNKNOWN000000001", want: [2]string{"AWS does not know the key …0001", "AWS no conoce la clave …0001"}},
+		{name: "unknown key id", id: "AKIAUNKNOWN000000001", want: [2]string{"The key …0001 is not known there", "Allí no se conoce la clave …0001"}},
 		{name: "wrong secret", secret: "wrong", want: [2]string{"exists, but its secret is not the right one", "existe, pero su secreto no es el correcto"}},
 		{name: "inactive key", change: func(t *testing.T, w *world, user, id string) {
 			if _, err := w.iam.UpdateAccessKey(t.Context(), &iam.UpdateAccessKeyInput{UserName: &user, AccessKeyId: &id, Status: iamtypes.StatusTypeInactive}); err != nil {
 				t.Fatal(err)
 			}
 		}, want: [2]string{"it was deleted or deactivated", "se eliminó o se desactivó"}},
-		{name: "wrong account", expect: "arn:aws:iam::999988887777:user/buzon/plain", want: [2]string{"and 999988887777 is expected", "y se espera la 999988887777"}},
-		{name: "wrong user", expect: "arn:aws:iam::" + localaws.Account + ":user/buzon/somebody", want: [2]string{"and another is expected", "y se espera otra identidad"}},
+		{name: "wrong account", expect: "arn:aws:iam::999988887777:user/buzon/plain", want: [2]string{"and 999988887777 is expected", "y se espera 999988887777"}},
+		{name: "wrong user", expect: "arn:aws:iam::" + localaws.Account + ":user/buzon/somebody", want: [2]string{"and another is expected", "y se espera otra: "}},
 		{name: "missing bucket", bucket: "gate-no-such-bucket", want: [2]string{"There is no bucket gate-no-such-bucket", "No existe el bucket gate-no-such-bucket"}},
 		{name: "AmazonS3FullAccess", attach: fullAccess, want: [2]string{"can do more than write: s3:GetObject, ", "puede hacer más que escribir: s3:GetObject, "}},
 		{name: "s3:GetObject more", more: []string{"s3:GetObject"}, want: [2]string{"can do more than write: s3:GetObject.", "puede hacer más que escribir: s3:GetObject."}},
