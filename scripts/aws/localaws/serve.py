@@ -104,8 +104,18 @@ NO_GRANTS = (b'<?xml version="1.0" encoding="UTF-8"?>'
              b"<ListAccessGrantsInstancesResult><AccessGrantsInstancesList/></ListAccessGrantsInstancesResult>")
 
 
+NO_BLOCK = (b'<?xml version="1.0" encoding="UTF-8"?><Error><Code>NoSuchPublicAccessBlockConfiguration</Code>'
+            b"<Message>The public access block configuration was not found</Message></Error>")
+
+
 def with_access_grants(handle_s3_control):
     async def wrapped(path, method, body, query_params, request_id, headers=None):
+        if method == "GET" and path == "/v20180820/configuration/publicAccessBlock":
+            # The account's own: the local AWS has none to set, and takes the question for a malformed one.
+            headers = headers or {}
+            denied = app._enforce_data_plane(
+                "s3", "s3:GetAccountPublicAccessBlock", headers, query_params, request_id, resource_arn="*")
+            return denied or (404, {"Content-Type": "application/xml", "x-amzn-requestid": request_id}, NO_BLOCK)
         if method != "GET" or path != "/v20180820/accessgrantsinstances":
             return await handle_s3_control(path, method, body, query_params, request_id, headers)
         headers = headers or {}
