@@ -64,9 +64,13 @@ func wellFormed(u *url.URL) bool {
 // WithoutUser is an address as it may be shown and kept.
 func WithoutUser(address string) string {
 	u, err := url.Parse(address)
-	if err != nil {
+	if err != nil || u.Host == "" { // what is no address may still hold a password
 		before, after, found := strings.Cut(address, "@")
-		if scheme, _, named := strings.Cut(before, "//"); found && named {
+		scheme, _, named := strings.Cut(before, "//")
+		switch {
+		case !found:
+			return address
+		case named:
 			return scheme + "//" + after
 		}
 		return after

@@ -164,6 +164,8 @@ func TestAnAddressIsKeptWithoutItsUser(t *testing.T) {
 func FuzzAnAddressTellsNoPassword(f *testing.F) {
 	f.Add("http://u:secretsecret@h/")
 	f.Add("http://h/?a=secretsecret@b")
+	f.Add("0//u:secretsecret@0")
+	f.Add("u:secretsecret@h")
 	f.Fuzz(func(t *testing.T, address string) {
 		if at := strings.Index(address, "@"); at > 0 && strings.Contains(address[:at], "//u:secretsecret") && strings.Contains(WithoutUser(address), "u:secretsecret@") {
 			t.Errorf("%q: %q", address, WithoutUser(address))

@@ -20,7 +20,7 @@ const (
 	DetailTrustAnchor  = "trust-anchor"    // any certificate of any trust anchor
 )
 
-// ReasonIssuer: whether a trust policy binds anybody hangs on whether others share
+// ReasonIssuer says that whether a trust policy binds anybody hangs on whether others share
 // the identity provider What.
 const ReasonIssuer = "issuer-unknown"
 

@@ -131,7 +131,7 @@ func More(c Chooser, set *policy.Set, kind policy.Kind) policy.Source {
 	case policy.AccessPoint:
 		src.Attached, src.Bucket = Point, bucketID
 	case policy.UserInline, policy.UserManaged, policy.GroupInline, policy.GroupManaged, policy.RoleInline, policy.RoleManaged,
-		policy.Boundary, policy.Session, policy.SCP, policy.RCP, policy.KMSGrant, policy.ACL:
+		policy.Boundary, policy.Session, policy.SCP, policy.RCP, policy.KMSGrant, policy.LambdaPermission, policy.ACL:
 	}
 	return src
 }

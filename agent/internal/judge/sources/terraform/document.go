@@ -42,8 +42,8 @@ func (p *plan) documentOf(address string) *policy.Node {
 
 // statement is one block of the data source. It writes variables of policies as
 // &{…}, for ${…} is Terraform's own.
-func (s planned) statement() *policy.Node {
-	effect := s.value("effect")
+func (r planned) statement() *policy.Node {
+	effect := r.value("effect")
 	if effect == nil {
 		effect = text("Allow", nowhere)
 	}
@@ -51,18 +51,18 @@ func (s planned) statement() *policy.Node {
 	for _, e := range []struct{ attribute, element string }{
 		{"actions", "Action"}, {"not_actions", "NotAction"}, {"resources", "Resource"}, {"not_resources", "NotResource"},
 	} {
-		if v := variables(s.value(e.attribute)); v != nil && (v.Kind != policy.ArrayNode || len(v.Items) > 0) {
+		if v := variables(r.value(e.attribute)); v != nil && (v.Kind != policy.ArrayNode || len(v.Items) > 0) {
 			with(out, m(e.element, v))
 		}
 	}
 	for _, e := range []struct{ attribute, element string }{{"principals", "Principal"}, {"not_principals", "NotPrincipal"}} {
 		attribute, element := e.attribute, e.element
-		if s.open(attribute) {
-			with(out, m(element, s.value(attribute)))
+		if r.open(attribute) {
+			with(out, m(element, r.value(attribute)))
 			continue
 		}
 		who := object()
-		for _, b := range s.blocks(attribute) {
+		for _, b := range r.blocks(attribute) {
 			kind, _ := b.values["type"].(string)
 			if kind == "*" {
 				kind = "AWS"
@@ -74,7 +74,7 @@ func (s planned) statement() *policy.Node {
 		}
 	}
 	conditions := object()
-	for _, b := range s.blocks("condition") {
+	for _, b := range r.blocks("condition") {
 		test, _ := b.values["test"].(string)
 		variable, _ := b.values["variable"].(string)
 		operator := conditions.Get(test)
@@ -84,8 +84,8 @@ func (s planned) statement() *policy.Node {
 		}
 		with(operator, m(variable, variables(b.value("values"))))
 	}
-	if s.open("condition") {
-		with(out, m("Condition", s.value("condition")))
+	if r.open("condition") {
+		with(out, m("Condition", r.value("condition")))
 	} else if len(conditions.Members) > 0 {
 		with(out, m("Condition", conditions))
 	}
