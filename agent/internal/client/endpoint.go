@@ -3,6 +3,7 @@ package client
 import (
 	"net/url"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -61,20 +62,15 @@ func wellFormed(u *url.URL) bool {
 	return err == nil && n > 0 && n < 1<<16
 }
 
+// userPart is what stands for a user wherever an address, or what only looks like one,
+// has one.
+var userPart = regexp.MustCompile(`//[^/?#]*@`)
+
 // WithoutUser is an address as it may be shown and kept.
 func WithoutUser(address string) string {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" { // what is no address may still hold a password
-		before, after, found := strings.Cut(address, "@")
-		scheme, _, named := strings.Cut(before, "//")
-		switch {
-		case !found:
-			return address
-		case named:
-			return scheme + "//" + after
-		}
-		return after
+	if u, err := url.Parse(address); err == nil {
+		u.User = nil
+		address = u.String()
 	}
-	u.User = nil
-	return u.String()
+	return userPart.ReplaceAllString(address, "//")
 }
