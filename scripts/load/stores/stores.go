@@ -109,7 +109,7 @@ func (s *Server) ready(ctx context.Context) error {
 // Stop ends the server.
 func (s *Server) Stop() {
 	_ = s.cmd.Process.Kill() // it may have ended
-	_ = <-s.ended //nolint:staticcheck // killed, which is all that it says
+	_ = <-s.ended            //nolint:staticcheck // killed, which is all that it says
 }
 
 // env gives a process a key and nothing else of AWS.
