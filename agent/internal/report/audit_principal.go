@@ -216,15 +216,8 @@ func (a *auditPrinter) finding(p *audit.Principal, f *audit.Finding, left int) {
 		a.say(left+2, left+4, t("report.audit-missing", "resource", f.Missing))
 	}
 	a.because(f, action, left+2)
-	for _, l := range f.Lacks {
-		id := "report.audit-drift-lacks"
-		switch {
-		case f.Rule == audit.RuleWaiverExpired:
-			id = "report.audit-waiver-at"
-		case f.Detail == audit.DetailAbsent:
-			id = "report.audit-drift-declared"
-		}
-		a.say(left+2, left+4, t(id, "statement", l.Statement, "place", Place(a.p, l.File, policy.Position{Line: l.Line, Column: l.Column})))
+	for _, lack := range lackTexts(a.p, f) {
+		a.say(left+2, left+4, lack)
 	}
 	a.evidence(f, left+2)
 	if f.Waived != nil {
