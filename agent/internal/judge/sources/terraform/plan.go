@@ -69,6 +69,7 @@ type plan struct {
 	file    string
 	tf      *tfjson.Plan
 	values  map[string]*tfjson.StateResource // after the plan, by address
+	byKind  map[string][]string              // their addresses, in order, by type
 	changes map[string]*tfjson.ResourceChange
 	faults  policy.Errors
 	out     Plan
@@ -96,7 +97,8 @@ func Read(file string, raw []byte) (*Plan, error) {
 	}
 	p := &plan{
 		file: file, tf: &tfjson.Plan{}, values: map[string]*tfjson.StateResource{}, changes: map[string]*tfjson.ResourceChange{},
-		out: Plan{ARNs: map[string]string{}, Documents: map[*policy.Node]Text{}},
+		byKind: map[string][]string{},
+		out:    Plan{ARNs: map[string]string{}, Documents: map[*policy.Node]Text{}},
 	}
 	p.tf.UseJSONNumber(true)
 	if err := p.tf.UnmarshalJSON(raw); err != nil {
@@ -131,6 +133,10 @@ func (p *plan) gather() {
 	}
 	if p.tf.PlannedValues != nil {
 		walk(p.tf.PlannedValues.RootModule)
+	}
+	for _, address := range sorted(p.values) {
+		kind := p.values[address].Type
+		p.byKind[kind] = append(p.byKind[kind], address)
 	}
 	for _, c := range p.tf.ResourceChanges {
 		if c.DeposedKey == "" {

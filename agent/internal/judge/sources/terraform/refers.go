@@ -14,20 +14,30 @@ import (
 // must not be asked for so, save for the JSON of a data source, which nobody builds
 // on.
 func (r planned) refers(attribute string) (address, name string, ok bool) {
-	if r.tf.Config == nil {
+	res, module, calls := r.configuration()
+	if res == nil {
 		return "", "", false
 	}
+	return r.follow(module, calls, res.Expressions[attribute])
+}
+
+// configuration is what the plan's configuration says of the resource, with the modules
+// that it stands in; nil where it says nothing.
+func (r planned) configuration() (res *tfjson.ConfigResource, module []string, calls []*tfjson.ConfigModule) {
+	if r.tf.Config == nil {
+		return nil, nil, nil
+	}
 	module, own := splitAddress(r.address)
-	calls := modulesOf(r.tf.Config.RootModule, module)
+	calls = modulesOf(r.tf.Config.RootModule, module)
 	if calls == nil {
-		return "", "", false
+		return nil, nil, nil
 	}
 	for _, res := range calls[len(calls)-1].Resources {
 		if res.Address == withoutIndex(own) {
-			return r.follow(module, calls, res.Expressions[attribute])
+			return res, module, calls
 		}
 	}
-	return "", "", false
+	return nil, nil, nil
 }
 
 // follow goes after the one reference of an expression, through variables and

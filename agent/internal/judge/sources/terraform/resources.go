@@ -198,10 +198,8 @@ func (r planned) profile() *policy.Node {
 // others are the resources of a type, in their order.
 func (r planned) others(kind string) []planned {
 	var out []planned
-	for _, address := range sorted(r.plan.values) {
-		if r.plan.values[address].Type == kind {
-			out = append(out, r.resource(address))
-		}
+	for _, address := range r.byKind[kind] {
+		out = append(out, r.resource(address))
 	}
 	return out
 }
@@ -244,20 +242,8 @@ func (r planned) policyOf(attribute, kind, link, own string) *policy.Node {
 // attribute that the provider computes is unknown without it. Without a
 // configuration it may be either, and counts.
 func (r planned) configured(attribute string) bool {
-	if r.tf.Config == nil {
-		return true
-	}
-	module, own := splitAddress(r.address)
-	calls := modulesOf(r.tf.Config.RootModule, module)
-	if calls == nil {
-		return true
-	}
-	for _, res := range calls[len(calls)-1].Resources {
-		if res.Address == withoutIndex(own) {
-			return res.Expressions[attribute] != nil
-		}
-	}
-	return true
+	res, _, _ := r.configuration()
+	return res == nil || res.Expressions[attribute] != nil
 }
 
 func bucketRule(r planned, add func(string, ...policy.Member)) {
