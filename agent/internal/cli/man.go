@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
 
 	"buzon/agent/internal/locale"
@@ -26,10 +27,7 @@ func WriteMan(dir string, date time.Time) error {
 		if err := os.MkdirAll(folder, 0o755); err != nil {
 			return fmt.Errorf("write manual pages: %w", err)
 		}
-		a := &app{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard, getenv: func(string) string { return "" }, secrets: newSecrets()}
-		a.words = locale.Load(lang)
-		root := newRoot(a, nil)
-		root.Use = packaged
+		root := packagedRoot(lang)
 		root.DisableAutoGenTag = true
 		header := &doc.GenManHeader{Title: strings.ToUpper(packaged), Section: "1", Date: &date, Source: "Buzón " + Version(), Manual: "Buzón"}
 		if err := doc.GenManTree(root, header, folder); err != nil {
@@ -39,14 +37,21 @@ func WriteMan(dir string, date time.Time) error {
 	return writeCompletions(filepath.Join(dir, "completions"))
 }
 
+// packagedRoot is the command line under the package's name, in a language; it runs
+// nothing.
+func packagedRoot(lang string) *cobra.Command {
+	a := &app{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard, getenv: lookup(nil), secrets: newSecrets()}
+	a.words = locale.Load(lang)
+	root := newRoot(a, nil)
+	root.Use = packaged
+	return root
+}
+
 func writeCompletions(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("write completions: %w", err)
 	}
-	a := &app{stdin: strings.NewReader(""), stdout: io.Discard, stderr: io.Discard, getenv: func(string) string { return "" }, secrets: newSecrets()}
-	a.words = locale.Load("en")
-	root := newRoot(a, nil)
-	root.Use = packaged
+	root := packagedRoot("en")
 	bash := filepath.Join(dir, packaged+".bash")
 	for _, err := range []error{
 		root.GenBashCompletionFileV2(bash, true),
