@@ -56,7 +56,8 @@ func runRun(ctx context.Context, a *app, flags *configFlags) (err error) {
 		return errors.Join(a.sendError(c, err), s.close())
 	}
 	defer func() { err = errors.Join(err, j.Close()) }()
-	r := &runner{app: a, english: locale.Load("en").With(hintFlags(flags)...), flags: flags, journal: j, reload: merge(ctx, hangup, watchFile(ctx, c.File))}
+	r := &runner{app: a, english: locale.Load("en").With(hintFlags(flags)...), flags: flags, journal: j, asked: make(chan struct{}),
+		reload: merge(ctx, hangup, watchFile(ctx, c.File))}
 	if err := r.use(c, s); err != nil {
 		return errors.Join(a.sendError(c, err), s.close())
 	}
@@ -65,7 +66,6 @@ func runRun(ctx context.Context, a *app, flags *configFlags) (err error) {
 		return errors.Join(err, s.close())
 	}
 	defer func() { err = errors.Join(err, control.Close()) }()
-	a.notify(daemon.SdNotifyReady)
 	defer a.notify(daemon.SdNotifyStopping)
 	go r.watchdog(ctx)
 	err = r.run(ctx)
@@ -95,6 +95,8 @@ type runner struct {
 	config  *config.Config
 	sending *sending
 	current atomic.Pointer[courier.Courier]
+	asked   chan struct{} // takes an element whenever the loop of this runner comes around
+	said    string        // to systemd, of the state
 	told    gateTold
 }
 
@@ -122,7 +124,6 @@ func (r *runner) run(ctx context.Context) error {
 			return errors.Join(err, s.close())
 		}
 		r.log.Info("configuration is in force", "file", c.File)
-		r.notify(daemon.SdNotifyReady)
 	}
 }
 
@@ -138,13 +139,18 @@ func (r *runner) one(ctx context.Context) (next *config.Config, with *sending, e
 	go func() { ended <- s.courier.Run(ctx) }()
 	go s.gate.Watch(ctx, func(depth gate.Depth) { s.courier.Recheck(ctx, depth) })
 	defer func() { err = errors.Join(err, s.close()) }()
-	pulse := time.NewTicker(pulseEvery)
+	r.notify(daemon.SdNotifyReady) // whatever the gate, the store or an outbox says
+	pulse, state := time.NewTicker(pulseEvery), time.NewTicker(stateEvery)
 	defer pulse.Stop()
+	defer state.Stop()
 	var before courier.Tally
 	for {
 		select {
 		case err := <-ended:
 			return nil, nil, err
+		case <-r.asked:
+		case <-state.C:
+			r.tellState()
 		case <-pulse.C:
 			before = r.beat(s.courier, before)
 		case why := <-r.reload:
@@ -155,10 +161,21 @@ func (r *runner) one(ctx context.Context) (next *config.Config, with *sending, e
 			}
 			r.notify(daemon.SdNotifyReloading + "\n" + daemon.SdNotifyMonotonicUsec())
 			cancel()
-			if err := <-ended; err != nil {
+			if err := r.await(ended); err != nil {
 				return nil, nil, errors.Join(err, fresh.close())
 			}
 			return c, fresh, nil
+		}
+	}
+}
+
+// await waits for the end of a courier that was told to end, which may take shutdown_timeout.
+func (r *runner) await(ended <-chan error) error {
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case <-r.asked:
 		}
 	}
 }
@@ -237,31 +254,4 @@ func arnOf(r gate.Report) string {
 		return ""
 	}
 	return r.Identity.ARN
-}
-
-// notify tells systemd, where it listens.
-func (a *app) notify(state string) {
-	if _, err := daemon.SdNotify(false, state); err != nil {
-		a.log.Debug("systemd was not told", "error", err)
-	}
-}
-
-// watchdog tells systemd, where it asks for it, that the journal still answers.
-func (r *runner) watchdog(ctx context.Context) {
-	every, err := daemon.SdWatchdogEnabled(false)
-	if err != nil || every <= 0 {
-		return
-	}
-	ticker := time.NewTicker(every / 2)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-			if _, err := r.current.Load().Status(); err == nil {
-				r.notify(daemon.SdNotifyWatchdog)
-			}
-		}
-	}
 }

@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -323,42 +321,6 @@ func TestAFileThatSomebodyHoldsOpenIsSettledLater(t *testing.T) {
 	}
 	h.until("the file is moved", func() bool { _, err := os.Stat(h.file("sent/deep/a.txt")); return err == nil })
 	h.until("it is settled", func() bool { _, s := h.status(); return s.Counts["settled"].Files == 1 })
-}
-
-func TestRunTellsSystemd(t *testing.T) {
-	h := newHost(t, s3server.Options{})
-	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: h.file("notify"), Net: "unixgram"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close() //nolint:errcheck // only read
-	t.Setenv("NOTIFY_SOCKET", h.file("notify"))
-	t.Setenv("WATCHDOG_USEC", "100000")
-	t.Setenv("WATCHDOG_PID", strconv.Itoa(os.Getpid()))
-	hear := func(want string) {
-		t.Helper()
-		buf := make([]byte, 4096)
-		if err := l.SetReadDeadline(time.Now().Add(30 * time.Second)); err != nil {
-			t.Fatal(err)
-		}
-		for {
-			n, err := l.Read(buf)
-			if err != nil {
-				t.Fatalf("systemd never hears %s: %v", want, err)
-			}
-			if strings.Contains(string(buf[:n]), want) {
-				return
-			}
-		}
-	}
-	r := h.start("")
-	hear("READY=1")
-	hear("WATCHDOG=1")
-	h.settings("outboxes:\n  - path: " + h.file("out") + "\n    quiet: 70ms\n")
-	hear("RELOADING=1")
-	hear("READY=1")
-	r.cancel()
-	hear("STOPPING=1")
 }
 
 func TestWhatLeavesTheOutboxLeavesQuarantine(t *testing.T) {

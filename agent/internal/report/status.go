@@ -17,7 +17,7 @@ import (
 // the counts, what waits longest, and the quarantine with its reasons.
 func StatusText(w io.Writer, p *locale.Printer, s courier.Status, screen Screen) error {
 	t := statusText{p: p, s: s, screen: screen}
-	t.say(t.state(), stateColor(s))
+	t.say(stateText(p, s), stateColor(s))
 	t.where()
 	for _, problem := range s.Problems {
 		t.problem(problem)
@@ -63,19 +63,23 @@ func stateColor(s courier.Status) string {
 	return green
 }
 
-// state is the first line.
-func (t *statusText) state() string {
-	s := t.s
+// StateSentence is the state of a status in one line.
+func StateSentence(p *locale.Printer, s courier.Status) string {
+	return strings.ReplaceAll(stateText(p, s), "\n", " ")
+}
+
+// stateText is what the agent is doing, and for some states what to do, on lines of their own.
+func stateText(p *locale.Printer, s courier.Status) string {
 	why := ""
 	if s.Reason != "" {
-		why = t.p.Text("status.why-" + string(s.Reason))
+		why = p.Text("status.why-" + string(s.Reason))
 	}
 	args := []any{"n", unsent(s), "since", s.Since, "why", locale.Raw(why), "folder", s.Folder}
 	switch {
 	case s.State == courier.StateStopped && why == "", s.State == courier.StateWaiting && why == "":
-		return t.p.Text("status.is-"+string(s.State)+"-bare", args...)
+		return p.Text("status.is-"+string(s.State)+"-bare", args...)
 	default:
-		return t.p.Text("status.is-"+string(s.State), args...)
+		return p.Text("status.is-"+string(s.State), args...)
 	}
 }
 

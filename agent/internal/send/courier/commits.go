@@ -8,8 +8,10 @@ import (
 
 // takeCommits does what follows what the journal has committed, one after the other, until the context ends.
 func (c *Courier) takeCommits(ctx context.Context) error {
+	defer c.clerk.begin()()
 	var list []journal.Commit
 	for {
+		c.clerk.answer()
 		list = c.commits.Take(list)
 		for _, one := range list {
 			c.committed(one.Token.(*task), one.Err)
@@ -21,6 +23,7 @@ func (c *Courier) takeCommits(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-c.commits.Ready:
+		case <-c.clerk.wake:
 		}
 	}
 }

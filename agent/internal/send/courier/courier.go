@@ -104,6 +104,8 @@ type Courier struct {
 	crew    supervisor
 	monitor monitor
 
+	clerk, dispatcher *turns
+
 	ready    chan *task // begun, or to be begun by the worker
 	work     chan *task
 	toSettle chan *task // receipt durable, local file to be settled
@@ -147,6 +149,7 @@ func New(deps Deps, set Settings, outboxes []Outbox) (*Courier, error) {
 		flight: newInFlight(), commits: journal.NewCommits(), changes: map[string]int{},
 		ready: make(chan *task, 4096), work: make(chan *task), toSettle: make(chan *task, 4096), failed: make(chan error, 1),
 	}
+	c.clerk, c.dispatcher = newTurns(), c.pace.turns
 	c.crew = supervisor{log: deps.Log, fail: c.stopWith}
 	c.gate = newGatekeeper(deps.Gate, deps.Sender, deps.Now, waitRules{wait: set.Wait, most: set.Patience})
 	c.gate.onResult, c.gate.onOpen = deps.OnGateResult, c.flight.wake

@@ -221,8 +221,10 @@ func (c *Courier) retryAll(ctx context.Context) error {
 // dispatch hands what is ready to workers, as many at once as the pace allows; crew runs the workers.
 func (c *Courier) dispatch(ctx, sending context.Context, crew *supervisor) error {
 	defer close(c.work)
+	defer c.dispatcher.begin()()
 	workers := 0
 	for {
+		c.dispatcher.answer()
 		// First a place, then a file: while all places are taken, the workers pass them on among themselves.
 		if err := c.pace.await(ctx); err != nil {
 			return err
@@ -231,6 +233,8 @@ func (c *Courier) dispatch(ctx, sending context.Context, crew *supervisor) error
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-c.dispatcher.wake:
+			continue
 		case t = <-c.ready:
 		}
 		if err := c.pace.take(ctx); err != nil {

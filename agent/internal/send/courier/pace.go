@@ -38,7 +38,8 @@ func backoff(n int, least time.Duration) time.Duration {
 // transfers carry more, shrinks when the server says that it is too much, and lets one single probe through while the
 // store is away.
 type pace struct {
-	now func() time.Time
+	now   func() time.Time
+	turns *turns // of who waits for a place
 
 	mu       sync.Mutex
 	cond     *sync.Cond
@@ -62,7 +63,7 @@ type pace struct {
 // newPace makes one for so many transfers at once, 0 for as many as carry most, and never more than fit.
 func newPace(transfers, fit int, now func() time.Time) *pace {
 	fit = max(1, fit)
-	p := &pace{now: now, climb: climb{limit: min(firstTransfers, fit), most: min(mostTransfers, fit)}}
+	p := &pace{now: now, turns: newTurns(), climb: climb{limit: min(firstTransfers, fit), most: min(mostTransfers, fit)}}
 	if transfers > 0 {
 		p.fixed, p.climb.limit = true, min(transfers, fit)
 	}
@@ -103,6 +104,7 @@ func (p *pace) keep() bool {
 // room waits for a place; called with the lock held.
 func (p *pace) room(ctx context.Context) error {
 	for {
+		p.turns.answer()
 		if err := ctx.Err(); err != nil {
 			return err
 		}

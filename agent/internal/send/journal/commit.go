@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -117,6 +118,7 @@ type queue struct {
 	ended        chan struct{}
 	impatient    atomic.Bool   // nothing waits for space
 	lostPatience chan struct{} // impatient was set
+	asking       []chan struct{}
 }
 
 func (q *queue) start(j *Journal) {
@@ -174,6 +176,37 @@ func (q *queue) put(urgent bool, changes ...change) {
 	}
 }
 
+// Ping returns once the committing goroutine has come around, be it that it waits for space on the disk; an error if the
+// context ends before.
+func (j *Journal) Ping(ctx context.Context) error {
+	q := &j.queue
+	answered := make(chan struct{})
+	q.mu.Lock()
+	if q.closed || q.wake == nil {
+		q.mu.Unlock()
+		return ErrClosed
+	}
+	q.asking = append(q.asking, answered)
+	q.mu.Unlock()
+	nudge(q.wake)
+	select {
+	case <-answered:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// answer tells those who asked that the committing goroutine comes around.
+func (q *queue) answer() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, one := range q.asking {
+		close(one)
+	}
+	q.asking = nil
+}
+
 func (c *change) finish(err error) {
 	switch {
 	case c.done != nil:
@@ -207,7 +240,9 @@ func (q *queue) run(j *Journal) {
 	var batch []change
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
+	defer q.answer()
 	for {
+		q.answer()
 		n, urgent, closed := q.look()
 		switch {
 		case n == 0 && closed:
@@ -240,10 +275,7 @@ func (j *Journal) commitBatch(batch []change) {
 		if isFull(err) {
 			j.setFull(err)
 			if !j.queue.impatient.Load() {
-				select {
-				case <-time.After(retryFull):
-				case <-j.queue.lostPatience:
-				}
+				j.queue.waitForSpace()
 				continue
 			}
 			err = fmt.Errorf("%w: %w", ErrFull, err)
@@ -258,6 +290,22 @@ func (j *Journal) commitBatch(batch []change) {
 			batch[i].finish(failed)
 		}
 		return
+	}
+}
+
+// waitForSpace waits for the next try while the disk is full.
+func (q *queue) waitForSpace() {
+	timer := time.NewTimer(retryFull)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+			return
+		case <-q.lostPatience:
+			return
+		case <-q.wake: // what was put meanwhile is looked at after this batch
+			q.answer()
+		}
 	}
 }
 
