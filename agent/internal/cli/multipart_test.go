@@ -4,7 +4,9 @@ import (
 	"maps"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"buzon/scripts/load/s3server"
 )
@@ -81,4 +83,45 @@ func (f *files) ops() map[s3server.Op]int64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return maps.Clone(f.count)
+}
+
+// TestAnUploadThatTheStoreForgotBeginsAnew: whatever its parts are answered, and even where one try is all there is.
+func TestAnUploadThatTheStoreForgotBeginsAnew(t *testing.T) {
+	for name, broken := range map[string]bool{"the store says so": false, "its answers are lost with the connection": true} {
+		t.Run(name, func(t *testing.T) {
+			var forgotten sync.Map
+			var begun atomic.Bool
+			files := filesOf(func(c *s3server.Call) s3server.Fault {
+				_, gone := forgotten.Load(c.Query.Get("uploadId"))
+				switch {
+				case !begun.Load() && c.Query.Get("partNumber") == "3":
+					return s3server.Fault{Name: s3server.Internal}
+				case c.Op == s3server.UploadPart && gone && broken && c.Size > 0:
+					return s3server.Fault{Name: s3server.ResetInside, Bytes: 1 << 10}
+				}
+				return s3server.Fault{}
+			})
+			h := newHost(t, s3server.Options{Fault: files.fault})
+			content := strings.Repeat("0123456789abcdef", 34<<16)
+			h.write("big.bin", content, 0o644)
+			h.settings("tries: 1\nidentity: {patience: 1s}\n")
+			if code, u, errs := h.uploadJSON(h.file("big.bin")); code == 0 {
+				t.Fatalf("it is sent: %+v\n%s", u, errs)
+			}
+			for _, u := range h.server.Uploads() {
+				forgotten.Store(u.ID, true)
+				h.server.DropUpload(u.ID)
+			}
+			begun.Store(true)
+			began := time.Now()
+			code, u, errs := h.uploadJSON(h.file("big.bin"))
+			if code != 0 || u.Sent.Files != 1 || u.Quarantined != 0 {
+				t.Fatalf("%d %+v\n%s", code, u, errs)
+			}
+			if took := time.Since(began); took > 10*time.Second {
+				t.Errorf("it took %s", took)
+			}
+			h.holds("big.bin", content)
+		})
+	}
 }

@@ -22,18 +22,24 @@ import (
 // Store is a kind of server.
 type Store struct {
 	Name, Version string
-	// Root is the key of whoever runs it.
-	RootKey, RootSecret string
 	// Anybody says that it knows no keys: everybody may do everything.
 	Anybody bool
 
 	find  func(cache string) string
 	build func(ctx context.Context, cache string) error
-	start func(program, address, dir string) *exec.Cmd
-	// user makes a key that may write under a prefix of the bucket and nothing else; nil where that takes a program that
-	// is not to be had here.
-	user func(ctx context.Context, s *Server, bucket, prefix string) (key, secret string, err error)
+	start func(program, address, dir string) (*exec.Cmd, error)
+	// users makes a key for each right; nil where there are no keys.
+	users func(ctx context.Context, s *Server) (map[string]key, error)
 }
+
+// What a user may do, and nothing else.
+const (
+	writes = "writes" // under the prefix
+	reads  = "reads"  // the bucket, and lists it
+)
+
+// key is a user's.
+type key struct{ ID, Secret, Token string }
 
 // ErrNotBuilt says that the cache does not hold a store's program.
 var ErrNotBuilt = errors.New("it is not built; scripts/stores builds it")
@@ -63,20 +69,30 @@ func (st *Store) Start(ctx context.Context, dir string, build bool) (*Server, er
 	if program == "" {
 		return nil, ErrNotBuilt
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := freeAddress()
 	if err != nil {
 		return nil, err
 	}
-	address := l.Addr().String()
-	if err := l.Close(); err != nil {
+	cmd, err := st.start(program, address, dir)
+	if err != nil {
 		return nil, err
 	}
-	s := &Server{Store: st, Endpoint: "http://" + address, program: program, cmd: st.start(program, address, dir), ended: make(chan error, 1)}
+	cmd.Env = append(cmd.Env, "PATH="+os.Getenv("PATH"), "HOME="+dir)
+	s := &Server{Store: st, Endpoint: "http://" + address, program: program, cmd: cmd, ended: make(chan error, 1)}
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}
 	go func() { s.ended <- s.cmd.Wait() }()
 	return s, s.ready(ctx)
+}
+
+// freeAddress is one of loopback that nobody listens on.
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
 }
 
 // ready polls until the server answers an S3 request, has ended, or a minute is over.
@@ -113,9 +129,9 @@ func (s *Server) Stop() {
 }
 
 // env gives a process a key and nothing else of AWS.
-func (s *Server) env(key, secret string) []string {
+func (s *Server) env(k key) []string {
 	return []string{"PATH=" + os.Getenv("PATH"), "AWS_REGION=us-east-1", "AWS_EC2_METADATA_DISABLED=true", "LANG=C",
-		"AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull, "AWS_ACCESS_KEY_ID=" + key, "AWS_SECRET_ACCESS_KEY=" + secret}
+		"AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull, "AWS_ACCESS_KEY_ID=" + k.ID, "AWS_SECRET_ACCESS_KEY=" + k.Secret, "AWS_SESSION_TOKEN=" + k.Token}
 }
 
 // first is the first file that matches.

@@ -11,12 +11,12 @@ import (
 var words = map[string]map[string]string{
 	"en": {
 		"head": "what", "yes": "yes", "user": "a user that may only write", "gate": "`agent check` passes, twice", "files": "files with odd names, an empty one among them", "again": "sending again sends nothing",
-		"parts": "40 MiB in parts", "killed": "killed in the middle, and gone on", "conflict": "somebody else's objects are kept, small and in parts", "long": "a name of 250 bytes",
+		"parts": "40 MiB in parts", "killed": "killed in the middle, and gone on", "vanished": "an unfinished upload that the store forgot is begun anew", "conflict": "somebody else's objects are kept, small and in parts", "long": "a name of 250 bytes",
 		"wrong-key": "a wrong key is told", "receipts": "receipts match, with a reader's key", "leftover": "unfinished uploads that stay",
 	},
 	"es": {
 		"head": "qué", "yes": "sí", "user": "un usuario que solo puede escribir", "gate": "`agent check` se supera, dos veces", "files": "archivos con nombres raros, uno vacío entre ellos", "again": "enviar otra vez no envía nada",
-		"parts": "40 MiB en partes", "killed": "terminado a la mitad y continuado", "conflict": "los objetos de otros se conservan, pequeños y en partes", "long": "un nombre de 250 bytes",
+		"parts": "40 MiB en partes", "killed": "terminado a la mitad y continuado", "vanished": "una subida sin terminar que el almacén olvidó empieza de nuevo", "conflict": "los objetos de otros se conservan, pequeños y en partes", "long": "un nombre de 250 bytes",
 		"wrong-key": "se dice que la clave no vale", "receipts": "los recibos coinciden, con una clave de lectura", "leftover": "subidas sin terminar que quedan",
 	},
 }

@@ -61,7 +61,7 @@ func (c *Courier) apply(t *task, o outcome, a action) {
 	case retryAt:
 		c.failing(t, o, a)
 		c.wait(t, c.Now().Add(backoff(t.failures, a.least)))
-	case waitGate:
+	case waitGate, beginAnew:
 		c.wait(t, c.Now())
 	case suffix:
 		t.toSuffix, t.failures, t.throttles, t.failing = true, 0, 0, time.Time{}

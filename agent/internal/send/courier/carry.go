@@ -62,6 +62,7 @@ func (c *Courier) send(ctx context.Context, t *task, sender Sender, file *os.Fil
 	t.started = c.Now()
 	c.tally.active.Add(1)
 	c.tally.requests.Add(1)
+	resumed := t.e.Multipart != nil
 	result, err := sender.Send(ctx, job, &recorder{c: c, t: t})
 	c.tally.active.Add(-1)
 	c.Failpoint("courier.after-request")
@@ -72,7 +73,9 @@ func (c *Courier) send(ctx context.Context, t *task, sender Sender, file *os.Fil
 			SentAt: c.Now().UnixNano(), RequestID: result.RequestID,
 		}}
 	}
-	return c.remoteFault(t, err)
+	o := c.remoteFault(t, err)
+	o.resumed = resumed
+	return o
 }
 
 // remoteFault is the outcome of an attempt that ended with an error.

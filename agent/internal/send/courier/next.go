@@ -38,6 +38,7 @@ type outcome struct {
 	sent     upload.BodySent // of failed: what of the request that creates the object may have left
 	answered bool            // of failed: the server answered
 	vanished bool            // of failed: the upload id is not known any more
+	resumed  bool            // of failed: the upload was begun by an earlier attempt
 	other    bool            // of failed: the answer held the checksum of other bytes
 	taken    bool            // of failed with Exists: somebody else's object may stand at the key
 	least    time.Duration   // not before that is it worth trying again
@@ -73,6 +74,7 @@ type step uint8
 const (
 	retryAt    step = iota // try again, after a wait that grows
 	waitGate               // try again once the gate is passed
+	beginAnew              // try again at once, with another upload
 	goOn                   // make the attempt
 	proveOwn               // read the file for its checksum: its object stands there
 	record                 // keep the receipt, and settle
@@ -184,6 +186,9 @@ func afterFailure(e journal.Entry, o outcome, s situation) (journal.Entry, actio
 		return exists(e, o, s)
 	case client.Raced, client.NoUpload:
 		e.Multipart = nil
+		if o.resumed && o.vanished { // the store may forget what was left unfinished, which is not the file's fault
+			return e, action{step: beginAnew, signal: answers, unsure: s.unsure}
+		}
 		return count(e, o, s, action{signal: answers, least: least})
 	case client.Corrupt:
 		e.Multipart = nil

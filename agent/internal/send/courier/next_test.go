@@ -74,6 +74,12 @@ func TestNext(t *testing.T) {
 	other.other = true
 	vanished := answer(client.NoUpload)
 	vanished.vanished = true
+	forgotten := unsent(client.NoUpload)
+	forgotten.vanished, forgotten.resumed = true, true
+	forgottenLate := vanished
+	forgottenLate.resumed = true
+	otherParts := answer(client.NoUpload)
+	otherParts.resumed = true
 	stands := outcome{result: denialStands, unsent: true}
 	tried := func(e journal.Entry, n uint32) journal.Entry { e.Tries = n; return e }
 	for _, row := range []struct {
@@ -140,6 +146,12 @@ func TestNext(t *testing.T) {
 			step: retryAt, state: journal.Sending, tries: 1},
 		{name: "the upload is gone when it is completed", e: completing(), o: vanished, s: others,
 			step: retryAt, state: journal.Sending, unknown: true, tries: 1},
+		{name: "an upload of an earlier attempt is gone", e: tried(part(), 2), o: forgotten, s: others,
+			step: beginAnew, state: journal.Sending, tries: 2},
+		{name: "an upload of an earlier attempt is gone when it is completed", e: tried(completing(), 2), o: forgottenLate, s: others,
+			step: beginAnew, state: journal.Sending, unknown: true, tries: 2},
+		{name: "an earlier attempt's parts are not those", e: completing(), o: otherParts, s: others,
+			step: retryAt, state: journal.Sending, tries: 1},
 		{name: "its parts are not those", e: completing(), o: answer(client.NoUpload), s: others,
 			step: retryAt, state: journal.Sending, tries: 1},
 
@@ -254,7 +266,7 @@ func TestNextDecidesEveryClass(t *testing.T) {
 		class := rapid.SampledFrom(client.Classes()).Draw(t, "class")
 		o := outcome{
 			result: failed, class: class, sent: rapid.SampledFrom([]upload.BodySent{upload.No, upload.Whole, upload.Maybe}).Draw(t, "sent"),
-			vanished: rapid.Bool().Draw(t, "vanished"), other: rapid.Bool().Draw(t, "other"), taken: rapid.Bool().Draw(t, "taken"),
+			vanished: rapid.Bool().Draw(t, "vanished"), resumed: rapid.Bool().Draw(t, "resumed"), other: rapid.Bool().Draw(t, "other"), taken: rapid.Bool().Draw(t, "taken"),
 			least: time.Duration(rapid.Int64().Draw(t, "least")), reason: journal.Reason{Code: "r"},
 		}
 		o.answered = o.sent == upload.Whole || o.sent == upload.No && rapid.Bool().Draw(t, "answered")
@@ -284,6 +296,9 @@ func TestNextDecidesEveryClass(t *testing.T) {
 		}
 		if a.step == quarantine && !slices.Contains(file, class) {
 			t.Errorf("%s ends in quarantine", class)
+		}
+		if a.step == beginAnew && (after.Multipart != nil || !o.resumed || after.Tries != e.Tries) {
+			t.Errorf("%s: it begins anew with %+v after %d tries", class, after.Multipart, after.Tries)
 		}
 		if a.step == proveOwn && !(s.content && !e.Suffixed) && (!e.OutcomeUnknown || e.PreconditionFailed || o.taken) {
 			t.Errorf("another's object is taken for our own")

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/aws/smithy-go/encoding/httpbinding"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
 
 	"buzon/agent/internal/client"
 )
@@ -36,7 +37,7 @@ func (u *Uploader) multipart(ctx context.Context, r *remote, t *target, job Job,
 	}
 	parts, err := u.parts(ctx, r, t, job, m, ledger)
 	if err != nil {
-		return Result{}, u.end(ctx, r, job, m, err)
+		return Result{}, u.end(ctx, r, job, m, u.known(ctx, r, t, job, m, err))
 	}
 	if err := job.same(PhaseComplete); err != nil {
 		return Result{}, u.end(ctx, r, job, m, err)
@@ -149,9 +150,7 @@ func (u *Uploader) part(ctx context.Context, r *remote, t *target, job Job, m *M
 	}
 	defer release()
 	size := sizeOf(n, m.PartSize, job.Size)
-	a, err := r.put(ctx, t, request{phase: PhasePart, key: job.Key, header: newHeaders(), owner: job.Owner,
-		query: "partNumber=" + strconv.FormatInt(n, 10) + "&uploadId=" + httpbinding.EscapePath(m.UploadID, true),
-		file:  job.File, at: (n - 1) * m.PartSize, size: size, limiter: u.options.Limiter, progress: job.Progress})
+	a, err := r.put(ctx, t, partRequest(job, m, n, size, u.options.Limiter))
 	if err != nil {
 		var e *Error
 		if errors.As(err, &e) {
@@ -160,6 +159,31 @@ func (u *Uploader) part(ctx context.Context, r *remote, t *target, job Job, m *M
 		return Part{}, err
 	}
 	return Part{Number: int32(n), Size: size, ETag: a.etag, CRC64: a.crc}, nil //nolint:gosec // at most 10,000
+}
+
+// known asks for an upload of an earlier attempt whose part met a broken connection: a store that has forgotten it may
+// refuse a part before its body was sent, and the answer is then lost with the connection. A part without a body, of a
+// number that the object does not use, gets an answer in every case. It returns the refusal, or else why the part failed.
+func (u *Uploader) known(ctx context.Context, r *remote, t *target, job Job, m *Multipart, why error) error {
+	var broke *Error
+	spare := (job.Size+m.PartSize-1)/m.PartSize + 1
+	if job.Resume == nil || spare > maxParts || !errors.As(why, &broke) || broke.Fault.Class != client.Transient || broke.Answered {
+		return why
+	}
+	var refused *Error
+	_, err := r.put(ctx, t, partRequest(job, m, spare, 0, u.options.Limiter))
+	if errors.As(err, &refused) && refused.Answered && refused.Fault.Class == client.NoUpload {
+		refused.Sent = No
+		return refused
+	}
+	return why
+}
+
+// partRequest is the request that sends one part.
+func partRequest(job Job, m *Multipart, n, size int64, limiter *rate.Limiter) request {
+	return request{phase: PhasePart, key: job.Key, header: newHeaders(), owner: job.Owner,
+		query: "partNumber=" + strconv.FormatInt(n, 10) + "&uploadId=" + httpbinding.EscapePath(m.UploadID, true),
+		file:  job.File, at: (n - 1) * m.PartSize, size: size, limiter: limiter, progress: job.Progress}
 }
 
 // complete asks for the object. S3 may answer 200 and put an error behind it; the SDK finds that.
