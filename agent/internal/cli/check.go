@@ -57,7 +57,7 @@ func runCheck(ctx context.Context, a *app, o checkOptions) error {
 	if o.format == "json" {
 		err = report.CheckJSON(a.stdout, a.words, r, outboxes, Version())
 	} else {
-		err = report.Check(a.stdout, a.words, report.Checked{Gate: r, Outboxes: outboxes, Loose: c.Loose, Verbose: o.verbose}, a.screen(a.stdout))
+		err = report.Check(a.stdout, a.words, report.Checked{Gate: r, Outboxes: outboxes, Keys: c.EmptyParts(), Loose: c.Loose, Verbose: o.verbose}, a.screen(a.stdout))
 	}
 	if err != nil {
 		return err

@@ -150,6 +150,9 @@ func newConfigValidate(a *app) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		for _, key := range c.EmptyParts() {
+			a.note("check.empty-part", "key", key)
+		}
 		_, err = fmt.Fprintln(a.stdout, a.words.Text("cli.config-valid", "path", c.File))
 		return err
 	}

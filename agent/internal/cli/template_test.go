@@ -45,3 +45,28 @@ func TestConfigurationAndCourierReadTheSameTemplates(t *testing.T) {
 		}
 	})
 }
+
+// TestAKeyWithAnEmptyPartIsToldBeforeAnythingIsSent: the bucket's guard refuses it.
+func TestAKeyWithAnEmptyPartIsToldBeforeAnythingIsSent(t *testing.T) {
+	h := newHost(t, s3server.Options{})
+	dir := h.files("out", "a.txt", "plain")
+	config := h.file("agent.yaml")
+	for text, empty := range map[string]bool{"{ext}/{name}": true, "{path}/{ext}": true, "x{ext}/{name}": false, "{path}": false} {
+		h.settings("outboxes:\n  - path: " + dir + "\n    key: \"" + text + "\"\n")
+		for _, args := range [][]string{{"config", "validate"}, {"check"}} {
+			code, out, errs := h.run("en", append(args, "--config", config)...)
+			if code != 0 || strings.Contains(out+errs, "empty part") != empty {
+				t.Errorf("%q: %v ends with %d\n%s%s", text, args, code, out, errs)
+			}
+		}
+		code, out, errs := h.run("en", "upload", "--dry-run", "--config", config, dir)
+		if strings.Contains(out+errs, "empty part") != empty {
+			t.Errorf("%q: the plan ends with %d\n%s%s", text, code, out, errs)
+		}
+	}
+	h.settings("key: \"{ext}/{name}\"\n")
+	if code, u, errs := h.uploadJSON(dir); code != 1 || u.Sent.Files != 1 || u.Quarantined != 1 {
+		t.Errorf("upload ends with %d: %+v\n%s", code, u, errs)
+	}
+	h.holds(".txt/a", "a.txt")
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -44,6 +45,27 @@ func CheckTemplate(t string) error {
 		return fmt.Errorf("reserved name")
 	}
 	return nil
+}
+
+// EmptyParts are the key templates in use that give some files, those without an extension, a key with an empty part:
+// they end in quarantine.
+func (c *Config) EmptyParts() []string {
+	used := []string{c.Key}
+	if len(c.Outboxes) > 0 {
+		used = nil
+		for _, o := range c.Outboxes {
+			used = append(used, o.Key)
+		}
+	}
+	var all []string
+	for _, t := range used {
+		for part := range strings.SplitSeq(t, "/") {
+			if strings.ReplaceAll(part, "{ext}", "") == "" && !slices.Contains(all, t) {
+				all = append(all, t)
+			}
+		}
+	}
+	return all
 }
 
 func validGlob(s string) bool {

@@ -27,6 +27,7 @@ type Outbox struct {
 type Checked struct {
 	Gate     gate.Report
 	Outboxes []Outbox
+	Keys     []string // templates of keys that some files can't have
 	Loose    []string // files and folders that the agent goes by, and that their group may write
 	// Verbose lists every probe; else those that are refused, as they must be, are one line.
 	Verbose bool
@@ -98,6 +99,9 @@ func checkLines(p *locale.Printer, c Checked) []checkLine {
 	for _, path := range c.Loose {
 		lines = append(lines, checkLine{gate.Warning, p.Text("check.name-files"), p.Text("check.loose", "path", path), ""})
 	}
+	for _, key := range c.Keys {
+		lines = append(lines, checkLine{gate.Warning, p.Text("check.name-key"), p.Text("check.empty-part", "key", key), ""})
+	}
 	for _, o := range c.Outboxes {
 		lines = append(lines, checkLine{o.status(), p.Text("check.name-outbox"), o.sentence(p), ""})
 	}
@@ -133,7 +137,7 @@ func conclusion(p *locale.Printer, c Checked) []string {
 	switch {
 	case !r.Passed:
 		all = append(all, p.Text("check.not-passed"))
-	case warned(r) || len(c.Loose) > 0 || slices.ContainsFunc(c.Outboxes, func(o Outbox) bool { return o.status() == gate.Warning }):
+	case warned(r) || len(c.Loose)+len(c.Keys) > 0 || slices.ContainsFunc(c.Outboxes, func(o Outbox) bool { return o.status() == gate.Warning }):
 		all = append(all, p.Text("check.passed-warned"))
 	default:
 		all = append(all, p.Text("check.passed"))

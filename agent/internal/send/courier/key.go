@@ -109,7 +109,7 @@ var (
 	errNameEncoding = errors.New("name is not UTF-8")
 	errKeyTooLong   = errors.New("key is longer than 1,024 bytes")
 	errKeyReserved  = errors.New("key is reserved")
-	errKeyEscapes   = errors.New("key has a part . or ..")
+	errKeyEscapes   = errors.New("key has an empty part, or one that is . or ..")
 )
 
 // Key makes the whole key of a file, the prefix in front. Its errors are faults of the file's name.
@@ -131,13 +131,8 @@ func (t *Template) Key(prefix string, s Source) (string, error) {
 	if inner == reserved || strings.HasPrefix(inner, reserved+"/") {
 		return "", errKeyReserved
 	}
-	if inner == "" || inner[0] == '/' {
-		return "", errKeyEscapes
-	}
-	for rest, more := inner, true; more; {
-		var part string
-		part, rest, more = strings.Cut(rest, "/")
-		if part == "." || part == ".." {
+	for part := range strings.SplitSeq(inner, "/") { // as the bucket's guard wants them
+		if part == "" || part == "." || part == ".." {
 			return "", errKeyEscapes
 		}
 	}

@@ -34,6 +34,15 @@ func TestKeys(t *testing.T) {
 		{template: "../{path}", err: errKeyEscapes},
 		{template: "/{path}", err: errKeyEscapes},
 		{template: "a/./{path}", err: errKeyEscapes},
+		{template: "a//{path}", err: errKeyEscapes},
+		{template: "{path}/", err: errKeyEscapes},
+		{template: "{path}{sha256:1}//x", err: errKeyEscapes},
+		{template: "{ext}/{name}", want: "p/.gz/voice.tar"},
+		{template: "{ext}/{name}", rel: "no-extension", err: errKeyEscapes},
+		{template: "{name}/{ext}", rel: "in/no-extension", err: errKeyEscapes},
+		{template: "a/{ext}{ext}/{name}", rel: "no-extension", err: errKeyEscapes},
+		{template: "a{ext}/{name}", rel: "no-extension", want: "p/a/no-extension"},
+		{template: "{path}", rel: "a//b", err: errKeyEscapes},
 		{template: "{path}", rel: ".buzon/canary", err: errKeyReserved},
 		{template: ".buzon/{path}", err: errKeyReserved},
 		{template: "{path}", rel: ".buzon-of-mine", want: "p/.buzon-of-mine"},
@@ -76,8 +85,8 @@ func checkKey(t interface{ Errorf(string, ...any) }, prefix, key string) {
 		t.Errorf("%q is Buzón's own", key)
 	}
 	for part := range strings.SplitSeq(inner, "/") {
-		if part == "." || part == ".." {
-			t.Errorf("%q has a part %s", key, part)
+		if part == "" || part == "." || part == ".." {
+			t.Errorf("%q has a part “%s”", key, part)
 		}
 	}
 }

@@ -17,7 +17,7 @@ const (
 	NameEncoding ReasonCode = "name-encoding" // the name is not UTF-8
 	NameTooLong  ReasonCode = "name-too-long" // the key would be longer than 1,024 bytes
 	NameReserved ReasonCode = "name-reserved" // the key would be under .buzon/
-	NameEscapes  ReasonCode = "name-escapes"  // the key would have a part . or ..
+	NameEscapes  ReasonCode = "name-escapes"  // the key would have an empty part, or one that is . or ..
 	Unreadable   ReasonCode = "unreadable"    // the file can't be opened or read; comes back by itself
 	Conflict     ReasonCode = "conflict"      // another object stands at the key
 	Denied       ReasonCode = "denied"        // AccessDenied, though the gate is passed
