@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 
 	"buzon/agent/internal/config"
 	"buzon/agent/internal/locale"
+	"buzon/agent/internal/serve"
 )
 
 // configFlags are --config and the flags that are laid over the file. A command
@@ -88,6 +90,25 @@ func (f *configFlags) used(flags ...string) locale.Raw {
 // load reads the configuration that the flags name; its error ends the command
 // with code 2. need are the keys without which the command can't begin.
 func (f *configFlags) load(a *app, need ...string) (*config.Config, error) {
+	c, err := f.read(a, need...)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// loadForAgent is load for a command that asks an agent. One that runs with an earlier configuration answers though the
+// one on disk is faulty; fault, which ends the command with code 2, is then to be told after its answer.
+func (f *configFlags) loadForAgent(ctx context.Context, a *app) (c *config.Config, fault, err error) {
+	c, err = f.read(a, "state")
+	if err != nil && c != nil && c.State != "" && serve.Answers(ctx, c.State, statusLimit) {
+		return c, err, nil
+	}
+	return c, nil, err
+}
+
+// read is what load and its error are made of.
+func (f *configFlags) read(a *app, need ...string) (*config.Config, error) {
 	over := map[string]string{}
 	for flag, key := range config.FlagKeys {
 		if given := f.cmd.Flags().Lookup(flag); given != nil && given.Changed {
@@ -103,7 +124,7 @@ func (f *configFlags) load(a *app, need ...string) (*config.Config, error) {
 	c, err := config.Load(config.Request{Path: f.path, Flags: over, Getenv: a.getenv, Need: need,
 		State: a.command == "check" || slices.Contains(need, "state"), Again: a.command == "run"})
 	if err != nil {
-		return nil, fail(badInput, a.foreignState(err))
+		return c, fail(badInput, a.foreignState(err))
 	}
 	for _, path := range c.Loose {
 		a.log.Warn("its group may write it, and so change what is sent", "path", path)

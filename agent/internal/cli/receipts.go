@@ -60,7 +60,7 @@ func runReceiptsExport(ctx context.Context, a *app, o exportOptions) error {
 	if err != nil {
 		return err
 	}
-	c, err := o.config.load(a, "state")
+	c, fault, err := o.config.loadForAgent(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -68,7 +68,10 @@ func runReceiptsExport(ctx context.Context, a *app, o exportOptions) error {
 	if err := a.exportReceipts(ctx, c, since, out); err != nil {
 		return err
 	}
-	return out.Flush()
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	return fault
 }
 
 // exportReceipts writes the receipts of whoever runs, or out of the journal itself where nobody does.

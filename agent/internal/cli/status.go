@@ -57,7 +57,7 @@ func runStatus(ctx context.Context, a *app, o statusOptions) error {
 	if err := choice("--format", o.format, "text", "json"); err != nil {
 		return err
 	}
-	c, err := o.config.load(a, "state")
+	c, fault, err := o.config.loadForAgent(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -81,14 +81,17 @@ func runStatus(ctx context.Context, a *app, o statusOptions) error {
 		if err != nil {
 			return err
 		}
-		if !o.watch {
-			return exit(statusCode(s))
+		if o.watch {
+			select {
+			case <-ctx.Done():
+			case <-time.After(watchEvery):
+				continue
+			}
 		}
-		select {
-		case <-ctx.Done():
-			return exit(statusCode(s))
-		case <-time.After(watchEvery):
+		if fault != nil {
+			return fault
 		}
+		return exit(statusCode(s))
 	}
 }
 
@@ -232,7 +235,7 @@ const retryLimit = 30 * time.Second
 
 // runRetry takes files out of quarantine.
 func runRetry(ctx context.Context, a *app, flags *configFlags, paths []string) error {
-	c, err := flags.load(a, "state")
+	c, fault, err := flags.loadForAgent(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -262,7 +265,7 @@ func runRetry(ctx context.Context, a *app, flags *configFlags, paths []string) e
 	if n > 0 && !running {
 		a.report(a.words.Text("cli.retry-later"))
 	}
-	return nil
+	return fault
 }
 
 // retry asks whoever runs, or changes the journal where nobody does.

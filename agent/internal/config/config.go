@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -257,7 +258,9 @@ func systemdFolder(list string) string {
 
 // Load reads the file, lays the flags over it and fills in the defaults. With
 // no file anywhere it goes on with flags and defaults alone; a file that was
-// named must exist. The error is Errors: every fault found.
+// named must exist. The error is Errors: every fault found. The configuration that
+// comes with it is for nothing but finding, by its State, an agent that runs with
+// an earlier one.
 func Load(r Request) (*Config, error) {
 	if r.Getenv == nil {
 		r.Getenv = func(string) string { return "" }
@@ -276,7 +279,7 @@ func Load(r Request) (*Config, error) {
 			continue
 		}
 		if err != nil {
-			return nil, Errors{fileError(path, err)}
+			return c.broken(r), Errors{fileError(path, err)}
 		}
 		c.File = path
 		if info.Mode().IsRegular() {
@@ -290,7 +293,8 @@ func Load(r Request) (*Config, error) {
 		}
 		faults = append(faults, c.read(path, data)...)
 		if slices.ContainsFunc(faults, func(e *Error) bool { return unparsed[e.Code] }) {
-			return nil, faults // nothing of it is known, so nothing is missing
+			c.stateIn(data)
+			return c.broken(r), faults // nothing of it is known, so nothing is missing
 		}
 		break
 	}
@@ -304,12 +308,28 @@ func Load(r Request) (*Config, error) {
 	}
 	missing := c.missing(r.Need)
 	if len(missing) > 0 && missing[0].Code == CodeNone {
-		return nil, missing
+		return c, missing
 	}
 	if faults = append(faults, missing...); len(faults) > 0 {
-		return nil, inOrder(faults)
+		return c, inOrder(faults)
 	}
 	return c, nil
+}
+
+// broken is what flags and defaults say where the file can't be read.
+func (c *Config) broken(r Request) *Config {
+	_ = c.overlay(r.Flags) // the file's fault is told
+	c.defaults(r.Getenv)
+	return c
+}
+
+var stateLine = regexp.MustCompile(`(?m)^state:[ \t]+["']?(/[^"'\r\n]*?)["']?[ \t]*(?:#.*)?$`)
+
+// stateIn takes the state folder out of a text that is no YAML.
+func (c *Config) stateIn(data []byte) {
+	if found := stateLine.FindSubmatch(data); found != nil {
+		c.State = string(found[1])
+	}
 }
 
 // unparsed are the faults of a text that is no YAML.

@@ -191,6 +191,17 @@ func Ask(ctx context.Context, state, method, path string, body any) (io.ReadClos
 	return res.Body, nil
 }
 
+// Answers tells whether an agent listens on the state folder, though it may take too long to answer.
+func Answers(ctx context.Context, state string, limit time.Duration) bool {
+	ctx, done := context.WithTimeout(ctx, limit)
+	defer done()
+	body, err := Ask(ctx, state, http.MethodGet, "/status", nil)
+	if err == nil {
+		err = body.Close()
+	}
+	return err == nil || errors.Is(err, context.DeadlineExceeded)
+}
+
 // AskJSON is Ask with the answer decoded into v.
 func AskJSON(ctx context.Context, state, method, path string, body, v any) error {
 	r, err := Ask(ctx, state, method, path, body)
