@@ -106,6 +106,18 @@ func (d document) plain() []byte {
 // reference is a character by its number.
 var reference = regexp.MustCompile(`&#(?:x[0-9A-Fa-f]+|[0-9]+);`)
 
+// Listed is a key as it reads in a list that isn't URL-encoded: what XML can't hold is U+FFFD, and every end of a line a
+// line feed (W3C, "Extensible Markup Language 1.0", 2.11).
+func Listed(key string) string {
+	key = strings.ReplaceAll(strings.ReplaceAll(key, "\r\n", "\n"), "\r", "\n")
+	return strings.Map(func(r rune) rune {
+		if !legal(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, key)
+}
+
 // legible puts U+FFFD in the place of what XML 1.0 can't hold. Keys may hold every character, and S3 writes them into
 // its answers as they are or by their number; no parser takes that, and what is needed stands beside it.
 func legible(body []byte) []byte {

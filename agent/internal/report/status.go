@@ -218,8 +218,8 @@ func (t *statusText) facts() {
 	if s.Conflicts > 0 {
 		facts = append(facts, p.Text("status.conflicts", "n", s.Conflicts))
 	}
-	if trouble := s.Trouble; trouble != nil {
-		facts = append(facts, p.Text("status.trouble", "at", trouble.At, "what", locale.Raw(troubleText(p, trouble))))
+	if s.Trouble != nil {
+		facts = append(facts, t.trouble(*s.Trouble))
 	}
 	if len(facts) > 0 {
 		t.gap()
@@ -229,20 +229,19 @@ func (t *statusText) facts() {
 	}
 }
 
-// troubleText is an answer that was no success, in the reader's words and then in the store's.
-func troubleText(p *locale.Printer, t *courier.Trouble) string {
-	text := t.Class
-	if id := "status.class-" + t.Class; p.Has(id) {
-		text = p.Text(id)
+// trouble is an answer that was no success, in the reader's words and then in the store's.
+func (t *statusText) trouble(l courier.Trouble) string {
+	p, what := t.p, l.Class
+	if id := "status.class-" + l.Class; p.Has(id) {
+		what = p.Text(id)
 	}
-	said := strings.TrimSpace(t.Code + " " + t.Message)
-	if said != "" {
-		text += ": “" + locale.Name(said) + "”"
+	if said := strings.TrimSpace(l.Code + " " + l.Message); said != "" {
+		what = p.Text("status.said", "what", locale.Raw(what), "said", said)
 	}
-	if t.RequestID != "" {
-		text += " (" + p.Text("status.request", "id", t.RequestID) + ")"
+	if l.RequestID != "" {
+		what += " (" + p.Text("status.request", "id", l.RequestID) + ")"
 	}
-	return text
+	return p.Text("status.trouble", "at", l.At, "path", locale.Raw(t.screen.name(l.Path)), "what", locale.Raw(what))
 }
 
 // quarantine lists the files with their reasons, what may be done about each reason, and how to go on.

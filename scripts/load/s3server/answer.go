@@ -46,6 +46,9 @@ func text(s string) string {
 
 // answer does the call.
 func (s *Server) answer(c *Call, body content) *answer {
+	if s.lacks(NoEncoding) {
+		c.Query.Del("encoding-type")
+	}
 	switch c.Op {
 	case GetCallerIdentity:
 		return s.callerIdentity(c)

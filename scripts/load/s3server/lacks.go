@@ -18,6 +18,7 @@ const (
 	OtherSumCode    Lack = "other-sum-code"   // a wrong checksum is 400 BadRequest
 	ConditionFirst  Lack = "condition-first"  // 412 before a checksum is looked at, as at MinIO
 	EverybodysLists Lack = "everybodys-lists" // ListBuckets answers every key, with no bucket, as at versitygw
+	NoEncoding      Lack = "no-encoding"      // keys in lists are never URL-encoded, as at versitygw
 	NoAmzHeaders    Lack = "no-amz-headers"   // answers bear no x-amz-request-id
 )
 

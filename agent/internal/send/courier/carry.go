@@ -92,7 +92,7 @@ func (c *Courier) remoteFault(t *task, err error) outcome {
 		return outcome{result: broken}
 	}
 	c.Log.Debug("attempt failed", "path", t.e.Path, "class", fault.Fault.Class.String(), "code", fault.Fault.Code, "error", err)
-	c.tally.trouble(fault, c.Now())
+	c.tally.trouble(t.box.path(t.e.Path), fault, c.Now())
 	o := outcome{
 		result: failed, class: fault.Fault.Class, sent: fault.Sent, answered: fault.Answered, least: fault.Fault.RetryAfter,
 		vanished: fault.Fault.Code == "NoSuchUpload", other: errors.Is(err, upload.ErrOtherChecksum),

@@ -82,6 +82,7 @@ type GateStatus struct {
 // Trouble is the last answer that was no success.
 type Trouble struct {
 	At        time.Time `json:"at"`
+	Path      string    `json:"path"` // of the file that it was about
 	Class     string    `json:"class"`
 	Code      string    `json:"code,omitempty"`
 	Message   string    `json:"message,omitempty"`
@@ -142,7 +143,7 @@ func (c *Courier) Status() (Status, error) {
 		s.LastSent = &at
 	}
 	if l := c.tally.last; !l.At.IsZero() {
-		s.Trouble = &Trouble{At: l.At, Class: l.Class, Code: l.Code, Message: l.Message, RequestID: l.RequestID}
+		s.Trouble = &l
 	}
 	c.tally.mu.Unlock()
 	for _, b := range c.boxes {

@@ -84,7 +84,7 @@ type tally struct {
 	failed  []Failed
 	skips   []Skipped
 	writing []string
-	last    lastTrouble
+	last    Trouble
 	lastAt  time.Time // of the last receipt
 	parted  time.Time // of the last part that is durable
 	arrived time.Time // when the store confirmed a file last
@@ -138,15 +138,6 @@ func (t *tally) blame(seq uint64, began time.Time, first bool) (others, alone bo
 		t.suspect, t.more = seq, t.suspect != 0
 	}
 	return t.suspect == 0 && t.arrived.After(began), !t.more && (t.suspect == 0 || t.suspect == seq)
-}
-
-// lastTrouble is the last answer that was no success.
-type lastTrouble struct {
-	At        time.Time
-	Class     string
-	Code      string
-	Message   string
-	RequestID string
 }
 
 func (t *tally) left(n int64) { t.leftBytes.Add(n) }
@@ -203,10 +194,10 @@ func (t *tally) write(path string) {
 	}
 }
 
-func (t *tally) trouble(f *upload.Error, now time.Time) {
+func (t *tally) trouble(path string, f *upload.Error, now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.last = lastTrouble{At: now.UTC(), Class: f.Fault.Class.String(), Code: f.Fault.Code, Message: f.Fault.Message, RequestID: f.Fault.RequestID}
+	t.last = Trouble{At: now.UTC(), Path: legible(path), Class: f.Fault.Class.String(), Code: f.Fault.Code, Message: f.Fault.Message, RequestID: f.Fault.RequestID}
 }
 
 // lastCode is the code of the last answer that was no success.

@@ -80,17 +80,17 @@ func (v *verifier) versions(ctx context.Context, p *Place) error {
 		for _, o := range page.Versions {
 			// A receipt without a version id stands for the object that is current, which was compared.
 			latest := aws.ToBool(o.IsLatest)
-			v.seen(p, plain(o.Key, encoded), aws.ToString(o.VersionId), latest, aws.ToInt64(o.Size))
+			v.seen(p, keyIn(o.Key, encoded), aws.ToString(o.VersionId), latest, aws.ToInt64(o.Size))
 		}
 		for _, m := range page.DeleteMarkers {
 			if aws.ToBool(m.IsLatest) {
-				v.hidden(p, plain(m.Key, encoded), aws.ToString(m.VersionId))
+				v.hidden(p, keyIn(m.Key, encoded), aws.ToString(m.VersionId))
 			}
 		}
 		if !aws.ToBool(page.IsTruncated) || page.NextKeyMarker == nil {
 			return nil
 		}
-		in.KeyMarker, in.VersionIdMarker = aws.String(plain(page.NextKeyMarker, encoded)), page.NextVersionIdMarker
+		in.KeyMarker, in.VersionIdMarker = aws.String(keyIn(page.NextKeyMarker, encoded).text), page.NextVersionIdMarker
 	}
 }
 
@@ -102,48 +102,67 @@ func (v *verifier) objects(ctx context.Context, p *Place) error {
 			return err
 		}
 		for _, o := range page.Contents {
-			v.seen(p, plain(o.Key, page.EncodingType == types.EncodingTypeUrl), anyVersion, true, aws.ToInt64(o.Size))
+			v.seen(p, keyIn(o.Key, page.EncodingType == types.EncodingTypeUrl), anyVersion, true, aws.ToInt64(o.Size))
 		}
 	}
 	return nil
 }
 
-// plain is a key as it is; one that can't be decoded is left alone.
-func plain(key *string, encoded bool) string {
+// listedKey is a key of a list. As XML can't hold every character, it is exact only where the list is URL-encoded.
+type listedKey struct {
+	text  string
+	exact bool
+}
+
+// keyIn is a key out of a list; one that can't be decoded is left alone.
+func keyIn(key *string, encoded bool) listedKey {
 	text := aws.ToString(key)
 	if !encoded {
-		return text
+		return listedKey{text, false}
 	}
 	if decoded, err := url.QueryUnescape(text); err == nil {
-		return decoded
+		text = decoded
 	}
-	return text
+	return listedKey{text, true}
 }
 
 // hidden judges a delete marker: the objects below it are there, and whoever reads the key doesn't see them. Where
 // a receipt has no version id the object is missing for it, which was found already.
-func (v *verifier) hidden(p *Place, key, version string) {
-	_, named := v.known[nameOf(p.Bucket, key, anyVersion)]
-	_, without := v.latest[nameOf(p.Bucket, key, "")]
+func (v *verifier) hidden(p *Place, key listedKey, version string) {
+	_, named := v.known[nameOf(p.Bucket, key.text, anyVersion)]
+	_, without := v.latest[nameOf(p.Bucket, key.text, "")]
+	if !named && !key.exact {
+		_, named = v.listed[nameOf(p.Bucket, key.text, anyVersion)]
+		_, without = v.listed[nameOf(p.Bucket, key.text, "")]
+	}
 	if named && !without {
-		v.find(Finding{Outcome: Hidden, Bucket: p.Bucket, Key: key, VersionID: version})
+		v.find(Finding{Outcome: Hidden, Bucket: p.Bucket, Key: key.text, VersionID: version})
 	}
 }
 
 // seen judges one listed object.
-func (v *verifier) seen(p *Place, key, version string, latest bool, size int64) {
-	if isCanary(key) {
+func (v *verifier) seen(p *Place, key listedKey, version string, latest bool, size int64) {
+	if isCanary(key.text) {
 		return
 	}
 	p.Objects++
-	if _, ok := v.known[nameOf(p.Bucket, key, version)]; ok {
+	if _, ok := v.known[nameOf(p.Bucket, key.text, version)]; ok {
 		return
 	}
-	if _, ok := v.latest[nameOf(p.Bucket, key, "")]; ok && latest {
+	if _, ok := v.latest[nameOf(p.Bucket, key.text, "")]; ok && latest {
+		return
+	}
+	if !key.exact && (v.reads(p, key, version, size) || latest && v.reads(p, key, "", size)) {
 		return
 	}
 	if version == anyVersion {
 		version = ""
 	}
-	v.find(Finding{Outcome: Unexpected, Bucket: p.Bucket, Key: key, VersionID: version, Found: &Object{Size: size}})
+	v.find(Finding{Outcome: Unexpected, Bucket: p.Bucket, Key: key.text, VersionID: version, Found: &Object{Size: size}})
+}
+
+// reads says that a receipt's key, which was compared under its own name, reads so in this list.
+func (v *verifier) reads(p *Place, key listedKey, version string, size int64) bool {
+	want, ok := v.listed[nameOf(p.Bucket, key.text, version)]
+	return ok && want == size
 }

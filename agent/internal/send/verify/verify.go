@@ -141,7 +141,7 @@ func Run(ctx context.Context, in Receipts, o Options) (*Result, error) {
 	if o.AtOnce <= 0 {
 		o.AtOnce = 16
 	}
-	v := &verifier{Options: o, known: map[name]struct{}{}, latest: map[name]int64{}, folders: map[string]string{}}
+	v := &verifier{Options: o, known: map[name]struct{}{}, latest: map[name]int64{}, listed: map[name]int64{}, folders: map[string]string{}}
 	work := make(chan *receipt.Receipt)
 	group, within := errgroup.WithContext(ctx)
 	group.Go(func() error {
@@ -205,6 +205,7 @@ type verifier struct {
 	// Only the reading goroutine writes these, and only after it has ended are they read.
 	known   map[name]struct{} // what receipts name
 	latest  map[name]int64    // when the last receipt without version was sent, by key
+	listed  map[name]int64    // the sizes of those whose keys read otherwise in a list that isn't URL-encoded, by that reading
 	folders map[string]string // by bucket, the folder that all keys share
 
 	mu     sync.Mutex // guards the result
@@ -218,6 +219,10 @@ func (v *verifier) note(r *receipt.Receipt) {
 	if r.VersionID == "" {
 		n := nameOf(r.Bucket, r.Key, "")
 		v.latest[n] = max(v.latest[n], r.SentAt.UnixNano())
+	}
+	if as := client.Listed(r.Key); as != r.Key {
+		v.listed[nameOf(r.Bucket, as, r.VersionID)] = r.Size
+		v.listed[nameOf(r.Bucket, as, anyVersion)] = r.Size
 	}
 	if shared, ok := v.folders[r.Bucket]; ok {
 		v.folders[r.Bucket] = common(shared, r.Key)

@@ -121,6 +121,32 @@ func TestReceiptsThatMatchMakeNoFinding(t *testing.T) {
 	}
 }
 
+// TestAKeyThatAListCantSpellIsNoStranger: where the store encodes no keys, XML leaves U+FFFD of what it can't hold.
+func TestAKeyThatAListCantSpellIsNoStranger(t *testing.T) {
+	for _, versioned := range []bool{true, false} {
+		b := newBench(t, s3server.Options{Lacks: []s3server.Lack{s3server.NoEncoding}, Buckets: []s3server.Bucket{{Name: inbox, Versioned: versioned}}})
+		b.sent("plain", "one")
+		b.sent("ctrl\x01.txt", "two")
+		b.sent("back\x08 and \x1f", "three")
+		b.sent("two\r\nlines", "four")
+		receipts := b.receipts
+		got := b.run(t)
+		expect(t, got)
+		if got.Matched != 4 {
+			t.Errorf("%+v", got)
+		}
+		b.receipts = receipts
+		b.Put(inbox, prefix+"ctrl\x02.txt", []byte("of another size"))
+		b.Put(inbox, prefix+"\x03", []byte("three"))
+		expect(t, b.run(t), "unexpected ctrl\ufffd.txt", "unexpected \ufffd")
+	}
+	// Where keys are encoded, a key is what it is.
+	b := newBench(t, s3server.Options{})
+	b.sent("ctrl\x01.txt", "two")
+	b.Put(inbox, prefix+"ctrl\ufffd.txt", []byte("two"))
+	expect(t, b.run(t), "unexpected ctrl\ufffd.txt")
+}
+
 // TestListingsOfManyPagesAreReadToTheEnd has keys whose markers must be decoded before they are sent back.
 func TestListingsOfManyPagesAreReadToTheEnd(t *testing.T) {
 	for _, denied := range []string{"", "s3:ListBucketVersions"} {
