@@ -158,6 +158,7 @@ var onlyIn = []struct {
 	{"github.com/goccy/go-yaml", []string{"config", "judge/audit", "judge/sources"}, "YAML is read where it is configuration or waivers; of a template it tells the place of what isn't YAML"},
 	{"github.com/hashicorp/terraform-json", []string{"judge/sources/terraform"}, "the form of Terraform's plans is known there alone"},
 	{"go.yaml.in/yaml/v3", []string{"judge/sources"}, "templates need its places and its reading of colons"},
+	{"github.com/prometheus/", []string{"serve"}, "metrics have one place; the rooms tell what happens through an interface of their own"},
 	{"golang.org/x/text", []string{"locale"}, "languages are locale's"},
 }
 

@@ -108,6 +108,9 @@ func (v *vm) path(name string) string { return filepath.Join(v.home, name) }
 // configure writes the configuration; outbox is what follows the one outbox's path.
 func (v *vm) configure(more string) {
 	v.t.Helper()
+	if !strings.Contains(more, "listen:") { // others on this machine may have the port
+		more = "listen: \"\"\n" + more
+	}
 	text := fmt.Sprintf("bucket: %s\nprefix: %s\nregion: us-east-1\nstate: %s\n%s", bucket, prefix, v.path("state"),
 		strings.ReplaceAll(more, "HOME", v.home))
 	if err := os.WriteFile(v.path("agent.yaml"), []byte(text), 0o600); err != nil {

@@ -79,6 +79,9 @@ func (h *host) key(id s3server.Identity) {
 
 // settings writes the configuration; what is given comes on top of the usual.
 func (h *host) settings(more string) {
+	if !strings.Contains(more, "listen:") { // others on this machine may have the port
+		more = "listen: \"\"\n" + more
+	}
 	h.write("agent.yaml", "bucket: "+inbox+"\nprefix: "+prefix+"\nregion: us-east-1\nstate: "+h.file("state")+"\n"+more, 0o644)
 }
 

@@ -17,6 +17,7 @@ import (
 	"buzon/agent/internal/send/courier"
 	"buzon/agent/internal/send/gate"
 	"buzon/agent/internal/send/outbox"
+	"buzon/agent/internal/serve"
 )
 
 const docs = "../../../docs"
@@ -113,9 +114,9 @@ func TestTablesAreTheCodes(t *testing.T) {
 // heads are the first lines of the tables.
 var heads = map[string]map[string]string{
 	"en": {"exits": "| code | meaning |", "rules": "| rule | severity | broken when |", "reasons": "| reason | meaning | what to do |", "keys": "| key | default | meaning |", "outboxkeys": "| key | default | meaning |", "problems": "| kind | what is wrong | command |",
-		"probes": "| probe | request | on | permission |", "messages": "| message | what to do |"},
+		"probes": "| probe | request | on | permission |", "messages": "| message | what to do |", "metrics": "| metric | type | label | meaning |"},
 	"es": {"exits": "| código | significado |", "rules": "| regla | gravedad | se rompe cuando |", "reasons": "| motivo | significado | qué hacer |", "keys": "| clave | valor por defecto | significado |", "outboxkeys": "| clave | valor por defecto | significado |", "problems": "| clase | qué pasa | orden |",
-		"probes": "| sonda | petición | en | permiso |", "messages": "| mensaje | qué hacer |"},
+		"probes": "| sonda | petición | en | permiso |", "messages": "| mensaje | qué hacer |", "metrics": "| métrica | tipo | etiqueta | significado |"},
 }
 
 // table is a table of the docs, as the code has it.
@@ -163,6 +164,8 @@ func table(t *testing.T, p *locale.Printer, lang, name string) string {
 		for _, kind := range courier.ProblemKinds {
 			fmt.Fprintf(&b, "| `%s` | %s | `%s` |\n", kind, p.Text("status.why-"+string(kind)), strings.TrimSpace(p.Text("status.remedy-"+string(kind))))
 		}
+	case "metrics":
+		b.WriteString(metricRows(p))
 	case "excludes":
 		b.WriteString("`" + strings.Join(outbox.BuiltinExcludes, "` `") + "`\n")
 	case "probes":
@@ -173,6 +176,28 @@ func table(t *testing.T, p *locale.Printer, lang, name string) string {
 		b.WriteString(messages(t, lang))
 	default:
 		t.Fatalf("there is no table %q", name)
+	}
+	return b.String()
+}
+
+// metricRows are the metrics with all that their labels may be.
+func metricRows(p *locale.Printer) string {
+	l := metricLabels()
+	values := map[string][]string{
+		"buzon_state": l.States, "buzon_problems": l.Kinds, "buzon_credential_state": l.Credentials, "buzon_files_total": l.Endings,
+		"buzon_retries_total": l.Classes, "buzon_attempt_duration_seconds": {"success", "failure"},
+	}
+	var b strings.Builder
+	for _, m := range serve.Described() {
+		label := ""
+		if m.Label != "" {
+			label = "`" + m.Label + "`"
+		}
+		if all := values[m.Name]; all != nil {
+			label += ": `" + strings.Join(all, "` `") + "`"
+		}
+		id := "serve.metric-" + strings.ReplaceAll(strings.TrimPrefix(m.Name, "buzon_"), "_", "-")
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", m.Name, m.Type, label, p.Text(id))
 	}
 	return b.String()
 }

@@ -56,8 +56,9 @@ func runRun(ctx context.Context, a *app, flags *configFlags) (err error) {
 		return errors.Join(a.sendError(c, err), s.close())
 	}
 	defer func() { err = errors.Join(err, j.Close()) }()
-	r := &runner{app: a, english: locale.Load("en").With(hintFlags(flags)...), flags: flags, journal: j, asked: make(chan struct{}),
+	r := &runner{app: a, english: locale.Load("en").With(hintFlags(flags)...), flags: flags, journal: j, asked: make(chan struct{}), state: c.State,
 		reload: merge(ctx, hangup, watchFile(ctx, c.File))}
+	r.newWeb()
 	if err := r.use(c, s); err != nil {
 		return errors.Join(a.sendError(c, err), s.close())
 	}
@@ -68,6 +69,9 @@ func runRun(ctx context.Context, a *app, flags *configFlags) (err error) {
 	defer func() { err = errors.Join(err, control.Close()) }()
 	defer a.notify(daemon.SdNotifyStopping)
 	go r.watchdog(ctx)
+	serving, stop := context.WithCancel(ctx)
+	ended := r.serving(serving)
+	defer func() { stop(); ended() }()
 	err = r.run(ctx)
 	if err != nil {
 		return a.sendError(r.config, err)
@@ -98,17 +102,25 @@ type runner struct {
 	asked   chan struct{} // takes an element whenever the loop of this runner comes around
 	said    string        // to systemd, of the state
 	told    gateTold
+
+	state   string // folder
+	web     *serve.Web
+	metrics *serve.Metrics
+	sent    serve.Throughput
+	left    int64 // bytes that had left of the current courier's at the last look
 }
 
 // use joins the rooms by a configuration.
 func (r *runner) use(c *config.Config, s *sending) error {
+	s.meter, s.problems = r.metrics, r.listenProblem
 	if err := s.join(r.app, c, r.journal, r.gated); err != nil {
 		return err
 	}
+	r.web.Use(c.Listen)
 	if r.sending != nil {
 		s.gate.Inherit(r.sending.gate)
 	}
-	r.config, r.sending = c, s
+	r.config, r.sending, r.left = c, s, 0
 	r.current.Store(s.courier)
 	return nil
 }
@@ -150,6 +162,7 @@ func (r *runner) one(ctx context.Context) (next *config.Config, with *sending, e
 			return nil, nil, err
 		case <-r.asked:
 		case <-state.C:
+			r.measure()
 			r.tellState()
 		case <-pulse.C:
 			before = r.beat(s.courier, before)

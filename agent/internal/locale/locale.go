@@ -102,6 +102,18 @@ func Detect(flag string, getenv func(string) string) string {
 	return Languages[0]
 }
 
+// Preferred is the language that an Accept-Language header (RFC 9110, 12.5.4) likes best of those that there are.
+func Preferred(header string) string {
+	tags, _, err := language.ParseAcceptLanguage(header)
+	if err != nil || len(tags) == 0 {
+		return Languages[0]
+	}
+	_, i, _ := matcher.Match(tags...)
+	return Languages[i]
+}
+
+var matcher = language.NewMatcher([]language.Tag{language.English, language.Spanish}) // as Languages
+
 const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 // Text is the message of that id with its arguments, given in pairs of name

@@ -60,6 +60,9 @@ func (c *Courier) apply(t *task, o outcome, a action) {
 		c.Journal.SaveSoon(e, e.State == journal.Sent, c.commits, t)
 	case retryAt:
 		c.failing(t, o, a)
+		if o.result == failed {
+			c.Meter.Retry(o.class.String())
+		}
 		c.wait(t, c.Now().Add(backoff(t.failures, a.least)))
 	case waitGate, beginAnew:
 		c.wait(t, c.Now())
@@ -74,7 +77,7 @@ func (c *Courier) apply(t *task, o outcome, a action) {
 		if err := c.Journal.Save(e); err != nil {
 			c.stopWith(err)
 		}
-		c.tally.count(e, Quarantined)
+		c.ended(e, Quarantined)
 		c.tally.fail(Failed{Path: t.box.path(e.Path), Reason: ReasonCode(e.Reason.Code), Detail: e.Reason.Detail})
 		c.release(t)
 		c.guarded()
@@ -177,6 +180,6 @@ func (c *Courier) forget(t *task, how Ending) {
 	if err := c.Journal.Forget(t.e); err != nil {
 		c.stopWith(err)
 	}
-	c.tally.count(t.e, how)
+	c.ended(t.e, how)
 	c.release(t)
 }

@@ -65,6 +65,7 @@ func (c *Courier) send(ctx context.Context, t *task, sender Sender, file *os.Fil
 	resumed := t.e.Multipart != nil
 	result, err := sender.Send(ctx, job, &recorder{c: c, t: t})
 	c.tally.active.Add(-1)
+	c.measure(c.Now().Sub(t.started), err)
 	c.Failpoint("courier.after-request")
 	t.begun = false
 	if err == nil {

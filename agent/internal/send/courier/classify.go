@@ -191,7 +191,7 @@ func (s *classifier) accept() error {
 	}
 	for _, e := range s.fresh {
 		if e.State == journal.Quarantined {
-			s.c.tally.count(e, Quarantined)
+			s.c.ended(e, Quarantined)
 			s.c.tally.fail(Failed{Path: s.b.path(e.Path), Reason: ReasonCode(e.Reason.Code), Detail: e.Reason.Detail})
 		}
 	}

@@ -45,7 +45,7 @@ func (c *Courier) committed(t *task, err error) {
 	case savingReceipt:
 		if err == nil {
 			c.Failpoint("courier.sent")
-			c.tally.count(t.e, Sent)
+			c.ended(t.e, Sent)
 			if t.e.State == journal.Sent { // before it leaves the set: with none in flight a run may end, and nobody settles
 				c.toSettle <- t
 			}

@@ -83,9 +83,12 @@ type Deps struct {
 	Sender func() Sender
 	// OnGateResult is told how each pass ended; final says that the courier gives up because of it. It may be nil.
 	OnGateResult func(report gate.Report, final bool)
-	Log          *slog.Logger
-	Now          func() time.Time  // nil for time.Now
-	Failpoint    func(name string) // called at the named kill points; nil for none
+	// OtherProblems are what is wrong beside the files, with what listens for instance; nil for nothing.
+	OtherProblems func() []Problem
+	Meter         Meter // nil for none
+	Log           *slog.Logger
+	Now           func() time.Time  // nil for time.Now
+	Failpoint     func(name string) // called at the named kill points; nil for none
 }
 
 // Courier carries files. Send or Run is called once.
@@ -137,6 +140,12 @@ func New(deps Deps, set Settings, outboxes []Outbox) (*Courier, error) {
 	}
 	if deps.Failpoint == nil {
 		deps.Failpoint = func(string) {}
+	}
+	if deps.OtherProblems == nil {
+		deps.OtherProblems = func() []Problem { return nil }
+	}
+	if deps.Meter == nil {
+		deps.Meter = noMeter{}
 	}
 	if deps.Log == nil {
 		deps.Log = slog.New(slog.DiscardHandler)

@@ -166,7 +166,7 @@ func (c *Courier) problems(now time.Time) []Problem {
 	for _, b := range c.boxes {
 		list = append(list, b.problems()...)
 	}
-	return list
+	return append(list, c.OtherProblems()...)
 }
 
 // journalProblems are what is wrong with the journal itself.
