@@ -128,6 +128,12 @@ func TestADynamicReferenceIsOpenWhereverItStands(t *testing.T) {
 		{name: "an action", resources: writer(`{Effect: Allow, Action: "{{resolve:ssm:/action}}", Resource: "arn:aws:s3:::acme-uploads/*"}`), verdict: NoVerdict, reasons: open},
 		{name: "put together by Join", resources: writer(read + `, Condition: {StringEquals: {"aws:username": !Join ["", ["{{resolve:ssm:", "/who", "}}"]]}}}`),
 			verdict: NoVerdict, reasons: open},
+		{name: "users that Join puts together", resources: writer() + `  P:
+    Type: AWS::IAM::Policy
+    Properties: {PolicyName: x, Users: [!Join ["", ["{{resolve:ssm:", "/who", "}}"]]], PolicyDocument: {Version: "2012-10-17", Statement: [` + read + `}]}}
+`, verdict: NoVerdict, reasons: open},
+		{name: "an end that no reference begins", resources: writer(read + `, Condition: {StringEquals: {"aws:username": "vm-01}}"}}}`), verdict: WriteOnly},
+		{name: "a beginning that nothing ends", resources: writer(read + `, Condition: {StringEquals: {"aws:username": "{{resolve:ssm:/who"}}}`), verdict: WriteOnly},
 		{name: "put together by Sub", resources: writer(read + `, Condition: {StringEquals: {"aws:username": !Sub ["{{resolve:ssm:/${who}}}", {who: me}]}}}`),
 			verdict: NoVerdict, reasons: open},
 		{name: "the user of a trust policy", resources: writer() + `  R:

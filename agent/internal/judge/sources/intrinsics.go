@@ -191,7 +191,11 @@ func (r *resolver) dynamic(s string, at policy.Position) *policy.Node {
 			break
 		}
 		name, after, closed := strings.Cut(rest, "}}")
-		for closed && strings.HasPrefix(after, "}") {
+		if !closed { // none, unless what is joined to it ends it
+			b.WriteString(dynamicReference + rest)
+			break
+		}
+		for strings.HasPrefix(after, "}") {
 			name, after = name+"}", after[1:]
 		}
 		b.WriteString(r.symbol("resolve "+name, dynamicReference+showSymbols(r.symbols, name)+"}}", true))
