@@ -180,7 +180,7 @@ func TestFewDescriptorsAreNoFilesFault(t *testing.T) {
 		t.Run(fmt.Sprint(limit), func(t *testing.T) {
 			v := newVM(t, s3server.Options{}, "rescan: 1s\noutboxes:\n  - {path: HOME/out, quiet: 20ms}\n")
 			for i := range 300 {
-				v.write(fmt.Sprintf("d%d/f%d", i%7, i), []byte("x"))
+				v.write(fmt.Sprintf("%sd%d/f%d", strings.Repeat("d/", i%15), i%7, i), []byte("x"))
 			}
 			cmd, out := v.command("", "-c", fmt.Sprintf(`ulimit -n %d; exec "$0" upload --config "$1" "$2"`, limit), mustSelf(t), v.path("agent.yaml"), v.path("out"))
 			cmd.Path, cmd.Args[0] = "/bin/sh", "sh"

@@ -9,12 +9,14 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"buzon/agent/internal/client"
 	"buzon/agent/internal/config"
+	"buzon/agent/internal/locale"
 	"buzon/agent/internal/report"
 	"buzon/agent/internal/send/journal"
 	"buzon/agent/internal/send/receipt"
@@ -138,21 +140,28 @@ func oneFile(id string) cobra.PositionalArgs {
 	}
 }
 
-// runReceiptsImport refills a journal. The whole file is read before anything is changed, so that a damaged one is
-// never half imported; a damaged journal is then kept aside, which is what its refusal told the operator to ask for.
+// runReceiptsImport refills a journal. The receipts are read twice: to their end before anything is changed, so that a
+// damaged file is never half imported, and then a batch at a time. A damaged journal is kept aside, which is what its
+// refusal told the operator to ask for.
 func runReceiptsImport(ctx context.Context, a *app, flags *configFlags, file string) (err error) {
 	c, err := flags.load(a, "state")
 	if err != nil {
 		return err
 	}
-	list, err := a.readReceipts(ctx, file)
+	in, again, done, err := a.openTwice(ctx, file)
 	if err != nil {
 		return err
 	}
-	if c.Bucket != "" && len(list) > 0 {
-		if other := foreign(list, c.Bucket); other != "" {
-			return usage("cli.receipts-other-bucket", "file", file, "bucket", c.Bucket, "other", other)
-		}
+	defer func() { err = errors.Join(err, done()) }()
+	found, err := survey(in, c.Bucket)
+	if err != nil {
+		return err
+	}
+	if c.Bucket != "" && found.other != "" {
+		return usage("cli.receipts-other-bucket", "file", file, "bucket", c.Bucket, "other", found.other)
+	}
+	if in, err = again(); err != nil {
+		return err
 	}
 	j, err := a.openJournal(c, false)
 	var damaged *journal.DamagedError
@@ -171,66 +180,121 @@ func runReceiptsImport(ctx context.Context, a *app, flags *configFlags, file str
 	}
 	defer func() { err = errors.Join(err, j.Close()) }()
 	j.Patient(false)
-	const batch = 4000
-	added := 0
-	for rest := list; len(rest) > 0; {
-		n := min(batch, len(rest))
-		k, err := j.Import(rest[:n])
-		if err != nil {
-			return err
-		}
-		added, rest = added+k, rest[n:]
+	added, err := importAll(j, in)
+	if err != nil {
+		return err
 	}
 	if err := j.ResetConflictGuard(); err != nil {
 		return err
 	}
 	fmt.Fprintln(a.stdout, a.words.Text("cli.receipts-imported", "n", added))
-	if known := len(list) - added; known > 0 {
+	if known := found.n - added; known > 0 {
 		fmt.Fprintln(a.stdout, a.words.Text("cli.receipts-known", "n", known))
 	}
 	return nil
 }
 
-// foreign is the bucket of the receipts where none is of the configured one.
-func foreign(list []*receipt.Receipt, bucket string) string {
-	for _, r := range list {
-		if r.Bucket == bucket {
-			return ""
-		}
-	}
-	return list[0].Bucket
+// surveyed is what receipts hold.
+type surveyed struct {
+	n     int
+	other string // the bucket of the first, where none is of the one that was asked for
 }
 
-// readReceipts reads a whole file of receipts; "-" is standard input.
-func (a *app) readReceipts(ctx context.Context, file string) (list []*receipt.Receipt, err error) {
-	in, done, err := a.openReceipts(ctx, file)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, done()) }()
+// survey reads receipts to their end.
+func survey(in *namedReceipts, bucket string) (s surveyed, err error) {
+	mine := false
 	for {
 		r, err := in.Read()
-		if errors.Is(err, io.EOF) {
-			return list, nil
+		switch {
+		case errors.Is(err, io.EOF) && mine:
+			s.other = ""
+			return s, nil
+		case errors.Is(err, io.EOF):
+			return s, nil
+		case err != nil:
+			return s, err
 		}
-		if err != nil {
-			return nil, err
+		if s.n++; s.other == "" {
+			s.other = r.Bucket
 		}
-		list = append(list, r)
+		mine = mine || r.Bucket == bucket
 	}
+}
+
+// importAll takes receipts into a journal, and returns how many were new.
+func importAll(j *journal.Journal, in *namedReceipts) (added int, err error) {
+	const most = 4000
+	batch := make([]*receipt.Receipt, 0, most)
+	flush := func() error {
+		n, err := j.Import(batch)
+		added += n
+		batch = batch[:0]
+		return err
+	}
+	for {
+		r, err := in.Read()
+		switch {
+		case errors.Is(err, io.EOF):
+			return added, flush()
+		case err != nil:
+			return added, err
+		}
+		if batch = append(batch, r); len(batch) == most {
+			if err := flush(); err != nil {
+				return added, err
+			}
+		}
+	}
+}
+
+// openTwice opens receipts that are read twice; again begins anew. What can't be read twice is kept in a file meanwhile.
+func (a *app) openTwice(ctx context.Context, file string) (in *namedReceipts, again func() (*namedReceipts, error), done func() error, err error) {
+	from, done, err := a.openFile(ctx, file)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	kept, regular := from.(*os.File)
+	if regular {
+		info, err := kept.Stat()
+		regular = err == nil && info.Mode().IsRegular()
+	}
+	once := io.Reader(&until{ctx: ctx, r: from})
+	if !regular {
+		kept, err = os.CreateTemp("", "buzon-receipts-*")
+		if err != nil {
+			return nil, nil, nil, errors.Join(err, done())
+		}
+		closes := done
+		done = func() error { return errors.Join(closes(), kept.Close(), os.Remove(kept.Name())) }
+		once = io.TeeReader(once, kept)
+	}
+	again = func() (*namedReceipts, error) {
+		_, err := kept.Seek(0, io.SeekStart)
+		return &namedReceipts{receipt.NewReader(kept), file}, err
+	}
+	return &namedReceipts{receipt.NewReader(once), file}, again, done, nil
 }
 
 // openReceipts opens a file of receipts; "-" is standard input. It may be a pipe: the end of the context ends
 // waiting for it.
 func (a *app) openReceipts(ctx context.Context, file string) (*namedReceipts, func() error, error) {
+	from, done, err := a.openFile(ctx, file)
+	if err != nil {
+		return nil, nil, err
+	}
+	return &namedReceipts{receipt.NewReader(&until{ctx: ctx, r: from}), file}, done, nil
+}
+
+// openFile opens a file that is read once, or standard input for "-".
+func (a *app) openFile(ctx context.Context, file string) (io.Reader, func() error, error) {
 	if file == "-" {
-		return &namedReceipts{receipt.NewReader(&until{ctx: ctx, r: a.stdin}), "-"}, func() error { return nil }, nil
+		return a.stdin, func() error { return nil }, nil
 	}
 	f, err := openOnce(ctx, file)
 	if err != nil {
 		return nil, nil, fail(badInput, err)
 	}
-	return &namedReceipts{receipt.NewReader(&until{ctx: ctx, r: f}), file}, f.Close, nil
+	return f, f.Close, nil
 }
 
 // writerLimit is how long somebody may take to begin to write into a fifo that is to be read.
@@ -304,7 +368,7 @@ func (n *namedReceipts) Read() (*receipt.Receipt, error) {
 		if reason == nil {
 			reason = errors.New(fault.Field)
 		}
-		return nil, usage("cli.receipts-"+string(fault.Fault), "file", n.file, "line", int64(fault.Line), "field", fault.Field, "reason", reason)
+		return nil, usage("cli.receipts-"+string(fault.Fault), "file", n.file, "line", locale.Raw(strconv.Itoa(fault.Line)), "field", fault.Field, "reason", reason)
 	}
 	return r, err
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -26,13 +27,20 @@ type Outbox struct {
 
 	folder *outbox.Outbox
 	skips  *skips
+	lacks  *atomic.Pointer[func(error) error] // see [outbox.Options.Lacks]
 }
 
 // OpenOutbox opens the folder of an outbox; opts.Skipped is the courier's. Errors are those of [outbox.Open]. The
 // caller closes it.
 func OpenOutbox(o Outbox, opts outbox.Options) (Outbox, error) {
-	o.skips = &skips{}
+	o.skips, o.lacks = &skips{}, &atomic.Pointer[func(error) error]{}
 	opts.Skipped = o.skips.tell
+	opts.Lacks = func(err error) error {
+		if wait := o.lacks.Load(); wait != nil {
+			return (*wait)(err)
+		}
+		return err
+	}
 	var err error
 	o.folder, err = outbox.Open(opts)
 	return o, err

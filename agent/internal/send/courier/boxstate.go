@@ -11,6 +11,16 @@ import (
 
 // scanned keeps how a scan went, and says what changed.
 func (b *box) scanned(now time.Time, trouble error, log *slog.Logger) {
+	b.troubled(now, trouble, log)
+	if now = now.UTC(); trouble == nil {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.state.Scanned = &now
+	}
+}
+
+// troubled keeps why the outbox can't be read, or nil, says what changed, and returns since when it has been so.
+func (b *box) troubled(now time.Time, trouble error, log *slog.Logger) (since time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	was := b.state.Problem
@@ -19,8 +29,8 @@ func (b *box) scanned(now time.Time, trouble error, log *slog.Logger) {
 		if was != "" {
 			log.Info("outbox can be read again", "outbox", b.Path)
 		}
-		b.state.Problem, b.state.Since, b.state.Error, b.state.Scanned = "", nil, "", &now
-		return
+		b.state.Problem, b.state.Since, b.state.Error = "", nil, ""
+		return now
 	}
 	is := troubleOf(trouble)
 	if is != was {
@@ -30,6 +40,7 @@ func (b *box) scanned(now time.Time, trouble error, log *slog.Logger) {
 		b.state.Since = &now
 	}
 	b.state.Problem, b.state.Error = is, trouble.Error()
+	return *b.state.Since
 }
 
 // troubleOf is what an error of a whole outbox means. Whatever nobody has named is unreadable: it is tried again, and

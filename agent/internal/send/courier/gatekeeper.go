@@ -159,8 +159,8 @@ func (k *gatekeeper) close() {
 	}
 }
 
-// final is why a gate that is not passed is the end, or nil. Once it was passed, silence is not: it says nothing
-// against the key, and a network that is down comes back. But it doesn't mend a fault either: from the first word
+// final is why a gate that is not passed is the end, or nil. What the machine lacks never is. Once it was passed,
+// silence is not: it says nothing against the key, and a network that is down comes back. But it doesn't mend a fault either: from the first word
 // against the key on, patience runs until the gate is passed. An upload, which somebody waits for, ends when silence
 // has lasted as long.
 func (k *gatekeeper) final() error {
@@ -169,7 +169,7 @@ func (k *gatekeeper) final() error {
 	now := k.now()
 	switch {
 	case k.rules.wait:
-	case k.gen == 0:
+	case k.gen == 0 && !k.report.Lacking:
 		return &GateError{Report: *k.report}
 	case k.refusal != nil && now.Sub(k.refused) >= k.rules.most:
 		return &GateError{Report: *k.refusal}

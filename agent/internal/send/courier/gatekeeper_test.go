@@ -16,6 +16,7 @@ type script struct {
 	mu     sync.Mutex
 	passes bool
 	silent bool // nobody answers
+	lacks  bool // and that is because the machine lacks what it takes to ask
 	depths []gate.Depth
 }
 
@@ -23,7 +24,7 @@ func (s *script) Pass(_ context.Context, depth gate.Depth) gate.Report {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.depths = append(s.depths, depth)
-	return gate.Report{Passed: s.passes && !s.silent, Undecided: s.silent, Time: time.Now()}
+	return gate.Report{Passed: s.passes && !s.silent, Undecided: s.silent, Lacking: s.silent && s.lacks, Time: time.Now()}
 }
 
 func (s *script) set(passes bool) {
@@ -53,6 +54,27 @@ func TestAGateThatWasNeverPassedStopsAtOnce(t *testing.T) {
 		k := newTestGatekeeper(&script{}, waitRules{most: time.Hour})
 		var refused *GateError
 		if err := k.pass(t.Context()); !errors.As(err, &refused) {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
+// What the machine lacks comes back, at the start as later; an upload waits for it as long as patience lasts.
+func TestWhatTheMachineLacksIsWaitedForFromTheStart(t *testing.T) {
+	for _, once := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &script{passes: true, silent: true, lacks: true}
+			k := newTestGatekeeper(s, waitRules{once: once, most: 15 * time.Minute})
+			time.AfterFunc(5*time.Minute, func() { s.setSilent(false) })
+			if err := k.pass(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		k := newTestGatekeeper(&script{silent: true, lacks: true}, waitRules{once: true, most: 15 * time.Minute})
+		var away *AwayError
+		if err := k.pass(t.Context()); !errors.As(err, &away) {
 			t.Errorf("error %v", err)
 		}
 	})

@@ -30,6 +30,8 @@ func (c *Courier) scanAll(ctx context.Context, once bool) {
 	var left atomic.Int64
 	left.Store(int64(len(c.boxes)))
 	for _, b := range c.boxes {
+		wait := func(err error) error { return c.waitForMachine(ctx, b, err) }
+		b.lacks.Store(&wait)
 		c.crew.vital(func() error {
 			if trouble, err := c.scan(ctx, b); trouble != nil || err != nil {
 				return errors.Join(err, trouble)
@@ -41,6 +43,25 @@ func (c *Courier) scanAll(ctx context.Context, once bool) {
 			}
 			return nil
 		})
+	}
+}
+
+// waitForMachine lets an upload's only scan wait where the machine lacks what it takes to look: what is under way ends and
+// gives back what it holds. err is nil once that is over; patience ends it.
+func (c *Courier) waitForMachine(ctx context.Context, b *box, err error) error {
+	since := b.troubled(c.Now(), err, c.Log)
+	if err == nil {
+		return nil
+	}
+	if c.Now().Sub(since) > c.set.Patience {
+		return err
+	}
+	c.pace.signal(lacking, 0)
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(machinePause):
+		return nil
 	}
 }
 

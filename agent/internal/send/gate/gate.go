@@ -297,7 +297,11 @@ func (p *pass) note(a answer) answer {
 func (p *pass) notFound(err error) {
 	c := Check{ID: CheckSource, Status: Failed, Outcome: Unexpected, Args: map[string]string{"answer": "–"}}
 	var e *client.CredentialsError
-	if errors.As(err, &e) {
+	lack := client.Lacking(err)
+	switch {
+	case lack != "":
+		c.Outcome, c.Args = MachineLacks, map[string]string{"lack": lack}
+	case errors.As(err, &e):
 		c.Outcome, c.Args = Outcome("credentials."+string(e.Problem)), e.Args()
 	}
 	p.report.add(c)

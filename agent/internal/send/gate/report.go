@@ -190,6 +190,8 @@ type Report struct {
 	// Undecided is true when it is not passed only because somebody gave no
 	// answer, which may pass by itself: no word was said against the key.
 	Undecided bool
+	// Lacking is true where that is because this machine lacks what it takes to ask.
+	Lacking bool
 	// Misconfigured is true when what failed can only be mended in the
 	// configuration (exit code 2 instead of 3).
 	Misconfigured bool
@@ -240,6 +242,7 @@ func (r *Report) close() {
 		}
 	}
 	r.Undecided = r.only(Unreachable, StoreBusy, StoreFull, NotTheStore, MachineLacks, ProbeUnanswered)
+	r.Lacking = r.only(MachineLacks)
 }
 
 // refusals are the outcomes that mean the key, its session or the time with

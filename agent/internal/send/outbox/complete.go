@@ -3,6 +3,7 @@ package outbox
 import (
 	"context"
 	"errors"
+	"os"
 	"sync"
 	"time"
 )
@@ -135,6 +136,8 @@ func (o *Outbox) writer(f File) (bool, How) {
 			return false, ByEvent
 		}
 		return false, ByLease
+	case lacks: // nobody knows
+		return true, ByQuiet
 	case unknown:
 	}
 	if closed {
@@ -145,15 +148,23 @@ func (o *Outbox) writer(f File) (bool, How) {
 		return true, ByProc
 	case no:
 		return false, ByProc
-	case unknown:
+	case unknown, lacks:
 	}
 	return false, ByQuiet
 }
 
 // lease asks for a read lease on the file.
 func (o *Outbox) lease(f File) answer {
-	file, now, err := o.OpenFile(f.Rel)
-	if err != nil {
+	var file *os.File
+	var now File
+	err := o.patiently(func() (err error) {
+		file, now, err = o.OpenFile(f.Rel)
+		return err
+	})
+	switch {
+	case lacking(err):
+		return lacks
+	case err != nil:
 		return unknown
 	}
 	got := unknown
@@ -209,6 +220,7 @@ const (
 	unknown answer = iota
 	yes
 	no
+	lacks // the machine lacks what it takes to ask
 )
 
 // mostClosed bounds what is remembered of files that are not complete yet.

@@ -51,7 +51,10 @@ type Options struct {
 	// Skipped is told of every file that is not sent, at every pass, from the
 	// goroutine that walks; of excluded ones only with Once. It may be nil.
 	Skipped func(Skipped)
-	Log     *slog.Logger // may be nil
+	// Lacks is told of ErrMachine where looking met it, from the goroutine that looks, and of nil once it is over.
+	// Without an error of its own it is tried again. Without Lacks a pass ends.
+	Lacks func(error) error
+	Log   *slog.Logger // may be nil
 }
 
 // File is one regular file as it was seen.
@@ -215,6 +218,22 @@ func same(now, was File) error {
 		return ErrTouched
 	}
 	return nil
+}
+
+// patiently does something again for as long as the machine lacks what it takes, and Lacks wants it.
+func (o *Outbox) patiently(do func() error) error {
+	for met := false; ; met = true {
+		err := do()
+		if o.opts.Lacks == nil || !lacking(err) {
+			if met {
+				_ = o.opts.Lacks(nil) // there is nothing to wait for
+			}
+			return err
+		}
+		if stop := o.opts.Lacks(fmt.Errorf("%w: %w", ErrMachine, err)); stop != nil {
+			return errors.Join(err, stop)
+		}
+	}
 }
 
 func fileError(err error) error {

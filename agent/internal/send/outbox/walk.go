@@ -22,7 +22,7 @@ const batch = 512
 // seen: then nothing may be concluded about files that were not visited. A folder
 // inside that can't be read is skipped with a reason, and stands in Unread.
 func (o *Outbox) Walk(ctx context.Context, visit func(File) error) error {
-	if err := o.refresh(); err != nil {
+	if err := o.patiently(o.refresh); err != nil {
 		return err
 	}
 	root, err := o.folder()
@@ -88,7 +88,7 @@ func (p *pass) names(ctx context.Context, root *os.Root) error {
 
 // from visits what is in one folder and below it, however deep. rel is "" for the outbox itself.
 func (p *pass) from(ctx context.Context, root *os.Root, rel string) error {
-	folder, err := reach(root, rel)
+	folder, err := p.reach(root, rel)
 	if err != nil {
 		return err
 	}
@@ -100,13 +100,22 @@ func (p *pass) from(ctx context.Context, root *os.Root, rel string) error {
 		last := len(p.putOff) - 1
 		deep := p.putOff[last]
 		p.putOff, p.size = p.putOff[:last], p.size-len(deep)
-		if folder, err = reach(root, deep); err != nil {
+		if folder, err = p.reach(root, deep); err != nil {
 			err = p.unreadable(deep, err)
 			continue
 		}
 		err = errors.Join(p.into(ctx, folder, deep, 0), folder.Close())
 	}
 	return err
+}
+
+// reach is [reach], patiently.
+func (p *pass) reach(root *os.Root, rel string) (folder *os.Root, err error) {
+	err = p.patiently(func() (err error) {
+		folder, err = reach(root, rel)
+		return err
+	})
+	return folder, err
 }
 
 // reach opens a folder step by step, through no link. For "" it gives root itself.
@@ -160,8 +169,11 @@ func step(folder *os.Root, name string) (*os.Root, error) {
 // into visits what is in one folder and below it. rel is "" for the outbox itself.
 func (p *pass) into(ctx context.Context, folder *os.Root, rel string, level int) (err error) {
 	p.watch.ensure(rel)
-	dir, err := folder.Open(".")
-	if err != nil {
+	var dir *os.File
+	if err := p.patiently(func() (err error) {
+		dir, err = folder.Open(".")
+		return err
+	}); err != nil {
 		return p.folder(rel, err)
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
@@ -214,8 +226,11 @@ func (p *pass) entry(ctx context.Context, folder *os.Root, rel, name string, lev
 		p.putOff, p.size = append(p.putOff, rel), p.size+len(rel)
 		return nil
 	}
-	sub, err := step(folder, name)
-	if err != nil {
+	var sub *os.Root
+	if err := p.patiently(func() (err error) {
+		sub, err = step(folder, name)
+		return err
+	}); err != nil {
 		return p.unreadable(rel, err)
 	}
 	return errors.Join(p.into(ctx, sub, rel, level+1), sub.Close())

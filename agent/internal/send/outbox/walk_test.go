@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // A folder that can't be read, in whatever way, is named; what is beside it is found.
@@ -75,6 +76,55 @@ func TestWhatTheMachineLacksIsNoFoldersFault(t *testing.T) {
 		t.Errorf("Walk with too few descriptors: %v, want ErrMachine", err)
 	}
 	expect(t, found(t, o), "a/b/c/d/e/f")
+}
+
+// Whoever looks only once may wait for them, and then finds every file once.
+func TestAPassMayWaitForDescriptors(t *testing.T) {
+	var limit, few syscall.Rlimit
+	must(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
+	var told []bool
+	o, dir := box(t, Options{Once: true, Skipped: func(s Skipped) { t.Errorf("%s is blamed: %s (%v)", s.Rel, s.Reason, s.Err) }, Lacks: func(err error) error {
+		told = append(told, err != nil)
+		if err != nil && !errors.Is(err, ErrMachine) {
+			t.Errorf("told of %v", err)
+		}
+		if len(told) > 2 {
+			must(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit))
+		}
+		return nil
+	}})
+	write(t, dir, "a/b/c/d/e/f", "x")
+	write(t, dir, "a/g", "x")
+	few = limit
+	few.Cur = uint64(openFiles(t)) + 6
+	must(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &few))
+	got, err := passes(t, o)
+	must(t, errors.Join(err, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)))
+	expect(t, got, "a/b/c/d/e/f", "a/g")
+	if !slices.Equal(told, []bool{true, true, true, false}) {
+		t.Errorf("told of a lack: %v", told)
+	}
+}
+
+// What nobody can look at for want of descriptors is not complete.
+func TestNobodyKnowsOfAWriterWithoutDescriptors(t *testing.T) {
+	o, dir := box(t, Options{Once: true})
+	write(t, dir, "f", "x")
+	f, err := o.Stat("f")
+	must(t, err)
+	var limit syscall.Rlimit
+	must(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
+	few := limit
+	few.Cur = 3 // all of them in use
+	must(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &few))
+	state := o.Complete(f, time.Now())
+	must(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit))
+	if state.Ready {
+		t.Errorf("it is taken for complete: %+v", state)
+	}
+	if state = o.Complete(f, time.Now()); !state.Ready {
+		t.Errorf("and now it isn't: %+v", state)
+	}
 }
 
 func openFiles(t *testing.T) int {
