@@ -73,6 +73,7 @@ type vm struct {
 	program    string               // "" for the test binary itself
 	attributes *syscall.SysProcAttr // of its agents
 	environ    []string             // of its agents, beside the usual
+	before     []string             // a program that runs them, with its arguments
 }
 
 func newVM(t *testing.T, o s3server.Options, config string) *vm {
@@ -154,7 +155,8 @@ func (v *vm) command(kill string, args ...string) (*exec.Cmd, *bytes.Buffer) {
 	if v.program != "" {
 		self = v.program
 	}
-	cmd := exec.CommandContext(v.t.Context(), self, args...)
+	line := slices.Concat(v.before, []string{self}, args)
+	cmd := exec.CommandContext(v.t.Context(), line[0], line[1:]...)
 	cmd.SysProcAttr = v.attributes
 	cmd.Env = append(append(v.server.Environ(s3server.Uploader), "HOME="+v.home, "LANG=C", "COLUMNS=1000", asAgent+"=1", killAt+"="+kill), v.environ...)
 	var out bytes.Buffer

@@ -2,6 +2,7 @@ package baddisk
 
 import (
 	"errors"
+	"flag"
 	"os"
 	"os/exec"
 	"strings"
@@ -25,9 +26,11 @@ func Alone(t *testing.T, run func()) {
 		t.Fatal(err)
 	}
 	args := []string{"-test.run=^" + strings.ReplaceAll(t.Name(), "/", "$/^") + "$", "-test.v", "-test.count=1"}
-	if testing.Short() {
-		args = append(args, "-test.short")
-	}
+	flag.Visit(func(f *flag.Flag) {
+		if own := !strings.HasPrefix(f.Name, "test."); own || f.Name == "test.short" || f.Name == "test.timeout" {
+			args = append(args, "-"+f.Name+"="+f.Value.String())
+		}
+	})
 	cmd := exec.CommandContext(t.Context(), self, args...)
 	cmd.Env = append(os.Environ(), inside+"="+t.Name())
 	cmd.SysProcAttr = &syscall.SysProcAttr{
@@ -66,6 +69,15 @@ func Mount(t *testing.T, folder, size string) {
 			t.Error(err)
 		}
 	})
+}
+
+// Bind lets a folder stand at another one's place, likewise, and returns what takes it away from there.
+func Bind(t *testing.T, folder, place string) (take func() error) {
+	t.Helper()
+	if err := syscall.Mount(folder, place, "", syscall.MS_BIND, ""); err != nil {
+		refuse(t, "to mount a folder", err)
+	}
+	return func() error { return syscall.Unmount(place, syscall.MNT_DETACH) }
 }
 
 // refuse ends the process alone in a way that its parent takes for a reason to skip.

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -12,23 +15,27 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"buzon/scripts/load/baddisk"
 	"buzon/scripts/load/s3server"
 )
 
 // trouble is one thing that goes wrong for some seconds, and what the status must say of it.
 type trouble struct {
 	name  string
-	kinds []string // one of them
+	kinds []string // one of them; none: nothing is wrong, as far as anybody can tell
 	begin func(*troubles) error
 	end   func(*troubles) error
 }
 
-// troubles is a soak in which one agent lives through one trouble after the other, while files come all the time.
+// troubles is a soak in which one agent lives through one trouble after the other, while files come all the time, into
+// a folder and into a mount.
 type troubles struct {
 	*vm
 	fault   atomic.Pointer[s3server.Fault]
 	running *process
 	written int
+	unmount func() error // nil while there is nothing to unmount
+	empty   func()       // makes room for the journal again
 }
 
 func (s *troubles) breaks(f *s3server.Fault) error {
@@ -59,6 +66,24 @@ var allTroubles = []trouble{
 		}
 		return os.Rename(s.path("was"), s.path("out"))
 	}},
+	{"the outbox may not be read", []string{"outbox-unreadable"}, func(s *troubles) error { return os.Chmod(s.path("out"), 0) },
+		func(s *troubles) error { return os.Chmod(s.path("out"), 0o755) }},
+	{"a mount is gone, and an empty folder stands in its place", nil, func(s *troubles) error {
+		away := s.unmount
+		s.unmount = nil
+		return away()
+	},
+		func(s *troubles) error {
+			s.unmount = baddisk.Bind(s.t, s.path("disk"), s.path("mounted"))
+			return nil
+		}},
+	{"the disk of the state is full", []string{"journal", "machine"}, func(s *troubles) error {
+		s.empty = baddisk.Fill(s.t, s.path("state"))
+		return nil
+	}, func(s *troubles) error {
+		s.empty()
+		return nil
+	}},
 	{"descriptors run out", []string{"machine", "not-answering"}, func(s *troubles) error { return s.descriptors(8) },
 		func(s *troubles) error { return s.descriptors(1024) }},
 	{"the agent is killed", []string{"not-running"}, func(s *troubles) error {
@@ -83,6 +108,10 @@ func TestTroublesAreToldAndPass(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a soak; scripts/ordeal and scripts/test without -short run it")
 	}
+	baddisk.Alone(t, func() { liveThroughTroubles(t) })
+}
+
+func liveThroughTroubles(t *testing.T) {
 	length, seed := *ordealTime, *ordealSeed
 	if length == 0 {
 		length = 45 * time.Second
@@ -98,9 +127,19 @@ func TestTroublesAreToldAndPass(t *testing.T) {
 			return *f
 		}
 		return s3server.Fault{}
-	}}, "rescan: 2s\ntries: 3\noutboxes:\n  - {path: HOME/out, quiet: 50ms}\n")
+	}}, "rescan: 2s\ntries: 3\nkey: '{outbox}/{path}'\noutboxes:\n  - {path: HOME/out, quiet: 50ms}\n  - {path: HOME/mounted, quiet: 50ms}\n")
+	must(t, os.Mkdir(s.path("state"), 0o700), os.Mkdir(s.path("disk"), 0o755), os.Mkdir(s.path("mounted"), 0o755))
+	baddisk.Mount(t, s.path("state"), "16m")
+	s.unmount = baddisk.Bind(t, s.path("disk"), s.path("mounted"))
+	if setpriv, err := exec.LookPath("setpriv"); err == nil { // root may read everything
+		s.before = []string{setpriv, "--bounding-set=-all", "--inh-caps=-all"}
+	} else {
+		t.Log("SKIPPED: an outbox that may not be read; there is no setpriv, which makes root obey modes")
+		allTroubles = slices.DeleteFunc(allTroubles, func(one trouble) bool { return slices.Contains(one.kinds, "outbox-unreadable") })
+	}
 	s.running = s.start("", "run", "--config", s.path("agent.yaml"))
 	s.settles("at first")
+	lived := map[string]int{}
 	for began, last := time.Now(), -1; time.Since(began) < length; {
 		n := r.IntN(len(allTroubles))
 		if n == last {
@@ -108,23 +147,31 @@ func TestTroublesAreToldAndPass(t *testing.T) {
 		}
 		last = n
 		s.through(allTroubles[n])
+		lived[allTroubles[n].name]++
 	}
 	s.running.signal(syscall.SIGTERM)
 	if code := s.running.wait(); code != 0 {
 		t.Errorf("it ends with %d", code)
 	}
 	s.exactlyOnce()
-	t.Logf("%d files", s.written)
+	s.soundJournal()
+	t.Logf("%d files; %d troubles: %v", s.written, len(lived), lived)
+	must(t, s.unmount())
 }
 
-// more writes some files, where the outbox is now.
+// more writes some files, where the outboxes are now.
 func (s *troubles) more() {
-	if info, err := os.Lstat(s.path("out")); err != nil || !info.IsDir() {
-		return
-	}
-	for range 3 {
-		s.written++
-		s.write(fmt.Sprintf("f%05d", s.written), fmt.Appendf(nil, "file %d", s.written))
+	for _, folder := range []string{"out", "mounted"} {
+		info, err := os.Lstat(s.path(folder))
+		if err != nil || !info.IsDir() || info.Mode().Perm() == 0 || folder == "mounted" && s.unmount == nil { // nobody would find them
+			continue
+		}
+		for range 3 {
+			s.written++
+			name, text := fmt.Sprintf("f%05d", s.written), fmt.Appendf(nil, "file %d", s.written)
+			must(s.t, os.WriteFile(filepath.Join(s.path(folder), name), text, 0o644))
+			s.files[folder+"/"+name] = text
+		}
 	}
 }
 
@@ -144,11 +191,14 @@ func (s *troubles) through(one trouble) {
 	must(s.t, one.begin(s))
 	began := time.Now()
 	said := time.Duration(0)
+	if one.kinds == nil {
+		said = 1 // nothing is to be said
+	}
 	for said == 0 || time.Since(began) < said+3*time.Second {
 		s.more()
 		<-time.After(time.Second) // a look once a second is what is asked for
 		now := s.told()
-		named := false
+		named := one.kinds == nil
 		for _, kind := range one.kinds {
 			named = named || now.has(kind, "") || kind == "not-answering" && now.code != 0 && now.State == ""
 		}
@@ -161,7 +211,7 @@ func (s *troubles) through(one trouble) {
 		case said == 0 && took > 20*time.Second: // ten, and what a busy machine adds
 			s.t.Fatalf("%s: after %s it is not said: %+v", one.name, took, now)
 		}
-		if now.code == 0 && took > 20*time.Second || named && now.State == "idle" {
+		if one.kinds != nil && (now.code == 0 && took > 20*time.Second || named && now.State == "idle") {
 			s.t.Errorf("%s: the status ends with %d and says %s", one.name, now.code, now.State)
 		}
 	}
