@@ -112,7 +112,7 @@ var sentences = map[string][2]string{
 	},
 	"has-key": {
 		"%s has a key already (%s). To replace it, scripts/rotate-key %[1]s also retires the old one.",
-		"%s ya tiene una clave (%s). Para sustituirla, scripts/rotate-key %[1]s retira además la antigua.",
+		"%s ya tiene una clave (%s). Para reemplazarla, scripts/rotate-key %[1]s retira además la antigua.",
 	},
 	"no-name": {"the uploader's name is missing, as in:  scripts/%s vm-01", "falta el nombre del remitente, como en:  scripts/%s vm-01"},
 	"no-user": {

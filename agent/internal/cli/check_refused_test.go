@@ -102,7 +102,7 @@ var refused = []refusal{
 	{name: "a file that is a pipe", told: machine, want: "credentials.odd-file", host: func(h *host) {
 		_ = os.Remove(h.file("credentials"))
 		_ = syscall.Mkfifo(h.file("credentials"), 0o600)
-	}, also: `no regular file`},
+	}, also: `not a regular file`},
 	{name: "a key with a line break", told: machine, want: "credentials.flawed-value", host: func(h *host) {
 		h.t.Setenv("AWS_ACCESS_KEY_ID", s3server.Uploader.AccessKey+"\n")
 		h.t.Setenv("AWS_SECRET_ACCESS_KEY", s3server.Uploader.Secret)
@@ -118,7 +118,7 @@ var refused = []refusal{
 		also: `AWS_CA_BUNDLE names /nope\.pem, and there is no such file`},
 	{name: "a password in an address", told: machine, want: "credentials.bad-endpoint", host: func(h *host) {
 		h.t.Setenv("AWS_ENDPOINT_URL_S3", "http://someone:"+theSecret+"@127.0.0.1:1")
-	}, also: `AWS_ENDPOINT_URL_S3 is no address that can be used: it holds a user or a password`},
+	}, also: `AWS_ENDPOINT_URL_S3 is not an address that can be used: it holds a user or a password`},
 	{name: "a role alone", told: machine, want: "credentials.role-alone", host: func(h *host) {
 		_ = os.Remove(h.file("credentials"))
 		h.write("config", "[default]\nrole_arn = arn:aws:iam::111122223333:role/r\n", 0o600)
@@ -253,7 +253,7 @@ var refused = []refusal{
 		also: `needs s3:PutObjectTagging besides s3:PutObject`},
 	{name: "tags without the right to them, beside a class", want: "gate.tags-denied", stored: 1, host: func(h *host) {
 		h.settings("object:\n  storage_class: STANDARD_IA\n  tags: { team: billing }\n")
-	}, also: `✓ storage_class +Nothing bars storing objects as STANDARD_IA`},
+	}, also: `✓ storage_class +Nothing prevents storing objects as STANDARD_IA`},
 	{name: "a storage class that a policy bars", want: "gate.class-denied", stored: 1, server: s3server.Options{Fault: classIs(403, "AccessDenied")},
 		host: func(h *host) { h.settings("object:\n  storage_class: GLACIER\n") }},
 	{name: "a storage class that the store does not have", want: "gate.class-unknown", exit: 2, stored: 1, server: s3server.Options{Fault: classIs(400, "InvalidStorageClass")},
@@ -494,7 +494,7 @@ func TestWhatIsInOrderPasses(t *testing.T) {
 		{name: "on_conflict: replace where it can work", host: func(h *host) { h.settings("on_conflict: replace\n") }, want: []string{`✓ on_conflict`}},
 		{name: "tags, with the right that they need", server: s3server.Options{Allow: alsoAllowed("s3:PutObjectTagging")}, host: func(h *host) {
 			h.settings("object:\n  storage_class: STANDARD_IA\n  tags: { team: billing }\n")
-		}, want: []string{`✓ object\.tags +Objects may carry tags`, `✓ storage_class +.*needs no right besides`}, not: `can do more`},
+		}, want: []string{`✓ object\.tags +Objects may carry tags`, `✓ storage_class +.*needs no permission besides`}, not: `can do more`},
 		{name: "tags and a class without the canary", host: func(h *host) {
 			h.settings("object:\n  storage_class: STANDARD_IA\n  tags: { team: billing }\n")
 			h.flags = []string{"--no-canary"}
@@ -503,7 +503,7 @@ func TestWhatIsInOrderPasses(t *testing.T) {
 		{name: "the environment beats the default profile", host: func(h *host) {
 			h.t.Setenv("AWS_ACCESS_KEY_ID", s3server.Uploader.AccessKey)
 			h.t.Setenv("AWS_SECRET_ACCESS_KEY", s3server.Uploader.Secret)
-		}, want: []string{`! environment`, `from the environment`, `win over profile default`}},
+		}, want: []string{`! environment`, `from the environment`, `take precedence over profile default`}},
 		{name: "outboxes, and how a writer is seen in them", host: func(h *host) {
 			if err := os.Mkdir(h.file("box"), 0o700); err != nil {
 				h.t.Fatal(err)

@@ -85,7 +85,7 @@ func TestUploadSendsAFolderOnce(t *testing.T) {
 			t.Errorf("%s was sent", left)
 		}
 	}
-	if want := "2 names were passed over"; !strings.Contains(out, want) {
+	if want := "2 names were skipped"; !strings.Contains(out, want) {
 		t.Errorf("no %q in:\n%s", want, out)
 	}
 	before := h.server.Stats()

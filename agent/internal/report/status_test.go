@@ -97,7 +97,7 @@ func TestAStatusIsInTheOrderInWhichItIsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := 0
-	for _, want := range []string{"Waiting since ", "quarantine: ", "\npending ", "/srv/out/oldest (10 B, accepted 1 min ago, 2 attempts)", "/srv/out/aside: another object", "conflict: rename the file", "agent retry\n"} {
+	for _, want := range []string{"Waiting since ", "quarantine: ", "\npending ", "/srv/out/oldest (10 B, accepted 1 min ago, 2 attempts)", "/srv/out/aside: there is another object", "conflict: rename the file", "agent retry\n"} {
 		i := strings.Index(b.String()[at:], want)
 		if i < 0 {
 			t.Fatalf("%q does not follow:\n%s", want, b.String())
