@@ -1,24 +1,19 @@
 package cli
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
-	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"buzon/scripts/load/s3server"
+	"buzon/scripts/load/schema"
 )
 
 // TestWhatIsWrittenIsAsItsSchemaSays holds the JSON of every command to docs/schemas.
 func TestWhatIsWrittenIsAsItsSchemaSays(t *testing.T) {
 	h := newHost(t, s3server.Options{Allow: func(who s3server.Identity, action, bucket, key string) bool {
-		return s3server.WriteOnly(inbox, prefix)(who, action, bucket, key) && !strings.HasSuffix(key, "denied.txt")
+		return who.AccessKey == s3server.Admin.AccessKey || s3server.WriteOnly(inbox, prefix)(who, action, bucket, key) && !strings.HasSuffix(key, "denied.txt")
 	}})
 	h.settings("tries: 1\noutboxes:\n  - path: " + h.file("out") + "\n")
 	dir := h.files("out", "a.txt", "sub/b.txt", "denied.txt")
@@ -52,6 +47,19 @@ func TestWhatIsWrittenIsAsItsSchemaSays(t *testing.T) {
 	if out := ask("receipt", 0, "receipts", "export"); strings.Count(out, "\n") != 2 {
 		t.Errorf("receipts:\n%s", out)
 	}
+	receipts := ask("receipt", 0, "receipts", "export")
+	other := strings.Replace(receipts, prefix, prefix+"gone-", 1)
+	h.write("receipts.jsonl", receipts, 0o600)
+	h.write("more.jsonl", receipts+other, 0o600)
+	h.server.SetIdentities(s3server.Admin)
+	h.key(s3server.Admin)
+	ask("verify", 0, "receipts", "verify", "--format", "json", "--receipts", h.file("receipts.jsonl"))
+	h.server.Put(inbox, prefix+"unexpected", []byte("x"))
+	h.server.Put(inbox, prefix+"a.txt", []byte("other bytes"))
+	if out := ask("verify", 1, "receipts", "verify", "--format", "json", "--receipts", h.file("more.jsonl")); !strings.Contains(out, `"missing": 1`) || !strings.Contains(out, `"unexpected": 2`) {
+		t.Errorf("verify says\n%s", out)
+	}
+	h.key(s3server.Uploader)
 	h.server.SetIdentities()
 	h.files("out", "c.txt")
 	ask("check", 3, "check", "--format", "json")
@@ -67,107 +75,7 @@ func TestWhatIsWrittenIsAsItsSchemaSays(t *testing.T) {
 // valid holds a text to a schema.
 func valid(t *testing.T, name, text string) {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(docs, "schemas", name+".v1.json"))
-	if err != nil {
-		t.Fatal(err)
+	for _, fault := range schema.Faults(filepath.Join(docs, "schemas", name+".v1.json"), []byte(text)) {
+		t.Errorf("%s: %s\n%s", name, fault, text)
 	}
-	var schema map[string]any
-	if err := json.Unmarshal(data, &schema); err != nil {
-		t.Fatal(err)
-	}
-	var value any
-	in := json.NewDecoder(bytes.NewReader([]byte(text)))
-	if err := in.Decode(&value); err != nil {
-		t.Fatalf("%s: %v\n%s", name, err, text)
-	}
-	if in.More() {
-		t.Errorf("%s: more than one value\n%s", name, text)
-	}
-	for _, fault := range faults(schema, value, name) {
-		t.Errorf("%s\n%s", fault, text)
-	}
-}
-
-// faults are where a value differs from a schema, with what of JSON Schema the schemas use. A key that
-// the schema doesn't name is a fault here.
-func faults(schema map[string]any, value any, at string) []string {
-	if choices, ok := schema["anyOf"].([]any); ok {
-		for _, one := range choices {
-			if len(faults(one.(map[string]any), value, at)) == 0 {
-				return nil
-			}
-		}
-		return []string{at + ": fits none"}
-	}
-	if want, ok := schema["const"]; ok && want != value {
-		return []string{fmt.Sprintf("%s: %v, want %v", at, value, want)}
-	}
-	if list, ok := schema["enum"].([]any); ok && !slices.Contains(list, value) {
-		return []string{fmt.Sprintf("%s: %v is none of %v", at, value, list)}
-	}
-	kind := schema["type"]
-	if kind == nil {
-		return nil
-	}
-	switch v := value.(type) {
-	case map[string]any:
-		if kind != "object" {
-			break
-		}
-		return objectFaults(schema, v, at)
-	case []any:
-		if kind != "array" {
-			break
-		}
-		var all []string
-		for i, item := range v {
-			all = append(all, faults(schema["items"].(map[string]any), item, fmt.Sprintf("%s[%d]", at, i))...)
-		}
-		return all
-	case string:
-		if schema["format"] == "date-time" {
-			if _, err := time.Parse(time.RFC3339Nano, v); err != nil {
-				return []string{at + ": " + err.Error()}
-			}
-		}
-		if kind == "string" {
-			return nil
-		}
-	case float64:
-		if kind == "number" || kind == "integer" && v == math.Trunc(v) {
-			return nil
-		}
-	case bool:
-		if kind == "boolean" {
-			return nil
-		}
-	case nil:
-		if kind == "null" {
-			return nil
-		}
-	}
-	return []string{fmt.Sprintf("%s: %v is no %v", at, value, kind)}
-}
-
-func objectFaults(schema, value map[string]any, at string) []string {
-	var all []string
-	properties, _ := schema["properties"].(map[string]any)
-	rest, open := schema["additionalProperties"].(map[string]any)
-	for key, v := range value {
-		switch property, known := properties[key].(map[string]any); {
-		case known:
-			all = append(all, faults(property, v, at+"."+key)...)
-		case open:
-			all = append(all, faults(rest, v, at+"."+key)...)
-		default:
-			all = append(all, at+"."+key+": not in the schema")
-		}
-	}
-	required, _ := schema["required"].([]any)
-	for _, key := range required {
-		if _, there := value[key.(string)]; !there {
-			all = append(all, fmt.Sprintf("%s.%v: missing", at, key))
-		}
-	}
-	return all
 }

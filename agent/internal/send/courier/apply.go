@@ -2,9 +2,11 @@ package courier
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"buzon/agent/internal/send/journal"
+	"buzon/agent/internal/send/outbox"
 )
 
 // decide asks [next] what follows an outcome, and does it. For goOn and proveOwn there is nothing to do but what the
@@ -170,7 +172,10 @@ func (c *Courier) acceptChanged(t *task) {
 		c.tally.write(path)
 		return
 	}
-	if err := c.look(context.Background(), t.box, []string{t.e.Path}); err != nil {
+	err := c.look(context.Background(), t.box, []string{t.e.Path})
+	if errors.Is(err, outbox.ErrMachine) { // the next upload finds it
+		c.tally.write(path)
+	} else if err != nil {
 		c.stopWith(err)
 	}
 }

@@ -183,8 +183,9 @@ func (b *box) path(rel string) string { return b.Path + "/" + rel }
 // open opens a file for reading, never through a link. The caller closes it.
 func (b *box) open(rel string) (*os.File, outbox.File, error) { return b.folder.OpenFile(rel) }
 
-// complete says whether a file is whole now and, if not, when to look again.
-func (b *box) complete(f outbox.File, now time.Time) (whole bool, again time.Duration) {
+// complete says whether a file is whole now and, if not, when to look again. Its error is [outbox.ErrMachine]: nobody
+// could look.
+func (b *box) complete(f outbox.File, now time.Time) (whole bool, again time.Duration, err error) {
 	state := b.folder.Complete(f, now)
-	return state.Ready, state.Wait
+	return state.Ready, state.Wait, state.Lack
 }

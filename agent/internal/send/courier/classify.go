@@ -141,7 +141,11 @@ func (s *classifier) adopt(f outbox.File) (bool, error) {
 // offer accepts a file if it is whole; old is the entry of a version that was never sent, which it replaces.
 func (s *classifier) offer(f outbox.File, old *journal.Entry) error {
 	c := s.c
-	if whole, again := s.b.complete(f, c.Now()); !whole {
+	whole, again, err := s.b.complete(f, c.Now())
+	if err != nil {
+		return err
+	}
+	if !whole {
 		if s.once {
 			c.tally.write(s.b.path(f.Rel))
 		} else {

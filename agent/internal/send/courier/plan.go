@@ -70,7 +70,11 @@ func (p *Plan) add(ctx context.Context, j *journal.Journal, set Settings, b *box
 			p.Barred = append(p.Barred, Failed{Path: path, Reason: why})
 			return nil
 		}
-		if whole, _ := b.complete(f, time.Now()); !whole {
+		whole, _, err := b.complete(f, time.Now())
+		if err != nil {
+			return err
+		}
+		if !whole {
 			p.Writing = append(p.Writing, path)
 			return nil
 		}

@@ -95,7 +95,11 @@ func (c *Courier) watch(ctx context.Context, b *box) error {
 				return err
 			}
 		} else if list := b.again.due(now); len(list) > 0 {
-			if err := c.look(ctx, b, list); err != nil {
+			err := c.look(ctx, b, list)
+			if errors.Is(err, outbox.ErrMachine) {
+				b.troubled(c.Now(), err, c.Log)
+				next = c.Now().Add(min(presence, c.set.Rescan)) // which looks at them again
+			} else if err != nil {
 				return err
 			}
 		}
@@ -130,13 +134,16 @@ func (c *Courier) scan(ctx context.Context, b *box) (trouble, err error) {
 	if err == nil {
 		err = ctx.Err()
 	}
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = s.flush(ctx)
 	}
-	return trouble, s.flush(ctx)
+	if errors.Is(err, outbox.ErrMachine) { // a file could not be looked at
+		return err, nil
+	}
+	return trouble, err
 }
 
-// look looks at single paths.
+// look looks at single paths. Its error is the journal's, or [outbox.ErrMachine].
 func (c *Courier) look(ctx context.Context, b *box, rels []string) error {
 	s := &classifier{c: c, b: b, once: c.once}
 	has, err := c.Journal.HasImports()
@@ -146,7 +153,10 @@ func (c *Courier) look(ctx context.Context, b *box, rels []string) error {
 	s.imports = has
 	for _, rel := range rels {
 		f, err := b.look(rel)
-		if err != nil {
+		switch {
+		case errors.Is(err, outbox.ErrMachine):
+			return err
+		case err != nil:
 			continue // gone, or not a file to be sent
 		}
 		s.batch = append(s.batch, f)

@@ -1,6 +1,7 @@
 package courier
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -118,8 +119,8 @@ func (c *Courier) readAgain(t *task) (outbox.File, error) {
 	if err != nil || sum == e.Proof.CRC64 {
 		return now, err
 	}
-	if whole, _ := t.box.complete(now, c.Now()); !whole {
-		return now, outbox.ErrWriter
+	if whole, _, err := t.box.complete(now, c.Now()); !whole {
+		return now, cmp.Or(err, outbox.ErrWriter)
 	}
 	c.Log.Info("file has other bytes under its old times, and is sent as another version", "outbox", t.box.Path, "path", e.Path)
 	next := &journal.Entry{State: journal.Pending, Route: e.Route, Path: e.Path, Identity: identityOf(now), Added: c.Now().UnixNano()}

@@ -3,6 +3,7 @@ package outbox
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"sync"
 	"time"
@@ -27,6 +28,7 @@ type State struct {
 	Wait   time.Duration // until it is worth asking again; 0 with Ready
 	Writer bool          // somebody has it open for writing
 	How    How           // by what it was decided
+	Lack   error         // an ErrMachine, where it could not be asked
 }
 
 // The quiet time grows by itself with every gibibyte, since whoever writes more
@@ -56,7 +58,10 @@ func (o *Outbox) Complete(f File, now time.Time) State {
 	if rest := since(o.restless(f, now), now); rest < quiet {
 		return State{Wait: quiet - rest, How: ByQuiet}
 	}
-	writer, how := o.writer(f)
+	writer, how, err := o.writer(f)
+	if err != nil {
+		return State{Wait: max(quiet, time.Second), How: how, Lack: err}
+	}
 	if writer {
 		return State{Wait: max(quiet, time.Second), Writer: true, How: how}
 	}
@@ -124,37 +129,43 @@ func (o *Outbox) restless(f File, now time.Time) time.Time {
 
 // HasWriter reports whether somebody has the file open for writing, and by what
 // that is known; ByQuiet means that nothing can tell.
-func (o *Outbox) HasWriter(f File) (bool, How) { return o.writer(f) }
+func (o *Outbox) HasWriter(f File) (bool, How) {
+	writer, how, err := o.writer(f)
+	return writer || err != nil, how
+}
 
-func (o *Outbox) writer(f File) (bool, How) {
+// writer is HasWriter. Its error is an ErrMachine: nobody could look.
+func (o *Outbox) writer(f File) (bool, How, error) {
 	closed := o.closes.closed(f)
-	switch o.lease(f) {
+	held, err := o.lease(f)
+	if err != nil {
+		return false, ByQuiet, err
+	}
+	switch held {
 	case yes:
-		return true, ByLease
+		return true, ByLease, nil
 	case no:
 		if closed {
-			return false, ByEvent
+			return false, ByEvent, nil
 		}
-		return false, ByLease
-	case lacks: // nobody knows
-		return true, ByQuiet
+		return false, ByLease, nil
 	case unknown:
 	}
 	if closed {
-		return false, ByEvent
+		return false, ByEvent, nil
 	}
 	switch o.writers.proc(f) {
 	case yes:
-		return true, ByProc
+		return true, ByProc, nil
 	case no:
-		return false, ByProc
-	case unknown, lacks:
+		return false, ByProc, nil
+	case unknown:
 	}
-	return false, ByQuiet
+	return false, ByQuiet, nil
 }
 
-// lease asks for a read lease on the file.
-func (o *Outbox) lease(f File) answer {
+// lease asks for a read lease on the file. Its error is an ErrMachine.
+func (o *Outbox) lease(f File) (answer, error) {
 	var file *os.File
 	var now File
 	err := o.patiently(func() (err error) {
@@ -163,18 +174,18 @@ func (o *Outbox) lease(f File) answer {
 	})
 	switch {
 	case lacking(err):
-		return lacks
+		return unknown, fmt.Errorf("%w: %w", ErrMachine, err)
 	case err != nil:
-		return unknown
+		return unknown, nil
 	}
 	got := unknown
 	if now.Dev == f.Dev && now.Inode == f.Inode {
 		got = readLease(file)
 	}
 	if err := file.Close(); err != nil {
-		return unknown
+		return unknown, nil //nolint:nilerr // it says nothing of the file
 	}
-	return got
+	return got, nil
 }
 
 // Detection tells, for `agent check`, by what a writer would be seen in this
@@ -185,8 +196,10 @@ func (o *Outbox) Detection(ctx context.Context) (How, error) {
 	how, seen := o.expected(), 0
 	err := o.Walk(ctx, func(f File) error {
 		seen++
-		if how == ByOwnLease && o.lease(f) == unknown {
-			how = ByQuiet
+		if how == ByOwnLease {
+			if held, _ := o.lease(f); held == unknown {
+				how = ByQuiet
+			}
 		}
 		if how != ByOwnLease || seen == enough {
 			return end
@@ -220,7 +233,6 @@ const (
 	unknown answer = iota
 	yes
 	no
-	lacks // the machine lacks what it takes to ask
 )
 
 // mostClosed bounds what is remembered of files that are not complete yet.

@@ -101,7 +101,10 @@ func (o *Outbox) hold(folder *os.Root, base, rel string, was File) (held string,
 	if err := unchanged(info, was); err != nil {
 		return "", err
 	}
-	if writer, _ := o.writer(was); writer {
+	switch writer, _, err := o.writer(was); {
+	case err != nil:
+		return "", err
+	case writer:
 		return "", ErrWriter
 	}
 	o.mu.Lock()
