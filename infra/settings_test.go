@@ -139,6 +139,9 @@ func TestEachBadSettingIsOneClearError(t *testing.T) {
 		{object{"alarms": object{"topic": "me@example.org"}, "cloudTrail": true}, "alarms", "ARN of an SNS topic"},
 		{object{"alarms": object{"silentAfter": 200}, "cloudTrail": true}, "alarms", "from 0 to 168"},
 		{object{"alarms": object{}}, "alarms", "need cloudTrail"},
+		{object{"alarms": object{}, "cloudTrail": true, "sourceIps": "2.0.0.0/7"}, "sourceIps", "too large a block for the alarm"},
+		{object{"alarms": object{}, "cloudTrail": true, "sourceIps": blocks(30)}, "alarms", "sourceIps and sourceVpces fewer entries"},
+		{object{"alarms": object{}, "cloudTrail": true, "path": "/" + strings.Repeat("a", 500) + "/"}, "alarms", "fewer letters"},
 		{object{"trailDays": 400}, "trailDays", "only with cloudTrail"},
 		{object{"trailDays": 0.0, "cloudTrail": true}, "trailDays", "from 1"},
 
@@ -239,6 +242,14 @@ func TestEachBadSettingIsOneClearError(t *testing.T) {
 	}
 }
 
+func blocks(n int) string {
+	var all []string
+	for i := range n {
+		all = append(all, fmt.Sprintf("203.0.%d.0/24", i))
+	}
+	return strings.Join(all, ",")
+}
+
 // Nobody may write where the list is empty; where there is none it was forgotten.
 func TestNobodyMustBeSaid(t *testing.T) {
 	for _, none := range []any{"", []any{}} {
@@ -260,6 +271,7 @@ func TestUnusualSettingsThatAreRight(t *testing.T) {
 		{"identity": "roles-anywhere", "trustAnchor": anchor, "uploaders": "vm_01-a"},
 		{"storageClasses": []any{"DEEP_ARCHIVE", "STANDARD"}},
 		{"bucketName": "acme-uploads"},
+		{"sourceIps": blocks(15), "cloudTrail": true, "alarms": object{}},
 		{"transitions": "0=INTELLIGENT_TIERING"},
 		{"cloudTrail": true, "alarms": object{}},
 		{"cloudTrail": true, "alarms": "silentAfter=24,topic=arn:aws:sns:eu-west-1:111122223333:on-call"},

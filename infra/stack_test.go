@@ -210,7 +210,7 @@ func TestAlarmsTellATopic(t *testing.T) {
 		alarms, topics int
 		topic          string
 	}{
-		"all": {3, 1, "${AlarmsTopic"}, "alarms": {2, 0, "arn:aws:sns:eu-west-1:111122223333:on-call"}, "bare": {0, 0, ""},
+		"all": {4, 1, "${AlarmsTopic"}, "alarms": {2, 0, "arn:aws:sns:eu-west-1:111122223333:on-call"}, "bare": {0, 0, ""},
 	} {
 		template := synth(t, variant).documents[0]
 		if n := len(resources(template, "AWS::SNS::Topic")); n != want.topics {

@@ -1,7 +1,11 @@
 package mailbox
 
 import (
+	"cmp"
 	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -68,6 +72,12 @@ func (p *Props) alarms() []alarm {
 			description: "Buzon: a probe was not denied: an uploader can do more than write",
 		},
 	}
+	if elsewhere := p.elsewhere(); elsewhere != "" {
+		list = append(list, alarm{
+			id: "Elsewhere", metric: "CallsFromElsewhere", filter: fmt.Sprintf(`{ %s && %s }`, elsewhere, who),
+			description: "Buzon: an uploader called from another address or endpoint than it may, denied or not",
+		})
+	}
 	if p.Alarms.SilentAfter > 0 {
 		list = append(list, alarm{
 			id: "Silence", metric: "NewObjects", silent: p.Alarms.SilentAfter,
@@ -77,6 +87,47 @@ func (p *Props) alarms() []alarm {
 		})
 	}
 	return list
+}
+
+// elsewhere is the calls from beyond the sources that uploaders may call from; ""
+// where they may call from anywhere. The guard denies such calls; the alarm goes by
+// the source alone, so that it also tells when the guard is not there.
+func (p *Props) elsewhere() string {
+	var not []string
+	for _, block := range p.SourceIPs {
+		not = append(not, fmt.Sprintf(`($.sourceIPAddress != "%s")`, addressPattern(block)))
+	}
+	for _, endpoint := range p.SourceVPCEs {
+		not = append(not, fmt.Sprintf(`(($.vpcEndpointId NOT EXISTS) || ($.vpcEndpointId != "%s"))`, endpoint))
+	}
+	return strings.Join(not, " && ")
+}
+
+// addressPattern is a block of addresses as the filters have it, by the front of
+// their text: a block that doesn't end with a part of it is widened to one that
+// does, for an alarm must not tell of what is allowed. "*" is no use to anybody.
+func addressPattern(block string) string {
+	if one, err := netip.ParseAddr(block); err == nil {
+		return one.String()
+	}
+	prefix := netip.MustParsePrefix(block) // checked before
+	bits, point := 8, "."
+	if prefix.Addr().Is6() {
+		bits, point = 16, ":"
+	}
+	if prefix.IsSingleIP() {
+		return prefix.Addr().String()
+	}
+	parts := strings.Split(prefix.Addr().StringExpanded(), point)[:prefix.Bits()/bits]
+	for i, part := range parts {
+		if parts[i] = strings.TrimLeft(part, "0"); parts[i] == "" && point == ":" {
+			// Zeros may be written as "::", and what follows them anywhere.
+			parts = parts[:i]
+			break
+		}
+		parts[i] = cmp.Or(parts[i], "0")
+	}
+	return strings.Join(append(parts, "*"), point)
 }
 
 func newAlarms(scope constructs.Construct, group awscdk.CfnResource, p *Props) {
@@ -137,6 +188,27 @@ func (p *Props) checkAlarms(f *faults) {
 	}
 	if n := p.Alarms.SilentAfter; n < 0 || n > longestSilence {
 		f.add("alarms", "silentAfter must be from 0 to %d hours, not %d", longestSilence, n)
+	}
+}
+
+// longestFilter is how long the pattern of a metric filter may be (CloudWatch Logs
+// API Reference, PutMetricFilter).
+const longestFilter = 1024
+
+// checkElsewhere runs once the sources themselves are found right.
+func (p *Props) checkElsewhere(f *faults) {
+	if p.Alarms == nil {
+		return
+	}
+	for _, block := range p.SourceIPs {
+		if addressPattern(block) == "*" {
+			f.add("sourceIps", "%q is too large a block for the alarm Elsewhere, which goes by the front of an address: name smaller ones", block)
+		}
+	}
+	longest := slices.MaxFunc(p.alarms(), func(a, b alarm) int { return cmp.Compare(len(a.filter), len(b.filter)) })
+	if n := len(longest.filter); n > longestFilter {
+		f.add("alarms", "the filter of %s has %d characters, and %d are possible: give path and uploadPrefix fewer letters, or sourceIps and sourceVpces fewer entries",
+			longest.id, n, longestFilter)
 	}
 }
 

@@ -77,6 +77,7 @@ func (p Props) Faults() []Fault {
 		}
 	}
 	if len(f) == 0 {
+		p.checkElsewhere(&f)
 		if n := p.guardLength(); n > most {
 			f.add("readers", "make the bucket's policy %d characters too long, together with path, uploadPrefix and sources: use patterns", n-most)
 		}

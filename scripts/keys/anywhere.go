@@ -15,51 +15,76 @@ import (
 // Roles Anywhere User Guide, "Get temporary security credentials").
 type anchored struct{ anchor, profile, role string }
 
-// anywhere finds the certificate's part of an uploader in the stack; the zero
-// value where it has none, because it is a user or a role of an instance.
-func (k *keys) anywhere(ctx context.Context, stack string, u uploader) (anchored, error) {
-	if !strings.Contains(u.arn, ":role/") {
-		return anchored{}, nil
-	}
-	client := cloudformation.NewFromConfig(k.aws)
-	body, err := client.GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: &stack})
-	if denied(err) {
-		return anchored{}, nil // the configuration is worth as much without
-	}
-	if err != nil {
-		return anchored{}, k.fault("read-outputs", stack, err)
-	}
-	var made template
-	if err := json.Unmarshal([]byte(aws.ToString(body.TemplateBody)), &made); err != nil {
-		return anchored{}, k.fault("no-template", stack, err)
-	}
-	id := made.profileOf(u.name)
-	if id == "" {
-		return anchored{}, nil
-	}
-	out, err := client.DescribeStackResource(ctx, &cloudformation.DescribeStackResourceInput{StackName: &stack, LogicalResourceId: &id})
-	if err != nil {
-		return anchored{}, k.fault("read-outputs", stack, err)
-	}
-	anchor := made.anchorOf(u.name)
-	parts := strings.SplitN(anchor, ":", 6)
-	if len(parts) < 6 || out.StackResourceDetail == nil {
-		return anchored{}, nil
-	}
-	return anchored{
-		anchor: anchor, role: u.arn,
-		profile: strings.Join(parts[:5], ":") + ":profile/" + aws.ToString(out.StackResourceDetail.PhysicalResourceId),
-	}, nil
-}
-
-// profileOf is the logical id of the Roles Anywhere profile of an uploader.
-func (t *template) profileOf(name string) string {
-	for id, r := range t.Resources {
-		if r.Type == "AWS::RolesAnywhere::Profile" && r.Properties["Name"] == name {
-			return id
+// anywhere finds what machines with certificates need, by the uploader's ARN: in the
+// stack that was named, and in its shards. Uploaders that are users, or roles of
+// instances, are not in it. Nor is anything where the stack may not be read: the
+// configuration is worth as much without.
+func (k *keys) anywhere(ctx context.Context, stack string, of []uploader) (map[string]anchored, error) {
+	roles := map[string]string{} // their ARNs by their names
+	for _, u := range of {
+		if strings.Contains(u.arn, ":role/") {
+			roles[u.name] = u.arn
 		}
 	}
-	return ""
+	all := map[string]anchored{}
+	client := cloudformation.NewFromConfig(k.aws)
+	for shard, name := 0, stack; len(all) < len(roles); name = fmt.Sprintf("%s-%d", stack, shard) {
+		body, err := client.GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: &name})
+		if denied(err) || absent(err) {
+			break
+		}
+		if err != nil {
+			return nil, k.fault("read-outputs", name, err)
+		}
+		var made template
+		if err := json.Unmarshal([]byte(aws.ToString(body.TemplateBody)), &made); err != nil {
+			return nil, k.fault("no-template", name, err)
+		}
+		if err := k.addProfiles(ctx, client, name, &made, roles, all); err != nil {
+			return nil, err
+		}
+		shard++
+	}
+	return all, nil
+}
+
+// addProfiles adds those of one stack. Only CloudFormation knows their ids.
+func (k *keys) addProfiles(ctx context.Context, client *cloudformation.Client, stack string, made *template, roles map[string]string, all map[string]anchored) error {
+	profiles := made.profiles()
+	if len(profiles) == 0 {
+		return nil
+	}
+	pages := cloudformation.NewListStackResourcesPaginator(client, &cloudformation.ListStackResourcesInput{StackName: &stack})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if denied(err) {
+			return nil
+		}
+		if err != nil {
+			return k.fault("read-outputs", stack, err)
+		}
+		for _, r := range page.StackResourceSummaries {
+			name := profiles[aws.ToString(r.LogicalResourceId)]
+			anchor := made.anchorOf(name)
+			parts := strings.SplitN(anchor, ":", 6)
+			if arn := roles[name]; arn != "" && len(parts) == 6 {
+				id := aws.ToString(r.PhysicalResourceId)
+				all[arn] = anchored{anchor: anchor, role: arn, profile: strings.Join(parts[:5], ":") + ":profile/" + id}
+			}
+		}
+	}
+	return nil
+}
+
+// profiles are the uploaders of the Roles Anywhere profiles, by their logical ids.
+func (t *template) profiles() map[string]string {
+	all := map[string]string{}
+	for id, r := range t.Resources {
+		if r.Type == "AWS::RolesAnywhere::Profile" {
+			all[id], _ = r.Properties["Name"].(string)
+		}
+	}
+	return all
 }
 
 // anchorOf is the trust anchor that the uploader's role trusts.

@@ -18,11 +18,14 @@ func TestTheProfileOfAMachineWithACertificate(t *testing.T) {
 	if err := json.Unmarshal(text, &made); err != nil {
 		t.Fatal(err)
 	}
-	if id := made.profileOf("vm-02"); !strings.HasPrefix(id, "Uploadersvm02Profile") {
-		t.Errorf("the profile of vm-02 is %q", id)
+	profiles := made.profiles()
+	if len(profiles) != 2 {
+		t.Errorf("the profiles are %v", profiles)
 	}
-	if id := made.profileOf("vm-09"); id != "" {
-		t.Errorf("somebody who isn't there has the profile %s", id)
+	for id, name := range profiles {
+		if !strings.HasPrefix(id, "Uploaders"+strings.ReplaceAll(name, "-", "")+"Profile") {
+			t.Errorf("the profile of %s is %q", name, id)
+		}
 	}
 	anchor := made.anchorOf("vm-02")
 	if !strings.HasPrefix(anchor, "arn:aws:rolesanywhere:") || !strings.Contains(anchor, ":trust-anchor/") {

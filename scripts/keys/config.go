@@ -34,13 +34,18 @@ func (k *keys) agentConfig(ctx context.Context, stack, name, dir string) error {
 			return err
 		}
 		u := uploader{name, arn}
-		a, err := k.anywhere(ctx, stack, u)
+		certified, err := k.anywhere(ctx, stack, []uploader{u})
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprint(k.out, k.configText(d, u)+k.profileText(name, a))
+		_, err = fmt.Fprint(k.out, k.configText(d, u)+k.profileText(name, certified[arn]))
 		return err
 	}
+	return k.agentConfigs(ctx, stack, d, dir)
+}
+
+// agentConfigs writes the configuration of each uploader into a folder.
+func (k *keys) agentConfigs(ctx context.Context, stack string, d deployed, dir string) error {
 	all, err := k.users(ctx)
 	if err != nil {
 		return err
@@ -50,6 +55,10 @@ func (k *keys) agentConfig(ctx context.Context, stack, name, dir string) error {
 		return err
 	}
 	all = append(all, roles...)
+	certified, err := k.anywhere(ctx, stack, all)
+	if err != nil {
+		return err
+	}
 	if !k.dry {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return k.fault("make-folder", err)
@@ -57,7 +66,7 @@ func (k *keys) agentConfig(ctx context.Context, stack, name, dir string) error {
 	}
 	written, errs := 0, []error(nil)
 	for _, u := range all {
-		file, text := filepath.Join(dir, u.name+".yaml"), k.configText(d, u)
+		file, text := filepath.Join(dir, u.name+".yaml"), k.configText(d, u)+k.profileText(u.name, certified[u.arn])
 		switch old, err := os.ReadFile(file); {
 		case err == nil && string(old) == text:
 		case err == nil:

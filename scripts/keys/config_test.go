@@ -11,20 +11,22 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/google/go-cmp/cmp"
 )
 
-// stack makes a stack with the outputs of ours.
-func stack(t *testing.T, name, outputs string) {
+// stack makes a stack with the outputs of ours, and with those resources.
+func stack(t *testing.T, name, outputs string, resources ...string) {
 	t.Helper()
+	resources = append(resources, `"P":{"Type":"AWS::SSM::Parameter","Properties":{"Type":"String","Value":"x"}}`)
 	cfg, err := config.LoadDefaultConfig(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := cloudformation.NewFromConfig(cfg)
-	body := `{"Resources":{"P":{"Type":"AWS::SSM::Parameter","Properties":{"Type":"String","Value":"x"}}},"Outputs":` + outputs + `}`
-	if _, err := c.CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: &name, TemplateBody: &body}); err != nil {
+	body := `{"Resources":{` + strings.Join(resources, ",") + `},"Outputs":` + outputs + `}`
+	if _, err := c.CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: &name, TemplateBody: &body, Capabilities: []types.Capability{types.CapabilityCapabilityNamedIam}}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -112,6 +114,46 @@ func TestAgentConfigOfAll(t *testing.T) {
 		t.Error("it wrote over a file, or left one out")
 	}
 }
+
+// Machines with certificates get their profile with the configuration, alone and
+// all together, whichever stack of a fleet they are in; a role of an instance none.
+func TestAgentConfigOfMachinesWithCertificates(t *testing.T) {
+	d := newDesk(t)
+	certified := func(id string) string {
+		return `"R` + id + `":{"Type":"AWS::IAM::Role","Properties":{"RoleName":"vm-` + id + `","Path":"/fleet/","AssumeRolePolicyDocument":{"Version":"2012-10-17","Statement":[{
+			"Effect":"Allow","Principal":{"Service":"rolesanywhere.amazonaws.com"},"Action":"sts:AssumeRole","Condition":{"ArnEquals":{"aws:SourceArn":"` + ourAnchor + `"}}}]}}},
+			"Q` + id + `":{"Type":"AWS::RolesAnywhere::Profile","Properties":{"Name":"vm-` + id + `","RoleArns":[{"Fn::GetAtt":["R` + id + `","Arn"]}]}}`
+	}
+	stack(t, "Fleet", ourOutputs, certified("x"))
+	stack(t, "Fleet-1", ourOutputs)
+	stack(t, "Fleet-2", ourOutputs, certified("y"))
+	role(t, d, "vm-z", "/fleet/")
+	dir := filepath.Join(t.TempDir(), "configs")
+	d.must(t, "agent-config", "--all", dir, "--stack", "Fleet")
+	d.must(t, "agent-config", "--all", dir, "--stack", "Fleet") // the same again
+	profiles := map[string]bool{}
+	for _, name := range []string{"vm-x", "vm-y", "vm-z"} {
+		var alone bytes.Buffer
+		d.out = &alone
+		d.must(t, "agent-config", name, "--stack", "Fleet")
+		if diff := cmp.Diff(alone.String(), read(t, filepath.Join(dir, name+".yaml"))); diff != "" {
+			t.Errorf("%s alone and with the others: %s", name, diff)
+		}
+		_, command, found := strings.Cut(alone.String(), "--private-key /etc/buzon/"+name+".key --trust-anchor-arn "+ourAnchor+" --profile-arn ")
+		if found != (name != "vm-z") {
+			t.Errorf("%s:\n%s", name, &alone)
+		}
+		if found {
+			profile, rest, _ := strings.Cut(command, " ")
+			if profiles[profile] || !strings.HasPrefix(profile, "arn:aws:rolesanywhere:us-east-1:111122223333:profile/") || rest != "--role-arn arn:aws:iam::111122223333:role/fleet/"+name+"\n" {
+				t.Errorf("%s has the profile %s %s", name, profile, rest)
+			}
+			profiles[profile] = true
+		}
+	}
+}
+
+const ourAnchor = "arn:aws:rolesanywhere:us-east-1:111122223333:trust-anchor/8f2b2a9c-1111-2222-3333-444455556666"
 
 func role(t *testing.T, d *desk, name, path string) {
 	t.Helper()

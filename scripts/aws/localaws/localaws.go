@@ -100,7 +100,7 @@ func launch(ctx context.Context, dir, python string) (*AWS, error) {
 		"AUTH=true", "BIND_HOST=127.0.0.1", "GATEWAY_PORT="+port,
 		"MINISTACK_ACCOUNT_ID="+Account, "MINISTACK_REGION="+Region,
 		"AWS_ACCESS_KEY_ID="+platformKey, "AWS_SECRET_ACCESS_KEY="+platformSecret,
-		"SERVICES=s3,iam,sts,cloudformation,ssm,ecr,kms,events,cloudtrail", "IOT_MTLS_ENABLED=0", "SFTP_ENABLED=0",
+		"SERVICES=s3,iam,sts,cloudformation,ssm,ecr,kms,events,cloudtrail,logs,monitoring,sns", "IOT_MTLS_ENABLED=0", "SFTP_ENABLED=0",
 		"USE_SSL=1", "MINISTACK_SSL_CERT="+filepath.Join(dir, "server.pem"), "MINISTACK_SSL_KEY="+filepath.Join(dir, "server.key"),
 		"TMPDIR="+dir, "S3_DATA_DIR="+filepath.Join(dir, "s3"), "STATE_DIR="+filepath.Join(dir, "state"), "LOG_LEVEL=WARNING",
 	)

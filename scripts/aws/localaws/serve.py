@@ -12,7 +12,14 @@ malformed one; the auditor has to ask it. Here the answer is the true one: the
 account has none.
 
 In the conditions of a template it takes Fn::Join as text, so that the CDK's
-bootstrap stack trusted an account without a name; here it is joined.
+bootstrap stack trusted an account without a name; here it is joined. It makes
+no IAM groups, trails and profiles of Roles Anywhere from templates, and takes
+no bucket's policy that exists into a stack; here it does, as far as the stack
+needs it.
+
+It has no Roles Anywhere: the tests' own (scripts/aws/rolesanywhere) assumes a
+role as the account's root, which MiniStack takes for any service, and here the
+role's trust policy is asked as Roles Anywhere would have it asked.
 
 It also keeps the server off port 443, which it would take beside its own, and
 gives a multipart upload with CRC-64/NVME the checksum of the whole object, as
@@ -23,13 +30,15 @@ MiniStack makes one of the parts' checksums and refuses the right one.
 import contextvars
 import dataclasses
 import datetime
+import json
 import re
 import struct
 import sys
+import uuid
 
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator
-from ministack.services import s3
+from ministack.services import cloudtrail, iam, s3
 from ministack.services.cloudformation import changesets, engine, handlers, provisioners, stacks
 
 VARIABLE = re.compile(r"\$\{([^}]*)\}")
@@ -173,9 +182,6 @@ def or_whole(composite):
     return wrapped
 
 
-s3._crc64nvme = sliced(s3._CRC64NVME_TABLE, s3._CRC64NVME_INIT)
-s3._composite_checksum = or_whole(s3._composite_checksum)
-s3._complete_multipart_upload = with_whole_checksum(s3._complete_multipart_upload)
 def with_joins(evaluate_conditions):
     def wrapped(template, params):
         def joined(node):
@@ -194,10 +200,76 @@ def with_joins(evaluate_conditions):
     return wrapped
 
 
+def with_roles_anywhere(evaluate_trust_policy):
+    """Who names a trust anchor as the external id is Roles Anywhere: it brings the certificate's names as tags."""
+    def wrapped(trust_doc, caller_arn, ctx=None):
+        anchor = str(ctx.service_context.get("sts:externalid") or "") if ctx else ""
+        if ":rolesanywhere:" in anchor and caller_arn.endswith(":root"):
+            document = json.loads(trust_doc) if isinstance(trust_doc, str) else trust_doc
+            ours = [s for s in document.get("Statement", [])
+                    if s.get("Principal") == {"Service": "rolesanywhere.amazonaws.com"}]
+            trust_doc = {**document, "Statement": ours}
+            names = {f"aws:principaltag/{name.lower()}": value for name, value in ctx.request_tags.items()}
+            ctx = dataclasses.replace(
+                ctx, principal_keys={**ctx.principal_keys, **names},
+                service_context={**ctx.service_context, "aws:sourcearn": anchor})
+        return evaluate_trust_policy(trust_doc, caller_arn, ctx)
+    return wrapped
+
+
+def answered(call, params):
+    status, _, body = call(params)
+    if status >= 400:
+        raise ValueError(body.decode() if isinstance(body, bytes) else str(body))
+
+
+def create_group(logical_id, props, stack_name):
+    name = props.get("GroupName") or provisioners._physical_name(stack_name, logical_id, max_len=128)
+    answered(iam._create_group, {"GroupName": name, "Path": props.get("Path") or "/"})
+    for policy in props.get("Policies") or []:
+        answered(iam._put_group_policy, {
+            "GroupName": name, "PolicyName": policy["PolicyName"], "PolicyDocument": json.dumps(policy["PolicyDocument"])})
+    return name, {"Arn": iam._groups[name]["Arn"]}
+
+
+def delete_group(physical_id, props):
+    answered(iam._delete_group, {"GroupName": physical_id})
+
+
+def create_trail(logical_id, props, stack_name):
+    name = provisioners._physical_name(stack_name, logical_id, max_len=128)
+    answered(cloudtrail._create_trail, {**props, "Name": name})
+    answered(cloudtrail._put_event_selectors, {"TrailName": name, "EventSelectors": props.get("EventSelectors") or []})
+    if props.get("IsLogging"):
+        answered(cloudtrail._start_logging, {"Name": name})
+    return name, {"Arn": cloudtrail._trail_arn(name)}
+
+
+def delete_trail(physical_id, props):
+    answered(cloudtrail._delete_trail, {"Name": physical_id})
+
+
+def create_profile(logical_id, props, stack_name):
+    profile = str(uuid.uuid4())
+    return profile, {"ProfileId": profile}
+
+
+provisioners._RESOURCE_HANDLERS |= {
+    "AWS::IAM::Group": {"create": create_group, "delete": delete_group},
+    "AWS::CloudTrail::Trail": {"create": create_trail, "delete": delete_trail},
+    "AWS::RolesAnywhere::Profile": {"create": create_profile, "delete": lambda physical_id, props: None},
+}
+provisioners._RESOURCE_HANDLERS["AWS::S3::BucketPolicy"]["import"] = lambda identifier: (
+    identifier["Bucket"] + "-policy", {})
+
 for module in (changesets, engine, handlers, provisioners, stacks):
     if hasattr(module, "_evaluate_conditions"):
         module._evaluate_conditions = with_joins(module._evaluate_conditions)
+s3._crc64nvme = sliced(s3._CRC64NVME_TABLE, s3._CRC64NVME_INIT)
+s3._composite_checksum = or_whole(s3._composite_checksum)
+s3._complete_multipart_upload = with_whole_checksum(s3._complete_multipart_upload)
 iam_evaluator._principal_keys = with_issue_time(iam_evaluator._principal_keys)
+iam_evaluator.evaluate_trust_policy = with_roles_anywhere(iam_evaluator.evaluate_trust_policy)
 iam_evaluator._first_match = with_variables(iam_evaluator._first_match)
 iam_actions.s3_service_context = with_s3_keys(iam_actions.s3_service_context)
 app._handle_s3_control_request = with_access_grants(app._handle_s3_control_request)
