@@ -160,3 +160,38 @@ func TestWhatEachAlarmTellsOf(t *testing.T) {
 		}
 	}
 }
+
+// Every object makes an event but the canaries, whatever stands below an
+// uploader's prefix (EventBridge User Guide, "Comparison operators": a wildcard
+// crosses slashes; of several patterns one is enough).
+func TestWhichKeysMakeEvents(t *testing.T) {
+	rule := only(t, synth(t, "all").documents[0], "AWS::Events::Rule")["Properties"].(object)["EventPattern"].(object)
+	keys := rule["detail"].(object)["object"].(object)["key"].([]any)
+	like := func(pattern any, key string) bool {
+		text := strings.ReplaceAll(regexp.QuoteMeta(pattern.(string)), `\*`, ".*")
+		return regexp.MustCompile("(?s)^" + text + "$").MatchString(key)
+	}
+	for key, want := range map[string]bool{
+		"in/box/vm-01/a":                         true,
+		"in/box/vm-01/.buzon/canary":             false,
+		"in/box/vm-01/.buzon/canary2":            true,
+		"in/box/vm-01/.buzon/x":                  true,
+		"in/box/vm-01/project/.buzon/canary":     true,
+		"in/box/vm-01/.buzon/.buzon/canary":      true,
+		"in/box/vm-01/a/b/c/.buzon/canary":       true,
+		"elsewhere/.buzon/canary":                true,
+		"in/box/vm-01/line\nbreak/.buzon/canary": true,
+	} {
+		made := false
+		for _, one := range keys {
+			if not, ok := one.(object)["anything-but"].(object); ok {
+				made = made || !like(not["wildcard"], key)
+			} else {
+				made = made || like(one.(object)["wildcard"], key)
+			}
+		}
+		if made != want {
+			t.Errorf("%q makes an event: %t", key, made)
+		}
+	}
+}

@@ -3,9 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"buzon/infra/mailbox"
 )
@@ -83,15 +85,21 @@ func (s *Settings) checkTags(bad func(string, string, ...any)) {
 	if len(s.Tags) > mostTags {
 		bad("tags", "holds %d, and %d are possible", len(s.Tags), mostTags)
 	}
-	for name, text := range s.Tags {
+	seen := map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(s.Tags)) {
+		text := s.Tags[name]
+		before, twice := seen[strings.ToLower(name)]
+		seen[strings.ToLower(name)] = name
 		switch {
+		case twice:
+			bad("tags", "%q and %q differ only in case, which IAM doesn't tell apart", before, name)
 		case strings.HasPrefix(strings.ToLower(name), "aws:"):
 			bad("tags", "%q: AWS keeps names that start with aws: for itself", name)
-		case name == mailbox.UploaderTag:
+		case strings.EqualFold(name, mailbox.UploaderTag):
 			bad("tags", "%q is the tag that the guard goes by", name)
 		case !tagText.MatchString(name) || !tagText.MatchString(text):
 			bad("tags", "%.40q=%.40q: IAM takes letters, digits, spaces and _.:/=+-@", name, text)
-		case len(name) == 0 || len(name) > longestTagKey || len(text) > longestTag:
+		case name == "" || utf8.RuneCountInString(name) > longestTagKey || utf8.RuneCountInString(text) > longestTag:
 			bad("tags", "%s is empty or too long (%d for the name, %d for the value)", fmt.Sprintf("%.40q", name), longestTagKey, longestTag)
 		}
 	}

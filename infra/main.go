@@ -12,6 +12,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -49,6 +50,9 @@ func run() error {
 	if err != nil {
 		return err
 	}
+	if err := settings.readable(); err != nil {
+		return err
+	}
 	gone, err := settings.leaving(*app.Outdir())
 	if err != nil {
 		return err
@@ -64,6 +68,22 @@ func run() error {
 		}
 	}
 	return writeQuestion(*app.Outdir(), stacks, &settings)
+}
+
+// readable holds the file that the auditor will be given against what it must be, so
+// that the error names the setting.
+func (s *Settings) readable() error {
+	if s.BoundaryFile == "" {
+		return nil
+	}
+	text, err := os.ReadFile(s.BoundaryFile)
+	if err == nil && !json.Valid(text) {
+		err = fmt.Errorf("%s is no JSON", s.BoundaryFile)
+	}
+	if err != nil {
+		return fault("permissionsBoundaryFile", "%w", err)
+	}
+	return nil
 }
 
 // synthSomebody synthesizes the same stacks with one uploader into a folder that

@@ -39,9 +39,9 @@ type key struct {
 // value may be the mailbox checks, but for what only the app knows.
 var keys = []key{
 	{"stackName", func(s *Settings, v value) error {
-		return v.match(&s.StackName, `[A-Za-z][A-Za-z0-9-]{0,99}`, "letters, digits and hyphens, a letter first")
+		return v.match(&s.StackName, `[A-Za-z][A-Za-z0-9-]{0,99}`, "1 to 100 letters, digits and hyphens, a letter first")
 	}},
-	{"bucketName", func(s *Settings, v value) error { return v.text(&s.BucketName) }},
+	{"bucketName", func(s *Settings, v value) error { return some(v, &s.BucketName) }},
 	{"bucketNamespace", func(s *Settings, v value) error {
 		return v.either(&s.AccountRegional, "account-regional", "global")
 	}},
@@ -142,7 +142,7 @@ func meant(name string) string {
 			return fmt.Sprintf("; %q was meant?", k.name)
 		}
 	}
-	return ""
+	return ": docs/en/deploying.md lists them"
 }
 
 // distance is how many letters must be changed, added or left out to make one
@@ -267,6 +267,9 @@ func (v value) pairs(to *map[string]string) error {
 			name, text, ok := strings.Cut(one, "=")
 			if !ok || name == "" {
 				return fmt.Errorf("%q must be NAME=VALUE", one)
+			}
+			if _, twice := (*to)[name]; twice {
+				return fmt.Errorf("%q is there twice", name)
 			}
 			(*to)[name] = text
 		}

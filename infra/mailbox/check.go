@@ -76,7 +76,10 @@ func (p Props) Faults() []Fault {
 			f.add("auditors", "%q is not the ARN of a user or role", arn)
 		}
 	}
+	p.checkLists(&f)
 	if len(f) == 0 {
+		p.checkARNs(&f)
+		p.checkTrust(&f)
 		p.checkElsewhere(&f)
 		if n := p.guardLength(); n > most {
 			f.add("readers", "make the bucket's policy %d characters too long, together with path, uploadPrefix and sources: use patterns", n-most)
@@ -114,8 +117,10 @@ func (p *Props) checkPaths(f *faults) {
 	switch {
 	case !iamPath.MatchString(p.Path):
 		f.add("path", `%q must be an IAM path with a slash at both ends, such as "/buzon/"; "/" would make every user of the account an uploader`, p.Path)
-	case strings.HasPrefix(auditorPath, p.Path):
-		f.add("path", "%q would make the auditor under %s an uploader", p.Path, auditorPath)
+	case strings.HasPrefix(auditorPath, p.Path), strings.HasPrefix(readerPath, p.Path):
+		f.add("path", "%q would make the roles under %s and %s uploaders", p.Path, auditorPath, readerPath)
+	case strings.HasPrefix(p.Path, "/aws-service-role/"), strings.HasPrefix(p.Path, "/aws-reserved/"):
+		f.add("path", "%q is a form that IAM keeps for itself", p.Path)
 	}
 	for _, one := range []struct{ prop, text string }{{"path", p.Path}, {"uploadPrefix", p.UploadPrefix}} {
 		if slices.ContainsFunc(strings.Split(one.text, "/"), func(part string) bool { return part == "." || part == ".." }) {
@@ -276,7 +281,7 @@ func (p *Props) checkSources(f *faults) {
 // unseen are the addresses that no request over the internet comes from.
 func unseen(a netip.Addr) bool {
 	return a.IsPrivate() || a.IsLoopback() || a.IsLinkLocalUnicast() || a.IsMulticast() || a.IsUnspecified() ||
-		netip.MustParsePrefix("100.64.0.0/10").Contains(a)
+		netip.MustParsePrefix("100.64.0.0/10").Contains(a) || netip.MustParsePrefix("240.0.0.0/4").Contains(a)
 }
 
 // NameFaults looks at the names of uploaders, together.

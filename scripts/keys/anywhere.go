@@ -34,11 +34,11 @@ func (k *keys) anywhere(ctx context.Context, stack string, of []uploader) (map[s
 			break
 		}
 		if err != nil {
-			return nil, k.fault("read-outputs", name, err)
+			return nil, k.fault("read-outputs", "stack", name, "error", err)
 		}
 		var made template
 		if err := json.Unmarshal([]byte(aws.ToString(body.TemplateBody)), &made); err != nil {
-			return nil, k.fault("no-template", name, err)
+			return nil, k.fault("no-template", "stack", name, "error", err)
 		}
 		if err := k.addProfiles(ctx, client, name, &made, roles, all); err != nil {
 			return nil, err
@@ -61,7 +61,7 @@ func (k *keys) addProfiles(ctx context.Context, client *cloudformation.Client, s
 			return nil
 		}
 		if err != nil {
-			return k.fault("read-outputs", stack, err)
+			return k.fault("read-outputs", "stack", stack, "error", err)
 		}
 		for _, r := range page.StackResourceSummaries {
 			name := profiles[aws.ToString(r.LogicalResourceId)]

@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"buzon/scripts/words"
 )
 
 // The stack's own template, as infra synthesizes it, holds all but the profile's
@@ -31,19 +33,19 @@ func TestTheProfileOfAMachineWithACertificate(t *testing.T) {
 	if !strings.HasPrefix(anchor, "arn:aws:rolesanywhere:") || !strings.Contains(anchor, ":trust-anchor/") {
 		t.Errorf("its role trusts %q", anchor)
 	}
-	for lang := range 2 {
+	for _, lang := range words.Languages {
 		k := &keys{lang: lang}
 		got := k.profileText("vm-02", anchored{anchor: anchor, profile: "arn:aws:rolesanywhere:eu-west-1:111122223333:profile/p", role: "arn:aws:iam::111122223333:role/buzon/vm-02"})
 		for _, line := range strings.Split(strings.TrimSpace(got), "\n") {
 			if !strings.HasPrefix(line, "# ") {
-				t.Errorf("language %d: %q is no comment: the configuration would not be read", lang, line)
+				t.Errorf("language %s: %q is no comment: the configuration would not be read", lang, line)
 			}
 		}
 		want := "# credential_process = aws_signing_helper credential-process --certificate /etc/buzon/vm-02.pem --private-key /etc/buzon/vm-02.key" +
 			" --trust-anchor-arn " + anchor + " --profile-arn arn:aws:rolesanywhere:eu-west-1:111122223333:profile/p" +
 			" --role-arn arn:aws:iam::111122223333:role/buzon/vm-02\n"
 		if !strings.HasSuffix(got, want) {
-			t.Errorf("language %d:\n%s\nwant it to end in\n%s", lang, got, want)
+			t.Errorf("language %s:\n%s\nwant it to end in\n%s", lang, got, want)
 		}
 	}
 	if got := (&keys{}).profileText("vm-01", anchored{}); got != "" {

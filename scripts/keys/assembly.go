@@ -95,7 +95,7 @@ func (k *keys) readAssembly(dir string) (*assembly, error) {
 		}
 	}
 	if err := readJSON(filepath.Join(dir, "manifest.json"), &manifest); err != nil {
-		return nil, k.fault("read-synthesis", err)
+		return nil, k.fault("read-synthesis", "error", err)
 	}
 	a := &assembly{}
 	for id, artifact := range manifest.Artifacts {
@@ -107,14 +107,14 @@ func (k *keys) readAssembly(dir string) (*assembly, error) {
 			s.name = id
 		}
 		if err := readJSON(filepath.Join(dir, filepath.Base(artifact.Properties.TemplateFile)), &s.template); err != nil {
-			return nil, k.fault("read-synthesis", err)
+			return nil, k.fault("read-synthesis", "error", err)
 		}
 		a.stacks = append(a.stacks, s)
 	}
 	slices.SortFunc(a.stacks, func(x, y synthesized) int { return strings.Compare(x.name, y.name) })
 	text, err := os.ReadFile(filepath.Join(dir, confirmedFile))
 	if err != nil && !os.IsNotExist(err) {
-		return nil, k.fault("read-synthesis", err)
+		return nil, k.fault("read-synthesis", "error", err)
 	}
 	a.confirmed = strings.Fields(string(text))
 	return a, nil

@@ -41,11 +41,11 @@ func (k *keys) beforeDeploy(ctx context.Context, dir string, onlyTell bool) erro
 		l, err := k.live(ctx, s)
 		switch {
 		case err != nil:
-			k.say("unread-stack", s.name, plain(err))
+			k.say("unread-stack", "stack", s.name, "error", plain(err))
 		case l == nil: // its first deploy
 		case failedFirst(l.status):
 			if l.guarded && !onlyTell {
-				return k.fault("failed-first", s.name)
+				return k.fault("failed-first", "stack", s.name)
 			}
 		default:
 			risks = append(risks, k.compare(s, l)...)
@@ -54,7 +54,7 @@ func (k *keys) beforeDeploy(ctx context.Context, dir string, onlyTell bool) erro
 	}
 	others, err := k.otherShards(ctx, a)
 	if err != nil {
-		k.say("unread-stack", a.stacks[0].name+"-N", plain(err))
+		k.say("unread-stack", "stack", a.stacks[0].name+"-N", "error", plain(err))
 	}
 	for _, l := range others {
 		l.without(nil, leaving)
@@ -74,7 +74,7 @@ func (k *keys) compare(s *synthesized, l *live) []risk {
 		was := l.template.Resources[id].Properties
 		is := s.template.Resources[id].Properties // none: it leaves the stack
 		if is == nil || slices.ContainsFunc(replacing, func(p string) bool { return !reflect.DeepEqual(was[p], is[p]) }) {
-			risks = append(risks, risk{"bucket", k.text("bucket-replaced", l.outputs["BucketName"])})
+			risks = append(risks, risk{"bucket", k.text("bucket-replaced", "bucket", l.outputs["BucketName"])})
 		}
 	}
 	moved := func(output string) (was, is string, ok bool) {
@@ -82,10 +82,10 @@ func (k *keys) compare(s *synthesized, l *live) []risk {
 		return was, is, was != "" && is != "" && was != is
 	}
 	if was, is, ok := moved("PrefixPattern"); ok {
-		risks = append(risks, risk{"prefix", k.text("prefix-moves", was, is)})
+		risks = append(risks, risk{"prefix", k.text("prefix-moves", "from", was, "to", is)})
 	}
 	if was, is, ok := moved("UploaderPath"); ok {
-		risks = append(risks, risk{"path", k.text("path-moves", was, is)})
+		risks = append(risks, risk{"path", k.text("path-moves", "from", was, "to", is)})
 	}
 	return risks
 }
@@ -118,7 +118,7 @@ func (l *live) without(is, leaving map[member]bool) {
 func (k *keys) mayLeave(ctx context.Context, m member, moves bool) (risk, bool) {
 	r := risk{confirm: "leaving:" + m.name}
 	if moves {
-		r.sentence = k.text("moves", m.name)
+		r.sentence = k.text("moves", "name", m.name)
 		return r, true
 	}
 	if m.kind != "User" {
@@ -130,11 +130,11 @@ func (k *keys) mayLeave(ctx context.Context, m member, moves bool) (risk, bool) 
 	case errors.As(err, &missing):
 		return r, false
 	case err != nil:
-		r.sentence = k.text("leaves-unread", m.name, plain(err))
+		r.sentence = k.text("leaves-unread", "name", m.name, "error", plain(err))
 	case len(list.AccessKeyMetadata) == 0:
 		return r, false
 	default:
-		r.sentence = k.text("leaves-with-key", m.name, ids(list.AccessKeyMetadata))
+		r.sentence = k.text("leaves-with-key", "name", m.name, "keys", ids(list.AccessKeyMetadata))
 	}
 	return r, true
 }
@@ -146,9 +146,9 @@ func (k *keys) judge(risks []risk, confirmed []string, onlyTell bool) error {
 	for _, r := range risks {
 		switch {
 		case slices.Contains(confirmed, r.confirm):
-			k.say("confirmed", r.confirm)
+			k.say("confirmed", "what", r.confirm)
 		case onlyTell:
-			k.say("would-stop", r.sentence)
+			k.say("would-stop", "risk", r.sentence)
 		default:
 			open, told = append(open, r.confirm), append(told, r.sentence)
 		}
@@ -156,5 +156,5 @@ func (k *keys) judge(risks []risk, confirmed []string, onlyTell bool) error {
 	if len(open) == 0 {
 		return nil
 	}
-	return k.fault("not-deployed", strings.Join(told, "\n"), strings.Join(slices.Concat(confirmed, open), ","))
+	return k.fault("not-deployed", "risks", strings.Join(told, "\n"), "confirm", strings.Join(slices.Concat(confirmed, open), ","))
 }

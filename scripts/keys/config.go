@@ -61,7 +61,7 @@ func (k *keys) agentConfigs(ctx context.Context, stack string, d deployed, dir s
 	}
 	if !k.dry {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return k.fault("make-folder", err)
+			return k.fault("make-folder", "error", err)
 		}
 	}
 	written, errs := 0, []error(nil)
@@ -70,18 +70,18 @@ func (k *keys) agentConfigs(ctx context.Context, stack string, d deployed, dir s
 		switch old, err := os.ReadFile(file); {
 		case err == nil && string(old) == text:
 		case err == nil:
-			errs = append(errs, k.fault("config-differs", file))
+			errs = append(errs, k.fault("config-differs", "file", file))
 		case k.dry:
-			k.say("would-write", file)
+			k.say("would-write", "file", file)
 		default:
 			if err := writeNew(file, text); err != nil {
-				return k.fault("write-config", u.name, err)
+				return k.fault("write-config", "name", u.name, "error", err)
 			}
 			written++
 		}
 	}
 	if !k.dry {
-		k.say("wrote", len(all), written, dir)
+		k.say("wrote", "n", len(all), "written", written, "folder", dir)
 	}
 	return errors.Join(errs...)
 }
@@ -100,10 +100,10 @@ func writeNew(file, text string) error {
 func (k *keys) outputs(ctx context.Context, stack string) (deployed, error) {
 	out, err := cloudformation.NewFromConfig(k.aws).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &stack})
 	if absent(err) {
-		return deployed{}, k.fault("no-stack", stack, k.aws.Region)
+		return deployed{}, k.fault("no-stack", "stack", stack, "region", k.aws.Region)
 	}
 	if err != nil {
-		return deployed{}, k.fault("read-outputs", stack, err)
+		return deployed{}, k.fault("read-outputs", "stack", stack, "error", err)
 	}
 	have := map[string]string{}
 	for _, s := range out.Stacks {
@@ -117,7 +117,7 @@ func (k *keys) outputs(ctx context.Context, stack string) (deployed, error) {
 		name string
 	}{{&d.bucket, "BucketName"}, {&d.region, "Region"}, {&d.account, "Account"}, {&d.prefix, "PrefixPattern"}, {&d.path, "UploaderPath"}} {
 		if *want.to = have[want.name]; *want.to == "" {
-			return deployed{}, k.fault("no-output", stack, want.name)
+			return deployed{}, k.fault("no-output", "stack", stack, "output", want.name)
 		}
 	}
 	return d, nil
@@ -129,7 +129,7 @@ func (k *keys) roles(ctx context.Context) ([]uploader, error) {
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, k.fault("list-roles", k.path, err)
+			return nil, k.fault("list-roles", "path", k.path, "error", err)
 		}
 		for _, role := range page.Roles {
 			if aws.ToString(role.Path) == k.path {
@@ -148,16 +148,16 @@ func (k *keys) principal(ctx context.Context, name string) (string, error) {
 	case err == nil && aws.ToString(user.User.Path) == k.path:
 		return aws.ToString(user.User.Arn), nil
 	case err != nil && !errors.As(err, &missing):
-		return "", k.fault("look-up", name, err)
+		return "", k.fault("look-up", "name", name, "error", err)
 	}
 	role, err := k.iam.GetRole(ctx, &iam.GetRoleInput{RoleName: &name})
 	switch {
 	case err == nil && aws.ToString(role.Role.Path) == k.path:
 		return aws.ToString(role.Role.Arn), nil
 	case err != nil && !errors.As(err, &missing):
-		return "", k.fault("look-up", name, err)
+		return "", k.fault("look-up", "name", name, "error", err)
 	}
-	return "", k.fault("no-principal", name, k.path)
+	return "", k.fault("no-principal", "name", name, "path", k.path)
 }
 
 func (k *keys) configText(d deployed, u uploader) string {
@@ -172,7 +172,7 @@ outboxes:
 identity:
   profile: default
   expect: %[6]s
-`, k.text("config-about", u.name), quoted(d.bucket), d.account, quoted(strings.ReplaceAll(d.prefix, "{name}", u.name)), d.region, quoted(u.arn))
+`, k.text("config-about", "name", u.name), quoted(d.bucket), d.account, quoted(strings.ReplaceAll(d.prefix, "{name}", u.name)), d.region, quoted(u.arn))
 }
 
 // quoted is a text as YAML takes it on one line. The names that AWS lets through

@@ -81,7 +81,7 @@ func (k *keys) readLive(ctx context.Context, cfg aws.Config, name string) (*live
 		return nil, err
 	}
 	if len(out.Stacks) != 1 {
-		return nil, k.fault("no-stack", name, cfg.Region)
+		return nil, k.fault("no-stack", "stack", name, "region", cfg.Region)
 	}
 	s := out.Stacks[0]
 	l := &live{
@@ -95,7 +95,7 @@ func (k *keys) readLive(ctx context.Context, cfg aws.Config, name string) (*live
 		return nil, err
 	}
 	if err := json.Unmarshal([]byte(aws.ToString(body.TemplateBody)), &l.template); err != nil {
-		return nil, k.fault("no-template", name, err)
+		return nil, k.fault("no-template", "stack", name, "error", err)
 	}
 	return l, nil
 }

@@ -28,7 +28,7 @@ func (k *keys) beforeDestroy(ctx context.Context, dir, note string) error {
 		s := &a.stacks[i]
 		l, err := k.live(ctx, s)
 		if err != nil {
-			k.say("unread-stack", s.name, plain(err))
+			k.say("unread-stack", "stack", s.name, "error", plain(err))
 			continue
 		}
 		if l == nil {
@@ -43,12 +43,12 @@ func (k *keys) beforeDestroy(ctx context.Context, dir, note string) error {
 			StackName: &s.name, EnableTerminationProtection: aws.Bool(false),
 		})
 		if err != nil {
-			return k.fault("lift", s.name, err)
+			return k.fault("lift", "stack", s.name, "error", err)
 		}
-		k.say("lifted", s.name)
+		k.say("lifted", "stack", s.name)
 	}
 	if err := os.WriteFile(note, []byte(strings.Join(stacks, "\n")), 0o600); err != nil {
-		return k.fault("write-stacks", err)
+		return k.fault("write-stacks", "error", err)
 	}
 	return nil
 }
@@ -57,18 +57,18 @@ func (k *keys) beforeDestroy(ctx context.Context, dir, note string) error {
 func (k *keys) afterDestroy(ctx context.Context, note string) error {
 	text, err := os.ReadFile(note)
 	if err != nil {
-		return k.fault("write-stacks", err)
+		return k.fault("write-stacks", "error", err)
 	}
 	k.here()
 	client := cloudformation.NewFromConfig(k.aws)
 	for _, id := range strings.Fields(string(text)) {
 		stayed, ended, err := stayed(ctx, client, id)
 		if err != nil {
-			k.say("unread-stack", id, plain(err))
+			k.say("unread-stack", "stack", id, "error", plain(err))
 			continue
 		}
 		if ended && len(stayed) > 0 {
-			k.say("stayed", strings.Join(stayed, "\n"))
+			k.say("stayed", "resources", strings.Join(stayed, "\n"))
 		}
 	}
 	return nil

@@ -38,10 +38,10 @@ func (k *keys) issue(ctx context.Context, name, output string) error {
 		return err
 	}
 	if len(have) >= mostKeys {
-		return k.fault("two-keys", name, len(have), ids(have))
+		return k.fault("two-keys", "name", name, "n", len(have), "keys", ids(have))
 	}
 	if len(have) == 1 {
-		k.say("has-key", name, ids(have))
+		k.say("has-key", "name", name, "keys", ids(have))
 	}
 	_, err = k.make(ctx, name, output)
 	return err
@@ -53,22 +53,22 @@ func once(o *iam.Options) { o.RetryMaxAttempts = 1 }
 // there, or isn't under the path, is an error.
 func (k *keys) keysOf(ctx context.Context, name string) ([]types.AccessKeyMetadata, error) {
 	if name == "" {
-		return nil, k.misuse("no-name", k.script)
+		return nil, k.misuse("no-name", "script", k.script)
 	}
 	user, err := k.iam.GetUser(ctx, &iam.GetUserInput{UserName: &name})
 	var missing *types.NoSuchEntityException
 	if errors.As(err, &missing) {
-		return nil, k.fault("no-user", name)
+		return nil, k.fault("no-user", "name", name)
 	}
 	if err != nil {
-		return nil, k.fault("look-up", name, err)
+		return nil, k.fault("look-up", "name", name, "error", err)
 	}
 	if path := aws.ToString(user.User.Path); path != k.path {
-		return nil, k.fault("no-uploader", name, path, k.path)
+		return nil, k.fault("no-uploader", "name", name, "path", path, "want", k.path)
 	}
 	list, err := k.iam.ListAccessKeys(ctx, &iam.ListAccessKeysInput{UserName: &name})
 	if err != nil {
-		return nil, k.fault("list-keys", name, err)
+		return nil, k.fault("list-keys", "name", name, "error", err)
 	}
 	have := list.AccessKeyMetadata
 	slices.SortStableFunc(have, func(a, b types.AccessKeyMetadata) int {
@@ -93,7 +93,7 @@ func (k *keys) make(ctx context.Context, name, output string) (id string, err er
 		output = name + ".credentials"
 	}
 	if k.dry {
-		k.say("would-make", name, output)
+		k.say("would-make", "name", name, "file", output)
 		return "", nil
 	}
 	file, err := k.open(output)
@@ -110,9 +110,9 @@ func (k *keys) make(ctx context.Context, name, output string) (id string, err er
 	if err != nil {
 		var answered smithy.APIError
 		if errors.As(err, &answered) {
-			return "", errors.Join(k.fault("make-key", name, err), file.discard())
+			return "", errors.Join(k.fault("make-key", "name", name, "error", err), file.discard())
 		}
-		return "", errors.Join(k.fault("make-no-answer", name, err), file.discard())
+		return "", errors.Join(k.fault("make-no-answer", "name", name, "error", err), file.discard())
 	}
 	key := made.AccessKey
 	id = aws.ToString(key.AccessKeyId)
@@ -120,19 +120,19 @@ func (k *keys) make(ctx context.Context, name, output string) (id string, err er
 		undo, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishWithin)
 		defer cancel()
 		if _, undone := k.iam.DeleteAccessKey(undo, &iam.DeleteAccessKeyInput{UserName: &name, AccessKeyId: &id}); undone != nil {
-			err = errors.Join(k.fault("write", output, err), k.fault("not-undone", id, undone, name))
+			err = errors.Join(k.fault("write", "file", output, "error", err), k.fault("not-undone", "key", id, "error", undone, "name", name))
 		} else {
-			err = k.fault("write-undone", output, err)
+			err = k.fault("write-undone", "file", output, "error", err)
 		}
 		return "", errors.Join(err, file.discard())
 	}
 	if err := k.answers(ctx, key); err != nil {
-		return "", k.fault("no-answer", id, err)
+		return "", k.fault("no-answer", "key", id, "error", err)
 	}
 	if output == "-" {
-		k.say("made-piped", name, id)
+		k.say("made-piped", "name", name, "key", id)
 	} else {
-		k.say("made", name, id, output)
+		k.say("made", "name", name, "key", id, "file", output)
 	}
 	return id, nil
 }
@@ -185,10 +185,10 @@ func (k *keys) open(output string) (*place, error) {
 		}
 		file, err := os.OpenFile(output, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if errors.Is(err, os.ErrExist) {
-			return nil, k.fault("file-exists", output)
+			return nil, k.fault("file-exists", "file", output)
 		}
 		if err != nil {
-			return nil, k.fault("make-file", output, err)
+			return nil, k.fault("make-file", "file", output, "error", err)
 		}
 		return &place{file, true}, nil
 	}
@@ -224,5 +224,5 @@ func (p *place) discard() error {
 
 func (k *keys) credentialsText(name string, key *types.AccessKey) string {
 	return fmt.Sprintf("# %s\n[default]\naws_access_key_id = %s\naws_secret_access_key = %s\n",
-		k.text("credentials", name), aws.ToString(key.AccessKeyId), aws.ToString(key.SecretAccessKey))
+		k.text("credentials", "name", name), aws.ToString(key.AccessKeyId), aws.ToString(key.SecretAccessKey))
 }

@@ -11,6 +11,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -22,6 +23,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"buzon/scripts/words"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -70,7 +73,7 @@ type keys struct {
 	dry    bool
 	out    io.Writer // where "-o -" writes to
 	log    io.Writer // for people
-	lang   int       // of the sentences
+	lang   string    // of the sentences
 	script string    // the command, as it is typed after scripts/
 	// Polling starts at this pace and slows down; tests make it quick.
 	pace time.Duration
@@ -138,11 +141,11 @@ func (k *keys) run(ctx context.Context, args []string) error {
 	k.script = args[0]
 	c, ok := commands[k.script]
 	if !ok {
-		return k.misuse("no-command", k.script)
+		return k.misuse("no-command", "command", k.script)
 	}
 	flags := flag.NewFlagSet("scripts/"+k.script, flag.ContinueOnError)
 	flags.SetOutput(io.Discard) // the errors are said below
-	lang := flags.String("lang", languages[k.lang], k.text("flag-lang"))
+	lang := flags.String("lang", cmp.Or(k.lang, words.Languages[0]), k.text("flag-lang"))
 	flags.StringVar(&k.path, "path", "/buzon/", k.text("flag-path"))
 	flags.BoolVar(&k.dry, "dry-run", false, k.text("flag-dry-run"))
 	do := c.flags(k, flags)
@@ -152,16 +155,16 @@ func (k *keys) run(ctx context.Context, args []string) error {
 		k.help(flags)
 		return err
 	case err != nil:
-		return k.misuse("bad-flag", k.script, k.flagFault(err))
-	case !slices.Contains(languages, *lang):
-		return k.misuse("bad-lang", *lang)
+		return k.misuse("bad-flag", "script", k.script, "fault", k.flagFault(err))
+	case !slices.Contains(words.Languages, *lang):
+		return k.misuse("bad-lang", "lang", *lang)
 	}
 	if len(given) > c.most {
-		return k.misuse("one-too-many", k.script, given[c.most])
+		return k.misuse("one-too-many", "script", k.script, "argument", given[c.most])
 	}
 	k.aws, err = config.LoadDefaultConfig(ctx, config.WithSharedConfigProfile(os.Getenv("BUZON_CDK_PROFILE")))
 	if err != nil {
-		return k.fault("aws-settings", err)
+		return k.fault("aws-settings", "error", err)
 	}
 	k.iam = iam.NewFromConfig(k.aws)
 	var names [2]string
@@ -172,10 +175,10 @@ func (k *keys) run(ctx context.Context, args []string) error {
 // flagFault says in the reader's language what package flag says in English.
 func (k *keys) flagFault(err error) string {
 	if name, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); ok {
-		return k.text("no-flag", name)
+		return k.text("no-flag", "flag", name)
 	}
 	if name, ok := strings.CutPrefix(err.Error(), "flag needs an argument: -"); ok {
-		return k.text("flag-needs", name)
+		return k.text("flag-needs", "flag", name)
 	}
 	return "« " + err.Error() + " »"
 }
@@ -188,7 +191,7 @@ func (k *keys) help(flags *flag.FlagSet) {
 	flags.VisitAll(func(f *flag.Flag) {
 		value, about := flag.UnquoteUsage(f)
 		if f.DefValue != "" && f.DefValue != "false" {
-			about += " " + k.text("default", f.DefValue)
+			about += " " + k.text("default", "value", f.DefValue)
 		}
 		dashes := "--"
 		if len(f.Name) == 1 {

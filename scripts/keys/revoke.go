@@ -28,7 +28,7 @@ func (k *keys) revoke(ctx context.Context, name, id string, all bool, stack stri
 			return err
 		}
 		if len(users) == 0 {
-			k.say("nobody", k.path)
+			k.say("nobody", "path", k.path)
 			return nil
 		}
 	}
@@ -50,9 +50,9 @@ func (k *keys) sessions(ctx context.Context, stack string) {
 	l, err := k.readLive(ctx, k.aws, stack)
 	switch {
 	case err != nil:
-		k.say("sessions-unread", stack, plain(err))
+		k.say("sessions-unread", "stack", stack, "error", plain(err))
 	case l == nil:
-		k.say("sessions-no-stack", stack)
+		k.say("sessions-no-stack", "stack", stack)
 	case l.template.refusesSessions():
 		k.say("sessions-end")
 	default:
@@ -67,13 +67,13 @@ func (k *keys) revokeOne(ctx context.Context, name, id string) error {
 		return err
 	}
 	if len(have) == 0 {
-		k.say("no-keys", name)
+		k.say("no-keys", "name", name)
 		return nil
 	}
 	if id != "" {
 		have = slices.DeleteFunc(have, func(key types.AccessKeyMetadata) bool { return aws.ToString(key.AccessKeyId) != id })
 		if len(have) == 0 {
-			return k.fault("no-such-key", name, id)
+			return k.fault("no-such-key", "name", name, "key", id)
 		}
 	}
 	var errs []error
@@ -93,7 +93,7 @@ func (k *keys) users(ctx context.Context) ([]uploader, error) {
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, k.fault("list-users", k.path, err)
+			return nil, k.fault("list-users", "path", k.path, "error", err)
 		}
 		for _, user := range page.Users {
 			if aws.ToString(user.Path) == k.path {

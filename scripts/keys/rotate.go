@@ -27,27 +27,27 @@ func (k *keys) rotate(ctx context.Context, name, output string, r rotation) erro
 	}
 	switch {
 	case len(have) == 0:
-		return k.fault("nothing-to-rotate", name)
+		return k.fault("nothing-to-rotate", "name", name)
 	case len(have) == mostKeys && r.restart:
 		lost := aws.ToString(have[1].AccessKeyId)
 		if have[0].Status != types.StatusTypeActive {
-			return k.fault("only-one-works", name, lost)
+			return k.fault("only-one-works", "name", name, "key", lost)
 		}
 		if err := k.delete(ctx, name, lost); err != nil {
 			return err
 		}
 		have = have[:1]
 	case r.restart:
-		k.say("no-restart", name)
+		k.say("no-restart", "name", name)
 	}
 
 	if len(have) == 1 {
 		if r.deleteOld {
-			k.say("nothing-left", name, ids(have))
+			k.say("nothing-left", "name", name, "keys", ids(have))
 			return nil
 		}
 		if have[0].Status != types.StatusTypeActive {
-			return k.fault("only-inactive", name, ids(have))
+			return k.fault("only-inactive", "name", name, "keys", ids(have))
 		}
 		if _, err := k.make(ctx, name, output); err != nil || k.dry {
 			return err
@@ -56,14 +56,14 @@ func (k *keys) rotate(ctx context.Context, name, output string, r rotation) erro
 			return err
 		}
 		if len(have) != mostKeys {
-			return k.fault("keys-changed", name, ids(have))
+			return k.fault("keys-changed", "name", name, "keys", ids(have))
 		}
 	}
 
 	older, newer := have[0], have[1]
 	oldID := aws.ToString(older.AccessKeyId)
 	if newer.Status != types.StatusTypeActive {
-		return k.fault("newer-inactive", name, ids(have))
+		return k.fault("newer-inactive", "name", name, "keys", ids(have))
 	}
 	if older.Status == types.StatusTypeActive {
 		if err := k.inUse(ctx, name, newer, r); err != nil {
@@ -74,7 +74,7 @@ func (k *keys) rotate(ctx context.Context, name, output string, r rotation) erro
 		}
 	}
 	if !r.deleteOld {
-		k.say("old-inactive", oldID, name)
+		k.say("old-inactive", "key", oldID, "name", name)
 		return nil
 	}
 	return k.delete(ctx, name, oldID)
@@ -92,7 +92,7 @@ func (k *keys) inUse(ctx context.Context, name string, key types.AccessKeyMetada
 	if r.confirmed || k.dry {
 		return nil
 	}
-	k.say("waiting", id, r.timeout)
+	k.say("waiting", "key", id, "timeout", r.timeout)
 	waiting, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
 	began := time.Now()
@@ -100,7 +100,7 @@ func (k *keys) inUse(ctx context.Context, name string, key types.AccessKeyMetada
 	err := k.poll(waiting, func() (bool, error) {
 		if since := time.Since(shown); since > remindEach*k.pace {
 			shown = time.Now()
-			k.say("still-waiting", id, time.Since(began).Round(time.Second), r.timeout)
+			k.say("still-waiting", "key", id, "time", time.Since(began).Round(time.Second), "timeout", r.timeout)
 		}
 		// The wider context, so that one look is made even with no time to wait.
 		used, err := k.iam.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: &id})
@@ -114,21 +114,21 @@ func (k *keys) inUse(ctx context.Context, name string, key types.AccessKeyMetada
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
-		return k.fault("interrupted", name)
+		return k.fault("interrupted", "name", name)
 	case !errors.Is(err, context.DeadlineExceeded):
-		return k.fault("wait", id, err)
+		return k.fault("wait", "key", id, "error", err)
 	}
-	return k.fault("not-used", id, name)
+	return k.fault("not-used", "key", id, "name", name)
 }
 
 func (k *keys) deactivate(ctx context.Context, name, id string) error {
 	if k.dry {
-		k.say("would-deactivate", id, name)
+		k.say("would-deactivate", "key", id, "name", name)
 		return nil
 	}
 	_, err := k.iam.UpdateAccessKey(ctx, &iam.UpdateAccessKeyInput{UserName: &name, AccessKeyId: &id, Status: types.StatusTypeInactive})
 	if err != nil {
-		return k.fault("deactivate", id, name, err)
+		return k.fault("deactivate", "key", id, "name", name, "error", err)
 	}
 	return nil
 }
@@ -136,14 +136,14 @@ func (k *keys) deactivate(ctx context.Context, name, id string) error {
 // delete deletes a key; one that is gone already is no error.
 func (k *keys) delete(ctx context.Context, name, id string) error {
 	if k.dry {
-		k.say("would-delete", id, name)
+		k.say("would-delete", "key", id, "name", name)
 		return nil
 	}
 	_, err := k.iam.DeleteAccessKey(ctx, &iam.DeleteAccessKeyInput{UserName: &name, AccessKeyId: &id})
 	var missing *types.NoSuchEntityException
 	if err != nil && !errors.As(err, &missing) {
-		return k.fault("delete", id, name, err)
+		return k.fault("delete", "key", id, "name", name, "error", err)
 	}
-	k.say("deleted", id, name)
+	k.say("deleted", "key", id, "name", name)
 	return nil
 }

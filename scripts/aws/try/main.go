@@ -108,7 +108,7 @@ func (f *folder) read(words sayer) error {
 	}
 	f.path, f.files = abs, map[string]int64{}
 	if info, err := os.Stat(abs); err != nil || !info.IsDir() {
-		return errors.New(words("no-folder", f.shown))
+		return errors.New(words("no-folder", "folder", f.shown))
 	}
 	err = filepath.WalkDir(abs, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
@@ -127,9 +127,9 @@ func (f *folder) read(words sayer) error {
 	case err != nil:
 		return err
 	case len(f.files) == 0:
-		return errors.New(words("empty-folder", f.shown))
+		return errors.New(words("empty-folder", "folder", f.shown))
 	case f.bytes > mostBytes:
-		return errors.New(words("large-folder", f.shown, f.bytes>>20, mostBytes>>20))
+		return errors.New(words("large-folder", "folder", f.shown, "n", f.bytes>>20, "most", mostBytes>>20))
 	}
 	return nil
 }

@@ -35,7 +35,7 @@ func (s *story) command(lines ...string) {
 func (s *story) quote(text string, head, tail int) {
 	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
 	if left := len(lines) - head - tail; left > 1 {
-		lines = append(append(append([]string(nil), lines[:head]...), s.paint("2", s.words("more-lines", left))), lines[len(lines)-tail:]...)
+		lines = append(append(append([]string(nil), lines[:head]...), s.paint("2", s.words("more-lines", "n", left))), lines[len(lines)-tail:]...)
 	}
 	for _, line := range lines {
 		if !s.color && utf8.RuneCountInString(line) > widest {
@@ -59,10 +59,10 @@ func (s *story) expect(met bool, id string, args ...any) {
 // expectExit says whether a command ended with the exit code that it must.
 func (s *story) expectExit(got, want int) {
 	if got == want {
-		s.expect(true, "exit", want, s.words(fmt.Sprintf("exit-%d", want)))
+		s.expect(true, "exit", "code", want, "meaning", s.words(fmt.Sprintf("exit-%d", want)))
 		return
 	}
-	s.expect(false, "exit-other", want, got)
+	s.expect(false, "exit-other", "want", want, "code", got)
 }
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }

@@ -44,7 +44,7 @@ type story struct {
 // play tells the story. Its error is why it could not go on; expectations that
 // were not met are counted.
 func (s *story) play(ctx context.Context) error {
-	fmt.Fprintf(s.out, "%s\n%s\n", s.paint("1", s.words("title")), s.words("where", s.dir))
+	fmt.Fprintf(s.out, "%s\n%s\n", s.paint("1", s.words("title")), s.words("where", "folder", s.dir))
 	for _, step := range []func(context.Context) error{
 		s.prepare, s.deploy, s.upload, s.audit, s.old, s.broad,
 	} {
@@ -92,7 +92,7 @@ func (s *story) deploy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.expect(j.Verdict == "write-only", "deployed", j.Verdict)
+	s.expect(j.Verdict == "write-only", "deployed", "verdict", j.Verdict)
 
 	vm := filepath.Join(s.dir, uploader)
 	if err := os.MkdirAll(filepath.Join(vm, "outbox"), 0o700); err != nil {
@@ -115,7 +115,7 @@ func (s *story) deploy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.out, "%s\n", s.words("config-here", vm))
+	fmt.Fprintf(s.out, "%s\n", s.words("config-here", "folder", vm))
 	here := strings.NewReplacer("/var/lib/buzon", filepath.Join(vm, "state"), "/srv/outbox", filepath.Join(vm, "outbox"))
 	return writeFile(filepath.Join(vm, "agent.yaml"), here.Replace(text.out))
 }
@@ -173,7 +173,7 @@ func (s *story) upload(ctx context.Context) error {
 		return err
 	}
 	n, all := c.refused()
-	s.expect(all, "probes-refused", n)
+	s.expect(all, "probes-refused", "n", n)
 
 	typed := "agent upload --config agent.yaml " + s.folder.shown
 	send := s.asVM(uploader, "upload", "--config", "agent.yaml", s.folder.path)
@@ -201,7 +201,7 @@ func (s *story) list(ctx context.Context) error {
 	}
 	for i, o := range all {
 		if i == most && len(all) > most+1 {
-			fmt.Fprintf(s.out, "  %s\n", s.paint("2", s.words("more-objects", len(all)-most)))
+			fmt.Fprintf(s.out, "  %s\n", s.paint("2", s.words("more-objects", "n", len(all)-most)))
 			break
 		}
 		fmt.Fprintf(s.out, "  %10d  %s\n", o.size, o.key)
@@ -216,9 +216,9 @@ func (s *story) compare(ctx context.Context, id string) error {
 	case err != nil:
 		return err
 	case len(wrong) > 0:
-		s.expect(false, "objects-differ", len(s.folder.files), s.folder.shown, strings.Join(wrong[:min(len(wrong), 5)], ", "))
+		s.expect(false, "objects-differ", "n", len(s.folder.files), "folder", s.folder.shown, "objects", strings.Join(wrong[:min(len(wrong), 5)], ", "))
 	case id == "objects-equal":
-		s.expect(true, id, len(s.folder.files), s.folder.shown)
+		s.expect(true, id, "n", len(s.folder.files), "folder", s.folder.shown)
 	default:
 		s.expect(true, id)
 	}
@@ -246,9 +246,9 @@ func (s *story) expectVerdict(ctx context.Context, want string, args []string) e
 		return err
 	}
 	if j.Verdict == want {
-		s.expect(true, "verdict", want)
+		s.expect(true, "verdict", "verdict", want)
 	} else {
-		s.expect(false, "verdict-other", want, j.Verdict)
+		s.expect(false, "verdict-other", "want", want, "verdict", j.Verdict)
 	}
 	return nil
 }
@@ -285,9 +285,9 @@ func (s *story) old(ctx context.Context) error {
 		}
 	}
 	if j.Verdict == "violation" && shown > 0 && shown == errorsFound {
-		s.expect(true, "witness", shown)
+		s.expect(true, "witness", "n", shown)
 	} else {
-		s.expect(false, "witness-missing", j.Verdict, shown)
+		s.expect(false, "witness-missing", "verdict", j.Verdict, "n", shown)
 	}
 
 	check := s.asVM(oldUser, append([]string{"check"}, target...)...)
@@ -299,7 +299,7 @@ func (s *story) old(ctx context.Context) error {
 		return err
 	}
 	some := strings.Join(c.Overpowered[:min(len(c.Overpowered), 3)], ", ")
-	s.expect(len(c.Overpowered) > 0 && !c.Passed, "overpowered", len(c.Overpowered), some)
+	s.expect(len(c.Overpowered) > 0 && !c.Passed, "overpowered", "n", len(c.Overpowered), "powers", some)
 
 	send := append(append([]string{"upload"}, target...), "--state", filepath.Join(dir, "state"))
 	typed := "agent " + strings.Join(append([]string{"upload"}, target...), " ") + " " + s.folder.shown
@@ -311,7 +311,7 @@ func (s *story) old(ctx context.Context) error {
 		return err
 	}
 	all = slices.DeleteFunc(all, func(o object) bool { return strings.HasPrefix(o.key, prefix+".buzon/") })
-	s.expect(len(all) == 0, "nothing-sent", s.folder.shown)
+	s.expect(len(all) == 0, "nothing-sent", "folder", s.folder.shown)
 	return nil
 }
 
@@ -330,7 +330,7 @@ func (s *story) broad(ctx context.Context) error {
 		return err
 	}
 	n, all := c.refused()
-	s.expect(all, "still-refused", n)
+	s.expect(all, "still-refused", "n", n)
 
 	typed, args := s.auditArgs()
 	if _, err := s.show(ctx, typed, s.asReviewer(args...), 24, 3, 0); err != nil {
@@ -384,7 +384,7 @@ func (s *story) expectStops(ctx context.Context, args []string) error {
 	if !met {
 		id = "held-by-none"
 	}
-	s.expect(met, id, strings.Join(named, ", "))
+	s.expect(met, id, "holders", strings.Join(named, ", "))
 	return nil
 }
 
@@ -392,14 +392,14 @@ func (s *story) expectStops(ctx context.Context, args []string) error {
 func (s *story) end(ctx context.Context, err error) {
 	interrupted := ctx.Err() != nil
 	if err != nil && !interrupted {
-		fmt.Fprintf(s.out, "\n%s %s\n", s.paint("1;31", "✗"), s.words("broke-off", err))
+		fmt.Fprintf(s.out, "\n%s %s\n", s.paint("1;31", "✗"), s.words("broke-off", "error", err))
 	}
 	if s.keep && !interrupted && s.aws != nil {
 		s.heading("keep")
 		if err := s.leave(); err != nil {
-			fmt.Fprintf(s.out, "%s\n", s.words("left-behind", err))
+			fmt.Fprintf(s.out, "%s\n", s.words("left-behind", "error", err))
 		}
-		fmt.Fprintf(s.out, "%s\n", s.words("keep-how", s.dir, s.root, s.bucket))
+		fmt.Fprintf(s.out, "%s\n", s.words("keep-how", "folder", s.dir, "root", s.root, "bucket", s.bucket))
 	} else {
 		if err == nil {
 			s.heading("clean")
@@ -408,7 +408,7 @@ func (s *story) end(ctx context.Context, err error) {
 		switch {
 		case left != nil:
 			s.unmet++
-			fmt.Fprintf(s.out, "%s\n", s.words("left-behind", left))
+			fmt.Fprintf(s.out, "%s\n", s.words("left-behind", "error", left))
 		case interrupted:
 			fmt.Fprintf(s.out, "\n%s\n", s.words("interrupted"))
 			return
@@ -418,9 +418,9 @@ func (s *story) end(ctx context.Context, err error) {
 	}
 	switch {
 	case s.unmet > 0:
-		fmt.Fprintf(s.out, "\n%s\n", s.paint("1;31", s.words("end-unmet", s.unmet, s.expected)))
+		fmt.Fprintf(s.out, "\n%s\n", s.paint("1;31", s.words("end-unmet", "unmet", s.unmet, "n", s.expected)))
 	case err == nil:
-		fmt.Fprintf(s.out, "\n%s\n", s.paint("1;32", s.words("end-met", s.expected, seconds(time.Since(s.began)))))
+		fmt.Fprintf(s.out, "\n%s\n", s.paint("1;32", s.words("end-met", "n", s.expected, "time", seconds(time.Since(s.began)))))
 	}
 }
 
