@@ -61,11 +61,10 @@ var looseFlags = []struct {
 func newAuditPolicy(a *app) *cobra.Command {
 	o := &auditOptions{loose: map[policy.Kind]*[]string{}}
 	cmd := &cobra.Command{
-		Use:     "audit-policy",
-		Short:   a.words.Text("audit.short"),
-		Long:    a.words.Text("audit.long"),
-		Example: a.words.Text("audit.examples"),
-		Args:    noArgs,
+		Use:   "audit-policy",
+		Short: a.words.Text("audit.short"),
+		Long:  a.words.Text("audit.long"),
+		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return runAuditPolicy(cmd.Context(), a, o)
 		},

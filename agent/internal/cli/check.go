@@ -26,12 +26,11 @@ type checkOptions struct {
 func newCheck(a *app) *cobra.Command {
 	var o checkOptions
 	cmd := &cobra.Command{
-		Use:     "check",
-		Short:   a.words.Text("cli.check-short"),
-		Long:    a.words.Text("cli.check-long"),
-		Example: a.words.Text("cli.check-examples"),
-		Args:    noArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return runCheck(cmd.Context(), a, o) },
+		Use:   "check",
+		Short: a.words.Text("cli.check-short"),
+		Long:  a.words.Text("cli.check-long"),
+		Args:  noArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return runCheck(cmd.Context(), a, o) },
 	}
 	o.config = a.addConfigFlags(cmd, true)
 	cmd.Flags().StringVar(&o.format, "format", "text", a.words.Text("cli.check-format"))

@@ -510,7 +510,7 @@ func TestWhatIsInOrderPasses(t *testing.T) {
 			}
 			h.write("file", "", 0o600)
 			h.settings("key: \"{outbox}/{path}\"\noutboxes:\n  - path: " + h.file("box") + "\n    quiet: 7s\n  - path: " + h.file("gone") + "\n  - path: " + h.file("file") + "\n")
-		}, want: []string{`✓ outbox +\S+/box: .*rested for 7 s`, `! outbox +\S+/gone is not there now`, `mkdir -p \S+/gone`, `! outbox +\S+/file is no folder`}},
+		}, want: []string{`✓ outbox +\S+/box: .*rested for 7 s`, `! outbox +\S+/gone is not there now`, `mkdir -p \S+/gone`, `! outbox +\S+/file is not a folder`}},
 		{name: "an overpowered key", server: s3server.Options{Allow: s3server.WriteOnly(inbox, "")}, host: func(h *host) {
 			h.settings("identity:\n  overpowered: warn\n")
 		}, want: []string{`can do more than write: s3:PutObject outside its prefix\.`}},

@@ -21,6 +21,7 @@ func offerValues(cmd *cobra.Command) {
 			}
 			f.Usage, f.Annotations[valueName] = usage, []string{name}
 			if choices := strings.Split(name, "|"); len(choices) > 1 {
+				f.Usage = strings.Replace(usage, ": "+name, "", 1)                                                              // they stand beside the flag
 				_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(choices, cobra.ShellCompDirectiveNoFileComp)) // it is registered once
 			}
 		})

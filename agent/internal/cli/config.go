@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,6 +15,7 @@ import (
 
 	"buzon/agent/internal/config"
 	"buzon/agent/internal/locale"
+	"buzon/agent/internal/report"
 	"buzon/agent/internal/send/outbox"
 )
 
@@ -103,6 +105,7 @@ func newConfigExplain(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:       "explain [KEY]",
 		Short:     a.words.Text("cli.config-explain-short"),
+		Long:      a.words.Text("cli.config-explain-long"),
 		ValidArgs: names,
 		RunE:      func(_ *cobra.Command, keys []string) error { return runConfigExplain(a, keys) },
 	}
@@ -142,6 +145,7 @@ func newConfigValidate(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate",
 		Short: a.words.Text("cli.config-validate-short"),
+		Long:  a.words.Text("cli.config-validate-long"),
 		Args:  noArgs,
 	}
 	f := a.addConfigFlags(cmd, false)
@@ -166,11 +170,19 @@ func newConfigShow(a *app) *cobra.Command {
 		Long:  a.words.Text("cli.config-show-long"),
 		Args:  noArgs,
 	}
+	var format string
 	f := a.addConfigFlags(cmd, true)
+	cmd.Flags().StringVar(&format, "format", "text", a.words.Text("cli.check-format"))
 	cmd.RunE = func(*cobra.Command, []string) error {
+		if err := choice("--format", format, "text", "json"); err != nil {
+			return err
+		}
 		c, err := f.load(a)
 		if err != nil {
 			return err
+		}
+		if format == "json" {
+			return report.JSON(a.stdout, newConfigJSON(c))
 		}
 		return showConfig(a, c)
 	}
@@ -202,6 +214,47 @@ func showConfig(a *app, c *config.Config) error {
 		}
 	}
 	return nil
+}
+
+// configJSON is buzon/config/v1: values are as they are written in the file.
+type configJSON struct {
+	Schema   string               `json:"schema"`
+	File     string               `json:"file,omitempty"` // "" without one
+	Values   map[string]valueJSON `json:"values"`         // by key: limits.memory
+	Tags     map[string]string    `json:"tags"`
+	Outboxes []outboxJSON         `json:"outboxes"`
+	Excludes []string             `json:"excludes"` // the built-in ones
+}
+
+type valueJSON struct {
+	Value string `json:"value"`
+	From  string `json:"from"`            // default, file, flag, expect
+	Place string `json:"place,omitempty"` // file:line:column, or the flag
+}
+
+type outboxJSON struct {
+	Path    string   `json:"path"`
+	Include []string `json:"include"`
+	Exclude []string `json:"exclude"`
+	Quiet   string   `json:"quiet"`
+	Settle  string   `json:"settle"`
+	Key     string   `json:"key"`
+}
+
+func newConfigJSON(c *config.Config) configJSON {
+	j := configJSON{Schema: "buzon/config/v1", File: c.File, Values: map[string]valueJSON{}, Tags: map[string]string{}, Outboxes: []outboxJSON{}, Excludes: outbox.BuiltinExcludes}
+	for name, value := range c.Values() {
+		from := c.From(name)
+		j.Values[name] = valueJSON{Value: value, From: string(from.Kind), Place: from.Place()}
+	}
+	maps.Copy(j.Tags, c.Object.Tags)
+	for _, o := range c.Outboxes {
+		j.Outboxes = append(j.Outboxes, outboxJSON{
+			Path: o.Path, Include: append([]string{}, o.Include...), Exclude: append([]string{}, o.Exclude...),
+			Quiet: config.FormatDuration(o.Quiet), Settle: o.Settled(), Key: o.Key,
+		})
+	}
+	return j
 }
 
 func origin(words *locale.Printer, o config.Origin) string {

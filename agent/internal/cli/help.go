@@ -45,6 +45,18 @@ func (a *app) help(cmd *cobra.Command) {
 	}
 }
 
+// giveExamples gives a command and those below it the examples that the language has for them.
+func (a *app) giveExamples(cmd *cobra.Command) {
+	name := "agent"
+	if cmd.HasParent() {
+		name = strings.Join(strings.Fields(cmd.CommandPath())[1:], "-")
+	}
+	cmd.Example = a.words.Text("cli.example-" + name)
+	for _, sub := range cmd.Commands() {
+		a.giveExamples(sub)
+	}
+}
+
 // paragraphs joins the lines of each paragraph, which are broken where the sentence
 // was written and not where the screen ends. Indented lines and lists stay as they are.
 func paragraphs(text string) string {

@@ -78,7 +78,7 @@ var (
 	comment = regexp.MustCompile(`(^|\s)#\s.*$`)
 	// stands are words that stand for something else, and are the reader's (VERSION, CARPETA, «recibos.jsonl»), and
 	// values that are sentences.
-	stands = regexp.MustCompile(`(Description=|reason: ).+|\[flags\]|\[opciones\]|\p{Lu}[\p{Lu}_]+|[\p{Ll}-]+\.(jsonl|json|yaml|html)\b|\b(reader|lector|hello|hola)\b|"[^"]*"|…`)
+	stands = regexp.MustCompile(`(Description=|reason: ).+|\[flags\]|\[opciones\]|\p{Lu}[\p{Lu}_]+|[\p{Ll}-]+\.(jsonl|json|yaml|html|csv)\b|\b(reader|lector|hello|hola)\b|"[^"]*"|…`)
 )
 
 // shape is what of a part both languages have alike.
@@ -276,7 +276,7 @@ func commandReference(lang string) string {
 	one = func(cmd *cobra.Command) {
 		text := cmd.Long
 		if text == "" {
-			text = cmd.Short + "."
+			text = strings.TrimSuffix(cmd.Short, ".") + "."
 		}
 		fmt.Fprintf(&b, "## %s\n\n%s\n\n", cmd.CommandPath(), codeBlocks(paragraphs(text)))
 		fmt.Fprintf(&b, "    %s\n", useLine(words, cmd))
@@ -407,4 +407,28 @@ var runs = []run{
 	{command: "aws iam get-account-authorization-details", why: "the AWS CLI is no part of the tests; its output is, in agent/internal/judge/sources"},
 	{command: "agent audit-policy --authorization-details", file: "agent/testdata/script/audit_reads_templates_and_exports.txtar", needle: "agent audit-policy --authorization-details"},
 	{command: "agent ", file: originRun},
+}
+
+// TestEveryCommandShowsExamples: in both languages, and each calls what there is.
+func TestEveryCommandShowsExamples(t *testing.T) {
+	for _, lang := range locale.Languages {
+		root := commandTree(lang)
+		var look func(cmd *cobra.Command)
+		look = func(cmd *cobra.Command) {
+			for line := range strings.Lines(cmd.Example) {
+				for _, m := range typed.FindAllStringSubmatch(line, -1) {
+					if fault := calls(root, strings.Fields(m[1])); fault != "" {
+						t.Errorf("%s: %s: %s", lang, cmd.CommandPath(), fault)
+					}
+				}
+			}
+			if !strings.HasPrefix(cmd.Example, "  ") {
+				t.Errorf("%s: %s has no example", lang, cmd.CommandPath())
+			}
+			for _, sub := range cmd.Commands() {
+				look(sub)
+			}
+		}
+		look(root)
+	}
 }

@@ -28,6 +28,7 @@ func newReceipts(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "receipts",
 		Short: a.words.Text("cli.receipts-short"),
+		Long:  a.words.Text("cli.receipts-long"),
 		Args:  subcommandOnly,
 		RunE:  showHelp,
 	}

@@ -162,6 +162,7 @@ func newRoot(a *app, args []string) *cobra.Command {
 		root.AddCommand(construct(a))
 	}
 	root.SetHelpCommand(newHelp(a))
+	a.giveExamples(root)
 	offerValues(root)
 	return root
 }

@@ -28,7 +28,6 @@ func newRun(a *app) *cobra.Command {
 		Use:         "run",
 		Short:       a.words.Text("cli.run-short"),
 		Long:        a.words.Text("cli.run-long"),
-		Example:     a.words.Text("cli.run-examples"),
 		Args:        noArgs,
 		Annotations: map[string]string{logLevel: "info"},
 		RunE:        func(cmd *cobra.Command, _ []string) error { return runRun(cmd.Context(), a, flags) },

@@ -37,6 +37,12 @@ func TestWhatIsWrittenIsAsItsSchemaSays(t *testing.T) {
 		}
 		return out
 	}
+	ask("config", 0, "config", "show", "--format", "json", "--region", "eu-west-1")
+	if _, out, _ := h.run("en", "version", "--format", "json"); out == "" {
+		t.Error("version says nothing")
+	} else {
+		valid(t, "version", out)
+	}
 	ask("plan", 0, "upload", "--dry-run", "--format", "json", dir)
 	ask("upload", 2, "upload", "--format", "json", h.file("nowhere"))
 	ask("upload", 2, "upload", "--format", "json", "--limit", "fast", dir)

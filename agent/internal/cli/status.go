@@ -31,12 +31,11 @@ type statusOptions struct {
 func newStatus(a *app) *cobra.Command {
 	var o statusOptions
 	cmd := &cobra.Command{
-		Use:     "status",
-		Short:   a.words.Text("cli.status-short"),
-		Long:    a.words.Text("cli.status-long"),
-		Example: a.words.Text("cli.status-examples"),
-		Args:    noArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return runStatus(cmd.Context(), a, o) },
+		Use:   "status",
+		Short: a.words.Text("cli.status-short"),
+		Long:  a.words.Text("cli.status-long"),
+		Args:  noArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return runStatus(cmd.Context(), a, o) },
 	}
 	o.config = a.addConfigFlags(cmd, false)
 	o.config.addState(a)
@@ -219,11 +218,10 @@ func (a *app) stateError(c *config.Config, err error) error {
 func newRetry(a *app) *cobra.Command {
 	var flags *configFlags
 	cmd := &cobra.Command{
-		Use:     "retry [PATH…]",
-		Short:   a.words.Text("cli.retry-short"),
-		Long:    a.words.Text("cli.retry-long"),
-		Example: a.words.Text("cli.retry-examples"),
-		RunE:    func(cmd *cobra.Command, paths []string) error { return runRetry(cmd.Context(), a, flags, paths) },
+		Use:   "retry [PATH…]",
+		Short: a.words.Text("cli.retry-short"),
+		Long:  a.words.Text("cli.retry-long"),
+		RunE:  func(cmd *cobra.Command, paths []string) error { return runRetry(cmd.Context(), a, flags, paths) },
 	}
 	flags = a.addConfigFlags(cmd, false)
 	flags.addState(a)

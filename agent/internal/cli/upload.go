@@ -38,7 +38,6 @@ func newUpload(a *app) *cobra.Command {
 		Use:         "upload PATH…",
 		Short:       a.words.Text("cli.upload-short"),
 		Long:        a.words.Text("cli.upload-long"),
-		Example:     a.words.Text("cli.upload-examples"),
 		Args:        somePaths,
 		Annotations: map[string]string{logLevel: "error"}, // what it has to say is in its summary
 		RunE: func(cmd *cobra.Command, paths []string) error {

@@ -59,17 +59,30 @@ func (c *Config) outboxLines(add func(key, format string, args ...any)) {
 	}
 	add("outboxes", "outboxes:")
 	for _, o := range c.Outboxes {
-		settle := string(o.Settle)
-		if o.Settle == SettleMove {
-			settle = "move:" + o.MoveTo
-		}
 		add("", "  - path: %s", quote(o.Path))
 		add("", "    include: %s", quoteList(o.Include))
 		add("", "    exclude: %s", quoteList(o.Exclude))
 		add("", "    quiet: %s", FormatDuration(o.Quiet))
-		add("", "    settle: %s", quote(settle))
+		add("", "    settle: %s", quote(o.Settled()))
 		add("", "    key: %s", quote(o.Key))
 	}
+}
+
+// Settled is how an outbox settles its files, as it is written.
+func (o Outbox) Settled() string {
+	if o.Settle == SettleMove {
+		return "move:" + o.MoveTo
+	}
+	return string(o.Settle)
+}
+
+// Values are the single-valued keys with what is in force, as it is written.
+func (c *Config) Values() map[string]string {
+	values := make(map[string]string, len(keys))
+	for _, k := range keys {
+		values[k.Name] = k.get(c)
+	}
+	return values
 }
 
 func (c *Config) tagLines(add func(key, format string, args ...any)) {
