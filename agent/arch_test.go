@@ -56,7 +56,7 @@ var arrows = map[string][]string{
 		"serve", "report", "send/courier", "send/verify", "judge/audit", "config", "locale",
 		// What cli wires together and hands to those rooms.
 		"send/outbox", "send/journal", "send/gate", "send/upload", "send/receipt", "client",
-		"judge/sources", "judge/catalogue", "policy",
+		"judge/sources", "judge/catalogue", "judge/evidence", "policy",
 	},
 	"serve":         {"report", "locale"},
 	"report":        {"send/courier", "send/gate", "send/verify", "send/receipt", "judge/audit", "judge/sources", "judge/catalogue", "policy", "locale"},
@@ -71,6 +71,8 @@ var arrows = map[string][]string{
 	"judge/sources": {"judge/sources/terraform", "client", "policy"},
 
 	"judge/sources/terraform": {"policy"},
+
+	"judge/evidence": {"judge/audit", "judge/sources", "judge/reach", "policy"}, // over audit: it files what that found
 
 	"judge/catalogue": {},
 	"judge/decide":    {"judge/catalogue", "policy"},
@@ -159,6 +161,8 @@ var onlyIn = []struct {
 	{"github.com/hashicorp/terraform-json", []string{"judge/sources/terraform"}, "the form of Terraform's plans is known there alone"},
 	{"go.yaml.in/yaml/v3", []string{"judge/sources"}, "templates need its places and its reading of colons"},
 	{"github.com/prometheus/", []string{"serve"}, "metrics have one place; the rooms tell what happens through an interface of their own"},
+	{"golang.org/x/crypto", []string{"judge/evidence"}, "signatures of evidence are made and checked there"},
+	{"github.com/hiddeco/sshsig", []string{"judge/evidence"}, "signatures of evidence are made and checked there"},
 	{"golang.org/x/text", []string{"locale"}, "languages are locale's"},
 }
 

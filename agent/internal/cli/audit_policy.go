@@ -37,7 +37,9 @@ type auditOptions struct {
 	budget  struct{ one, total time.Duration }
 	verbose bool
 	format  string
-	output  string
+	file    string
+
+	evidence evidenceOptions
 }
 
 // looseFlags are the flags that name one document each.
@@ -66,6 +68,9 @@ func newAuditPolicy(a *app) *cobra.Command {
 		Long:  a.words.Text("audit.long"),
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.evidence.check(cmd.Flags()); err != nil {
+				return err
+			}
 			return runAuditPolicy(cmd.Context(), a, o)
 		},
 	}
@@ -95,13 +100,17 @@ func newAuditPolicy(a *app) *cobra.Command {
 	f.DurationVar(&o.budget.total, "budget-total", 15*time.Minute, a.words.Text("audit.flag-budget-total"))
 	f.BoolVar(&o.verbose, "verbose", false, a.words.Text("audit.flag-verbose"))
 	f.StringVar(&o.format, "format", "text", a.words.Text("audit.flag-format"))
-	f.StringVarP(&o.output, "output", "o", "", a.words.Text("audit.flag-output"))
+	f.StringVarP(&o.file, "output", "o", "", a.words.Text("audit.flag-output"))
+	o.evidence.flags(f, a.words)
 	return cmd
 }
 
 func runAuditPolicy(ctx context.Context, a *app, o *auditOptions) error {
 	if err := choice("--format", o.format, "text", "json", "sarif", "csv", "html"); err != nil {
 		return err
+	}
+	if o.evidence.verify != "" {
+		return runVerify(ctx, a, o)
 	}
 	if !strings.HasPrefix(o.sources.Path, "/") || !strings.HasSuffix(o.sources.Path, "/") {
 		return usage("audit.bad-path", "got", o.sources.Path)
@@ -139,24 +148,36 @@ func runAuditPolicy(ctx context.Context, a *app, o *auditOptions) error {
 	if err != nil {
 		return a.sourcesError(err)
 	}
-	result := audit.Judge(ctx, found, audit.Options{
+	opts := audit.Options{
 		Allow: o.allow, Waivers: waivers, Strict: o.strict, Version: Version(), Region: o.sources.Region, Caller: found.Caller, Command: shown(a.args),
 		Time: o.budget.one, TotalTime: o.budget.total,
-	})
+	}
+	result := audit.Judge(ctx, found, opts)
 	if ctx.Err() != nil {
 		return fail(undecided, sentence("audit.interrupted"))
 	}
-	if err := o.write(a, result, found); err != nil {
+	if o.evidence.file != "" {
+		if err := o.evidence.make(ctx, a, result, found, opts); err != nil {
+			return err
+		}
+	}
+	err = o.output(a, result, found.Secrets, func(w io.Writer, s screen) error { return o.print(a, w, result, found, s) })
+	if err != nil {
 		return err
 	}
+	return exit(codeOfAudit(result, o.strict))
+}
+
+// codeOfAudit is the code that a report ends with.
+func codeOfAudit(result *audit.Report, strict bool) code {
 	var codes []code
-	if result.Refused(o.strict) {
+	if result.Refused(strict) {
 		codes = append(codes, answerNo)
 	}
 	if result.Undecided() {
 		codes = append(codes, undecided)
 	}
-	return exit(worst(codes...))
+	return worst(codes...)
 }
 
 // looseDocument takes apart what was given for one document: [LEVEL=]FILE of an
@@ -303,23 +324,40 @@ func (a *app) sourcesError(err error) error {
 	return fail(badInput, err)
 }
 
-// write prints the result to standard output or to a file.
-func (o *auditOptions) write(a *app, result *audit.Report, found *sources.Found) error {
-	if o.output == "" {
-		return o.print(a, a.stdout, result, found, a.colorful(a.stdout))
+// screen is what a report is written for.
+type screen struct {
+	color bool
+	width int // 0 is without limit
+}
+
+// output prints a report to standard output or to a file, without the secrets of its sources.
+func (o *auditOptions) output(a *app, result *audit.Report, secrets []string, print func(io.Writer, screen) error) error {
+	if len(secrets) > 0 {
+		plain := print
+		print = func(w io.Writer, s screen) error {
+			var b strings.Builder
+			if err := plain(&b, s); err != nil {
+				return err
+			}
+			_, err := io.WriteString(w, concealing(secrets)(b.String()))
+			return err
+		}
 	}
-	if folder := filepath.Dir(o.output); !isFolder(folder) {
-		return fail(badInput, sentence("audit.no-folder", "folder", folder, "file", o.output))
+	if o.file == "" {
+		return print(a.stdout, screen{a.colorful(a.stdout), a.width(a.stdout)})
 	}
-	f, err := os.Create(o.output)
+	if folder := filepath.Dir(o.file); !isFolder(folder) {
+		return fail(badInput, sentence("audit.no-folder", "folder", folder, "file", o.file))
+	}
+	f, err := os.Create(o.file)
 	if err != nil {
 		return fail(badInput, err)
 	}
 	w := bufio.NewWriter(f)
-	if err := errors.Join(o.print(a, w, result, found, false), w.Flush(), f.Close()); err != nil {
-		return fail(badInput, fmt.Errorf("write %s: %w", o.output, err))
+	if err := errors.Join(print(w, screen{width: a.width(w)}), w.Flush(), f.Close()); err != nil {
+		return fail(badInput, fmt.Errorf("write %s: %w", o.file, err))
 	}
-	fmt.Fprintln(a.stderr, a.words.Text("audit.written", "verdict", string(result.Verdict), "file", o.output))
+	fmt.Fprintln(a.stderr, a.words.Text("audit.written", "verdict", string(result.Verdict), "file", o.file))
 	return nil
 }
 
@@ -328,7 +366,7 @@ func isFolder(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-func (o *auditOptions) print(a *app, w io.Writer, result *audit.Report, found *sources.Found, color bool) error {
+func (o *auditOptions) print(a *app, w io.Writer, result *audit.Report, found *sources.Found, s screen) error {
 	switch o.format {
 	case "json":
 		return report.AuditJSON(w, a.words, result)
@@ -339,7 +377,7 @@ func (o *auditOptions) print(a *app, w io.Writer, result *audit.Report, found *s
 	case "html":
 		return report.AuditHTML(w, a.words, result, found.Texts)
 	}
-	return report.Audit(w, a.words, result, report.AuditOptions{Texts: found.Texts, Color: color, Width: a.width(w), Verbose: o.verbose})
+	return report.Audit(w, a.words, result, report.AuditOptions{Texts: found.Texts, Color: s.color, Width: s.width, Verbose: o.verbose})
 }
 
 // lateHeap is how large the heap of an audit grows before garbage is collected for

@@ -24,7 +24,7 @@ type AuditOptions struct {
 // what; a line for each principal; what holds or breaks the contract of each, by the
 // statement at fault; what was not read; the documents; and what it is no proof of.
 func Audit(w io.Writer, p *locale.Printer, r *audit.Report, o AuditOptions) error {
-	a := &auditPrinter{p: p, o: o, r: r, files: map[string]*sourceText{}, shown: map[string]bool{}, said: map[string]string{}}
+	a := &auditPrinter{p: p, o: o, r: r, excerpts: &excerpts{texts: o.Texts, files: map[string]*sourceText{}}, shown: map[string]bool{}, said: map[string]string{}}
 	a.head()
 	a.table()
 	for i := range r.Principals {
@@ -38,13 +38,13 @@ func Audit(w io.Writer, p *locale.Printer, r *audit.Report, o AuditOptions) erro
 }
 
 type auditPrinter struct {
-	p     *locale.Printer
-	o     AuditOptions
-	r     *audit.Report
-	files map[string]*sourceText
-	shown map[string]bool   // places whose line was quoted
-	said  map[string]string // what was said once, and of whom
-	b     strings.Builder
+	p        *locale.Printer
+	o        AuditOptions
+	r        *audit.Report
+	excerpts *excerpts
+	shown    map[string]bool   // places whose line was quoted
+	said     map[string]string // what was said once, and of whom
+	b        strings.Builder
 }
 
 const (

@@ -256,12 +256,16 @@ type excerpts struct {
 	files map[string]*sourceText
 }
 
+// lines are those of the file that a document came from, or of the document; none, where
+// the file isn't at hand and holds more than the document.
 func (x *excerpts) lines(src *policy.Source) *sourceText {
 	whole, ok := x.texts[src.File]
-	if src.File == "" || !ok {
+	switch {
+	case src.File != "" && !ok && src.First.Line > 0:
+		return &sourceText{}
+	case src.File == "" || !ok:
 		return &sourceText{text: string(src.Raw)}
-	}
-	if x.files[src.File] == nil {
+	case x.files[src.File] == nil:
 		x.files[src.File] = &sourceText{text: string(whole)}
 	}
 	return x.files[src.File]

@@ -328,7 +328,7 @@ const widest = 96
 
 // quote shows one line of a document, with a caret under the column.
 func (a *auditPrinter) quote(src *policy.Source, pos policy.Position, left int) {
-	line, ok := a.lines(src).line(pos.Line)
+	line, ok := a.excerpts.lines(src).line(pos.Line)
 	if !ok {
 		return
 	}
@@ -365,18 +365,6 @@ func (a *auditPrinter) quote(src *policy.Source, pos policy.Position, left int) 
 	indent := strings.Repeat(" ", left)
 	a.b.WriteString(indent + a.paint(dim, number+" │ ") + shown.String() + "\n")
 	a.b.WriteString(indent + a.paint(dim, strings.Repeat(" ", len(number))+" │ ") + under.String() + a.paint(bold, "^") + "\n")
-}
-
-// lines are those of the file that a document came from, or of the document.
-func (a *auditPrinter) lines(src *policy.Source) *sourceText {
-	whole, ok := a.o.Texts[src.File]
-	if src.File == "" || !ok {
-		return &sourceText{text: string(src.Raw)}
-	}
-	if a.files[src.File] == nil {
-		a.files[src.File] = &sourceText{text: string(whole)}
-	}
-	return a.files[src.File]
 }
 
 // questions are what stayed open. Those that only --strict asks are told with what was

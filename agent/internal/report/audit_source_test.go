@@ -25,12 +25,12 @@ func TestALineOfSourceIsShownWithItsCaret(t *testing.T) {
 		{"nowhere", "{}", 0, 0, ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			a := &auditPrinter{p: locale.Load("en"), o: AuditOptions{Texts: map[string][]byte{"f": []byte(row.text)}}, files: map[string]*sourceText{}}
+			a := &auditPrinter{p: locale.Load("en"), excerpts: &excerpts{texts: map[string][]byte{"f": []byte(row.text)}, files: map[string]*sourceText{}}}
 			a.quote(&policy.Source{File: "f"}, policy.Position{Line: row.line, Column: row.column}, 6)
 			if got := a.b.String(); got != row.want {
 				t.Errorf("got\n%q\nwant\n%q", got, row.want)
 			}
-			b := &auditPrinter{p: locale.Load("en"), files: map[string]*sourceText{}}
+			b := &auditPrinter{p: locale.Load("en"), excerpts: &excerpts{texts: map[string][]byte{"f": []byte(row.text)}, files: map[string]*sourceText{}}}
 			b.quote(&policy.Source{Raw: []byte(row.text)}, policy.Position{Line: row.line, Column: row.column}, 6)
 			if got := b.b.String(); got != row.want {
 				t.Errorf("a live document: got\n%q\nwant\n%q", got, row.want)

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"buzon/agent/internal/judge/evidence"
 	"buzon/agent/internal/send/courier"
 	"buzon/agent/internal/send/receipt"
 )
@@ -27,6 +28,9 @@ var written = map[string]struct {
 	"plan":    {"buzon/plan/v1", "What agent upload --dry-run --format json writes", planJSON{}},
 	"receipt": {"buzon/receipt/v1", "A line of agent receipts export", receipt.Receipt{}},
 	"verify":  {"buzon/verify/v1", "What agent receipts verify --format json writes", receiptsJSON{}},
+
+	"evidence":     {"buzon/evidence/v1", "manifest.json of what agent audit-policy --evidence writes", evidence.Manifest{}},
+	"verification": {"buzon/verification/v1", "What agent audit-policy --verify --format json writes", verificationJSON{}},
 }
 
 // closed are the types with a closed set of values.

@@ -46,6 +46,7 @@ func (l *loader) readLive(ctx context.Context) (*account, error) {
 		o.Retryer = aws.NopRetryer{}
 		o.APIOptions = append(o.APIOptions, checkAnswers)
 	})
+	ctx = l.recording(ctx)
 	for _, step := range []func(context.Context) error{v.caller, v.principals, v.bucket} {
 		if err := step(ctx); err != nil {
 			return nil, err

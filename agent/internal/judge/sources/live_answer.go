@@ -47,6 +47,7 @@ func checkAnswers(stack *middleware.Stack) error {
 		if err != nil || !ok {
 			return out, metadata, err
 		}
+		record(ctx, response)
 		body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 		if err = errors.Join(err, response.Body.Close()); err != nil {
 			return out, metadata, err

@@ -13,6 +13,7 @@ type parameters struct {
 	given   map[string]string
 	used    map[string]bool
 	hidden  map[string]bool // NoEcho in a template
+	silent  []string        // their default values
 	refused policy.Errors   // values that a template doesn't take
 }
 
@@ -106,6 +107,15 @@ func (p *parameters) shown() map[string]string {
 	return out
 }
 
+// secrets are the values that no report may hold.
+func (p *parameters) secrets() []string {
+	out := slices.Clone(p.silent)
+	for name := range p.hidden {
+		out = append(out, p.given[name])
+	}
+	return out
+}
+
 // unused is a value that no template takes: its name is in none, or the value isn't in
 // the list of a template that has it.
 func (p *parameters) unused() error {
@@ -152,6 +162,9 @@ func (l *loader) declared(file string, root *policy.Node) map[string]*parameter 
 		}
 		if hide := m.Value.Get("NoEcho"); hide != nil && strings.EqualFold(hide.Text, "true") {
 			l.parameters.hidden[m.Key] = true
+			if d := m.Value.Get("Default"); d != nil {
+				l.parameters.silent = append(l.parameters.silent, d.Text)
+			}
 		}
 		if value, ok := l.parameters.given[m.Key]; ok {
 			l.parameters.used[m.Key] = true

@@ -15,6 +15,7 @@ func (l *loader) readPlan(file string) (*templateFile, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.secrets = append(l.secrets, p.Secrets...)
 	return &templateFile{name: file, root: p.Template, plan: p}, nil
 }
 

@@ -100,6 +100,11 @@ type Found struct {
 	Parameters map[string]string
 	// Caller is the ARN by which live sources were read, "" where none were.
 	Caller string
+	// Requests are the answers of live sources, in the order in which they came.
+	Requests []Request
+	// Secrets are the values that a source marks as such: of parameters with NoEcho,
+	// and what a plan calls sensitive. No output may hold them.
+	Secrets []string
 }
 
 // Subject is one principal with all that was read about it.
@@ -314,6 +319,8 @@ type loader struct {
 	account    string               // what AWS::AccountId is, "" where it isn't known
 	bounds     bounds               // of live reads
 	caller     string               // ARN by which live sources were read
+	requests   requests             // that live sources answered
+	secrets    []string             // that plans hold
 }
 
 func (l *loader) load(ctx context.Context) (*Found, error) {
@@ -363,7 +370,10 @@ func (l *loader) load(ctx context.Context) (*Found, error) {
 		return nil, err
 	}
 	slices.SortStableFunc(subjects, func(a, b Subject) int { return strings.Compare(a.Set.Subject.ARN, b.Set.Subject.ARN) })
-	return &Found{Subjects: subjects, NotJudged: len(l.notJudged), Texts: l.texts, Parameters: l.parameters.shown(), Caller: l.caller}, nil
+	return &Found{
+		Subjects: subjects, NotJudged: len(l.notJudged), Texts: l.texts, Parameters: l.parameters.shown(), Caller: l.caller,
+		Requests: l.requests.list, Secrets: secrets(append(l.secrets, l.parameters.secrets()...)),
+	}, nil
 }
 
 // deployed reads what is there already: exports and live accounts.

@@ -36,6 +36,7 @@ type Plan struct {
 	Policies []policy.Source
 	Open     []string // addresses of what may give rights and isn't known, with the attribute
 	Partial  bool     // not all that will stand is in it
+	Secrets  []string // the texts that the plan calls sensitive; no policy is one of them
 }
 
 // Text is a policy as it stands in an attribute of a resource. Places in it are its
@@ -111,6 +112,9 @@ func Read(file string, raw []byte) (*Plan, error) {
 	p.translate()
 	if len(p.faults) > 0 {
 		return nil, p.faults
+	}
+	if p.out.Secrets, err = sensitive(p.tf); err != nil {
+		return refuse(UnreadablePlan, map[string]string{"reason": err.Error()})
 	}
 	return &p.out, nil
 }
