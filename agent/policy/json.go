@@ -58,6 +58,9 @@ type Node struct {
 	Text    string
 	Items   []*Node  // of an array
 	Members []Member // of an object, in their order
+	// Lost are the members of an object whose key stands again further on, where
+	// KeepLast took them out.
+	Lost []Member
 }
 
 // Member is one key of an object with its value.
@@ -100,6 +103,42 @@ func ReadJSONWithSymbols(file string, data []byte) (*Node, error) {
 		return nil, errs
 	}
 	return node, nil
+}
+
+// ReadJSONLastWins is ReadJSON for a text in which a key may stand twice in an
+// object: the last one counts, and the others are the node's Lost.
+func ReadJSONLastWins(file string, data []byte) (*Node, error) {
+	node, errs := readJSON(file, data, MaxFile, false)
+	if node == nil {
+		return nil, errs
+	}
+	node.KeepLast()
+	return node, nil
+}
+
+// KeepLast leaves one of the members with the same key in every object of a tree,
+// the last; the others become its Lost.
+func (n *Node) KeepLast() {
+	last := map[string]int{}
+	for i, m := range n.Members {
+		last[m.Key] = i
+		m.Value.KeepLast()
+	}
+	for _, item := range n.Items {
+		item.KeepLast()
+	}
+	if len(last) == len(n.Members) {
+		return
+	}
+	var kept []Member
+	for i, m := range n.Members {
+		if last[m.Key] == i {
+			kept = append(kept, m)
+		} else {
+			n.Lost = append(n.Lost, m)
+		}
+	}
+	n.Members = kept
 }
 
 // readJSON returns the tree together with what is wrong with it. The tree is

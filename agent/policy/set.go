@@ -74,6 +74,9 @@ type Surely struct {
 	// Open tells what is open in the statements of the source's Document, by their
 	// index there; -1 is what is left out of it.
 	Open map[int]Opening
+	// Perhaps names the bucket of a template that it is the policy of, where that only
+	// may be the one that it is attached to.
+	Perhaps string
 }
 
 // Opening is what of a statement only deployment will know.
@@ -143,6 +146,9 @@ type Symbol struct {
 	// wildcards included: everything in an Allow, nothing in a Deny. Otherwise
 	// it is a name made by CloudFormation: no wildcard, no separator.
 	Open bool
+	// Not is a name that it surely hasn't, such as that of the bucket in question;
+	// "" where it may have any.
+	Not string
 }
 
 // FirstSymbol and LastSymbol bound the characters that stand for symbols

@@ -233,8 +233,12 @@ func (a *auditPrinter) because(f *audit.Finding, action string, left int) {
 	switch {
 	case f.Rule == audit.RuleDrift:
 		id = "report.audit-drift-added"
-	case f.Rule == audit.RuleCannotWrite:
+	case f.Rule == audit.RuleCannotWrite && len(f.Needs) > 0:
 		id = "report.audit-needs"
+	case f.Rule == audit.RuleCannotWrite && f.Detail == audit.DetailPart:
+		return // they allow the other part
+	case f.Rule == audit.RuleCannotWrite:
+		id = "report.audit-latent-because"
 	case f.Witness != nil && f.Witness.Latent:
 		id = "report.audit-latent-because"
 	}

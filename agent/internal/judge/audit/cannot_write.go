@@ -36,7 +36,9 @@ func askCannotWrite(q *inquiry) {
 			stops := q.engine.Stopped(reach.Witness{Action: putObject, Resource: c.Missing, Context: reach.AgentCalls()[0].Context})
 			f.Missing = q.s.Show(c.Missing)
 			f.Stops = q.stops(stops)
-			q.needs(&f, c.Missing)
+			if c.Kind == reach.Part || len(c.Because) == 0 {
+				q.needs(&f, c.Missing)
+			}
 		}
 		q.find(f)
 	case reach.Open:
@@ -62,6 +64,7 @@ func (q *inquiry) encrypts() {
 // needs names what Allows of the principal's own ask of a request that would write an
 // object, and the agent's doesn't hold: without it the object looks granted.
 func (q *inquiry) needs(f *Finding, object string) {
+	var because []Because
 	for i, src := range q.s.Set.Sources {
 		if src.Document == nil || !q.gives(policy.Reference{Source: i}) {
 			continue
@@ -79,10 +82,11 @@ func (q *inquiry) needs(f *Finding, object string) {
 			for _, c := range st.Conditions {
 				f.Needs = append(f.Needs, q.s.Show(c.Key+" "+c.Operator.String()+" "+strings.Join(values(c.Values), ", ")))
 			}
-			f.Because = append(f.Because, q.reference(policy.Reference{Source: i, Statement: j}))
+			because = append(because, q.reference(policy.Reference{Source: i, Statement: j}))
 		}
 	}
 	if len(f.Needs) > 0 {
+		f.Because = because
 		f.Fix = Fix{ID: "cannot-write-condition", Args: map[string]string{"conditions": strings.Join(f.Needs, "; ")}}
 	}
 }

@@ -48,6 +48,21 @@ func (a atom) meets(b atom) bool {
 	return true
 }
 
+// never reports whether the other side has, as a whole segment, the name that a
+// symbol surely hasn't.
+func (e *Evaluator) never(other []atom, symbol atom) bool {
+	name := []rune(e.symbols[symbol.symbol].Not)
+	if symbol.symbol == 0 || len(name) == 0 || len(other) < len(name) {
+		return false
+	}
+	for i, c := range name {
+		if other[i].char != c {
+			return false
+		}
+	}
+	return len(other) == len(name) || other[len(name)].char == '/'
+}
+
 // overlap reports whether a pattern and a text, both perhaps with symbols, can
 // turn out to match.
 func (e *Evaluator) overlap(pieces []policy.Piece, text string) bool {
@@ -78,6 +93,9 @@ func (e *Evaluator) overlap(pieces []policy.Piece, text string) bool {
 			return true
 		}
 		if i == len(p) || j == len(t) {
+			return false
+		}
+		if e.never(p[i:], t[j]) || e.never(t[j:], p[i]) {
 			return false
 		}
 		if p[i].symbol != 0 && p[i].symbol == t[j].symbol && walk(i+p[i].width, j+t[j].width) {

@@ -43,10 +43,28 @@ func (e *Engine) symbolic(l *strset.Set, p *place) *strset.Set {
 	if wide, ok := e.widened[key]; ok {
 		return wide
 	}
-	wide := e.space.Widen(l, symbols, separators, policy.IsSymbol)
+	wide := l
+	if rest := e.without(l, p.bucket); !rest.Empty() {
+		wide = e.space.Or(l, e.space.Widen(rest, symbols, separators, policy.IsSymbol))
+	}
 	e.widened[key] = wide
 	return wide
 }
+
+// without takes out of a set of ARNs those of the bucket that a bucket with a
+// symbol for its name surely isn't.
+func (e *Engine) without(l *strset.Set, bucket string) *strset.Set {
+	for _, r := range bucket {
+		if not := e.set.Symbols[r].Not; not != "" && bucket == e.bucketARN(string(r)) {
+			arn := strset.Chars(e.bucketARN(not))
+			return e.space.Minus(l, e.space.Build([][]strset.Token{arn, append(slices.Clone(arn), inside...)}, false))
+		}
+	}
+	return l
+}
+
+// inside is what follows the ARN of a bucket in those of its objects.
+var inside = []strset.Token{{Kind: strset.Char, R: '/'}, {Kind: strset.Run}}
 
 // mayEqual tells whether a value that is known, perhaps with symbols, may turn out
 // to be in a set of values that is read with what its symbols could stand for.

@@ -368,8 +368,8 @@ func (t *template) lambdaPermission(res *resource) {
 	}
 	who := value("Principal")
 	principal := object(member("AWS", who))
-	if strings.HasSuffix(who, ".amazonaws.com") || strings.HasSuffix(who, ".amazonaws.com.cn") {
-		return // a service is nobody of ours
+	if strings.ContainsRune(who, '.') && !strings.ContainsRune(who, ':') && !t.hasOpen(who) {
+		return // a service (alexa-appkit.amazon.com is one, too) is nobody of ours
 	}
 	if who == "*" {
 		principal = text("*", at)

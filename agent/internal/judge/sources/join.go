@@ -161,17 +161,21 @@ func (p *principal) enroll(group string) {
 	}
 }
 
-// once adds a policy of a resource; the same resource has one of a kind.
+// once adds a policy of a resource; the same resource has one of a kind. Several may
+// be there that only perhaps are that one's, of which none speaks against another.
 func (j *joined) once(list []policy.Source, src policy.Source) []policy.Source {
 	for i := range list {
 		old := &list[i]
 		if old.Kind != src.Kind || old.Attached != src.Attached || !single(src.Kind) || old.Attached == "" {
 			continue
 		}
-		if !same(old, &src) {
-			j.conflict(src.Attached, old, &src)
+		if same(old, &src) {
+			return list
 		}
-		return list
+		if perhaps(old) == "" && perhaps(&src) == "" {
+			j.conflict(src.Attached, old, &src)
+			return list
+		}
 	}
 	return append(list, src)
 }
@@ -186,8 +190,24 @@ func single(k policy.Kind) bool {
 	}
 }
 
-// same reports whether two sources hold the same document.
+// perhaps names the bucket of a template that a policy hangs on, where that isn't
+// known to be the one in question.
+func perhaps(src *policy.Source) string {
+	if src.Surely == nil {
+		return ""
+	}
+	return src.Surely.Perhaps
+}
+
+// same reports whether two sources hold the same document, what is open in it
+// included.
 func same(a, b *policy.Source) bool {
+	if (a.Surely == nil) != (b.Surely == nil) || perhaps(a) != perhaps(b) {
+		return false
+	}
+	if a.Surely != nil && string(a.Surely.Document.JSON()) != string(b.Surely.Document.JSON()) {
+		return false
+	}
 	return a.SHA256 == b.SHA256 || a.Document != nil && b.Document != nil && string(a.Document.JSON()) == string(b.Document.JSON())
 }
 

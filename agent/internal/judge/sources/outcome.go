@@ -52,6 +52,15 @@ func (n *names) symbol(key, name string, open bool) (string, bool) {
 	return string(c), true
 }
 
+// other is symbol for a name that is surely not that one.
+func (n *names) other(key, name, not string) (string, bool) {
+	c, ok := n.symbol(key+"\x00not "+not, name, false)
+	if ok {
+		n.symbols[[]rune(c)[0]] = policy.Symbol{Name: name, Not: not}
+	}
+	return c, ok
+}
+
 // choices is one outcome: what it takes of the texts that only deployment knows.
 type choices struct {
 	is   map[string]string   // a text with symbols → its value

@@ -41,15 +41,52 @@ var properties = map[string][]string{
 func checkShape(file string, root *policy.Node) policy.Errors {
 	c := grammar{file: file, written: writtenByMacro(root)}
 	c.known(root, sections)
+	c.once(root.Lost)
 	for _, name := range []string{"Parameters", "Mappings", "Conditions", "Outputs"} {
-		c.shape(root.Get(name), name, policy.ObjectNode)
+		if section := root.Get(name); section != nil && section.Kind != policy.NullNode { // no line under its head
+			c.shape(section, name, policy.ObjectNode)
+			c.onceWithin(section)
+		}
 	}
-	for _, m := range root.Get("Resources").Members {
+	resources := root.Get("Resources")
+	c.once(slices.DeleteFunc(slices.Clone(resources.Lost), func(m policy.Member) bool {
+		return !givesRights(m.Value) && !givesRights(resources.Get(m.Key))
+	}))
+	for _, m := range resources.Members {
 		if !strings.HasPrefix(m.Key, "Fn::") && c.shape(m.Value, m.Key, policy.ObjectNode) {
 			c.resource(m)
 		}
 	}
 	return c.faults
+}
+
+// givesRights reports whether a resource, as it is written, can bear on rights.
+func givesRights(n *policy.Node) bool {
+	res := &resource{properties: n.Get("Properties")}
+	if kind := n.Get("Type"); kind != nil {
+		res.kind = kind.Text
+	}
+	return bears(res)
+}
+
+// once refuses keys that stand again further on. CloudFormation takes the last of
+// them and says nothing, so that whoever reads the first is misled; where no right
+// hangs on it, that is none of the auditor's business.
+func (c *grammar) once(lost []policy.Member) {
+	for _, m := range lost {
+		c.faults = append(c.faults, fault(c.file, m.Pos, WrittenTwice, "key", m.Key))
+	}
+}
+
+// onceWithin is once for every object in a value.
+func (c *grammar) onceWithin(n *policy.Node) {
+	c.once(n.Lost)
+	for _, m := range n.Members {
+		c.onceWithin(m.Value)
+	}
+	for _, item := range n.Items {
+		c.onceWithin(item)
+	}
 }
 
 type grammar struct {
@@ -93,6 +130,9 @@ func (c *grammar) resource(m policy.Member) {
 	names := properties[kind.Text]
 	if names != nil {
 		c.known(m.Value, attributes)
+	}
+	if givesRights(m.Value) {
+		c.onceWithin(m.Value)
 	}
 	c.shape(m.Value.Get("Condition"), m.Key+".Condition", policy.StringNode)
 	given := m.Value.Get("Properties")

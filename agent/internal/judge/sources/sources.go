@@ -229,11 +229,10 @@ type Gap struct {
 // lives by: a policy of its own, of its groups, or the bucket's.
 func (g Gap) MayAllow() bool {
 	switch g.Reason {
-	case GapUnknownPolicy, GapUnknownGroup, GapTruncated, GapContradicts, GapMalformed:
+	case GapUnknownPolicy, GapUnknownGroup, GapTruncated, GapContradicts, GapMalformed, GapUnresolved, GapOutcomes, GapNotModelled:
 		return true
 	case GapDenied, GapFailed:
 		return strings.HasPrefix(g.Call, "iam:") && g.Call != "iam:ListRoles" || g.Call == "s3:GetBucketPolicy"
-	case GapUnresolved, GapOutcomes, GapNotModelled:
 	}
 	return false
 }

@@ -442,8 +442,11 @@ func (t *template) onResources(res *resource) {
 func (t *template) bucketPolicy(res *resource) {
 	bucket := t.string(res.properties.Get("Bucket"))
 	unsure := ""
-	if t.hasOpen(bucket) || t.anyMaybe(bucket) {
-		unsure, bucket = showSymbols(t.symbols, bucket), t.targetName()
+	switch target := t.targetName(); {
+	case t.anyMaybe(bucket), t.hasOpen(bucket) && (target == "" || mayBe(bucket, target)):
+		unsure, bucket = showSymbols(t.symbols, bucket), target
+	case t.hasOpen(bucket):
+		bucket, _ = t.names.other(t.file+"\x00bucket "+bucket, showSymbols(t.symbols, bucket), target)
 	}
 	src, ok := t.perhaps(t.must(res, "PolicyDocument"), policy.BucketPolicy, res.id, unsure)
 	if ok {
@@ -491,7 +494,7 @@ func (t *template) perhaps(n *policy.Node, kind policy.Kind, name, unsure string
 		if !ok {
 			return policy.Source{}, false
 		}
-		src.Surely = &policy.Surely{Document: surely, Sample: c.sample, Blocking: c.blocking, Open: c.open}
+		src.Surely = &policy.Surely{Document: surely, Sample: c.sample, Blocking: c.blocking, Open: c.open, Perhaps: unsure}
 	}
 	return src, true
 }

@@ -276,7 +276,7 @@ func TestAMalformedTemplateIsRefusedWithItsPlaces(t *testing.T) {
 		{"a type that is a number", `{"Resources": {"U": {"Type": 1}}}`, "t:1:30 wrong-shape"},
 		{"properties in lower case", `{"Resources": {"U": {"Type": "AWS::IAM::User", "properties": {}}}}`, "t:1:48 unknown-part"},
 		{"a misspelled property", user(`"Polices": []`), "t:2:42 unknown-part"},
-		{"a key twice", user(`"Path": "/", "Path": "/"`), "t:2:55 duplicate-key"},
+		{"a key twice", user(`"Path": "/", "Path": "/"`), "t:2:42 written-twice"},
 		{"a policy without a document", `{"Resources": {"P": {"Type": "AWS::IAM::Policy", "Properties": {"PolicyName": "p"}}}}`, "t:1:64 missing-element"},
 		{"an inline policy without a document", user(`"Policies": [{"PolicyName": "p"}]`), "t:2:55 missing-element"},
 		{"a reference to nothing", acts(`{"Ref": "None"}`), "t:4:13 unknown-reference"},

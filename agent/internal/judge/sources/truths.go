@@ -53,10 +53,30 @@ func (r *resolver) name(res *resource) string {
 		return own
 	}
 	name := r.writtenName(res)
-	if name == "" || r.hasOpen(name) {
-		return own
+	if name != "" && !r.hasOpen(name) {
+		return name
 	}
-	return name
+	if not := r.theOther(res); not != "" {
+		own, _ = r.names.other(r.file+"\x00resource "+res.id, "${"+res.id+"}", not)
+	}
+	return own
+}
+
+// theOther is the name of the bucket in question, of a bucket that surely isn't it.
+func (r *resolver) theOther(res *resource) string {
+	target := r.resources[r.target]
+	switch {
+	case res.kind != "AWS::S3::Bucket" || res == target:
+		return ""
+	case r.named != "":
+		return r.named
+	case target == nil:
+		return ""
+	}
+	if name := r.writtenName(target); !policy.HasSymbol(name) {
+		return name
+	}
+	return ""
 }
 
 // writtenName is the name that the template gives a resource, with what is open

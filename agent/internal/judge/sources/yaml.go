@@ -32,13 +32,14 @@ const (
 	UnknownPart      policy.Code = "unknown-part"
 	TwoDocuments     policy.Code = "two-documents"
 	NotAllowed       policy.Code = "not-allowed"
+	WrittenTwice     policy.Code = "written-twice"
 )
 
 // Codes lists every fault that this package adds to those of policy.
 func Codes() []policy.Code {
 	return append(terraform.Codes(), []policy.Code{
 		NotYAML, YAMLAlias, YAMLTag, NotATemplate, NotAnExport, BadIntrinsic, UnknownReference,
-		WrongShape, Circular, BadEncoding, UnknownPart, TwoDocuments, NotAllowed,
+		WrongShape, Circular, BadEncoding, UnknownPart, TwoDocuments, NotAllowed, WrittenTwice,
 	}...)
 }
 
@@ -55,11 +56,12 @@ func fault(file string, at policy.Position, code policy.Code, args ...string) *p
 }
 
 // readTree reads JSON or YAML into the tree that the policy parser takes. YAML's
-// short tags (!Ref, !Sub …) become the long form of JSON.
+// short tags (!Ref, !Sub …) become the long form of JSON. Of a key that stands twice
+// in an object the last counts, as to CloudFormation.
 func readTree(file string, text []byte) (*policy.Node, error) {
 	trimmed := strings.TrimLeft(string(text[:min(len(text), 4096)]), " \t\r\n")
 	if strings.HasPrefix(trimmed, "{") || strings.HasPrefix(trimmed, "[") || strings.HasPrefix(trimmed, "\uFEFF") || trimmed == "" {
-		return policy.ReadJSON(file, text)
+		return policy.ReadJSONLastWins(file, text)
 	}
 	return readYAML(file, text)
 }
@@ -88,6 +90,7 @@ func readYAML(file string, text []byte) (*policy.Node, error) {
 	if len(y.faults) > 0 {
 		return nil, sorted(y.faults)
 	}
+	node.KeepLast()
 	return node, nil
 }
 
@@ -187,7 +190,6 @@ func (y *yamlReader) node(n *yaml.Node, depth int) *policy.Node {
 
 func (y *yamlReader) object(n *yaml.Node, at policy.Position, depth int) *policy.Node {
 	out := &policy.Node{Kind: policy.ObjectNode, Pos: at}
-	seen := map[string]bool{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i]
 		keyAt := policy.Position{Line: key.Line, Column: key.Column}
@@ -198,11 +200,7 @@ func (y *yamlReader) object(n *yaml.Node, at policy.Position, depth int) *policy
 		case key.Kind != yaml.ScalarNode:
 			y.fault(keyAt, WrongShape, "name", "key", "want", policy.StringNode.String())
 			continue
-		case seen[key.Value]:
-			y.fault(keyAt, policy.DuplicateKey, "key", key.Value)
-			continue
 		}
-		seen[key.Value] = true
 		out.Members = append(out.Members, policy.Member{Key: key.Value, Pos: keyAt, Value: y.node(n.Content[i+1], depth+1)})
 	}
 	return out
@@ -219,7 +217,9 @@ func (y *yamlReader) tag(n *yaml.Node, value *policy.Node) *policy.Node {
 	case "GetAtt":
 		name = "Fn::GetAtt"
 	case "Sub", "Join", "If", "Select", "Split", "FindInMap", "ImportValue", "And", "Or", "Not",
-		"Equals", "Base64", "Cidr", "GetAZs", "Transform", "Length", "ToJsonString", "ForEach":
+		"Equals", "Base64", "Cidr", "GetAZs", "Transform", "Length", "ToJsonString", "ForEach", "GetStackOutput",
+		// of the section Rules
+		"Contains", "EachMemberEquals", "EachMemberIn", "RefAll", "ValueOf", "ValueOfAll":
 		name = "Fn::" + name
 	default:
 		return y.fault(value.Pos, YAMLTag, "tag", n.Tag)

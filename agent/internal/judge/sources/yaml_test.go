@@ -112,7 +112,7 @@ func TestEachFaultOfYAMLHasItsPlace(t *testing.T) {
 		{"a folded resource", change("arn:aws:s3:::folded", "folded"), "t:42:21 bad-arn"},
 		{"a reference to nothing", change("!GetAtt Box.Arn", "!GetAtt Bax.Arn"), "t:36:21 unknown-reference"},
 		{"a tag that isn't CloudFormation's", change("!GetAtt Box.Arn", "!Get Box.Arn"), "t:36:21 yaml-tag"},
-		{"a key twice", change("UserName: vm-01", "Path: /x/"), "t:21:7 duplicate-key"},
+		{"a key twice", change("UserName: vm-01", "Path: /x/"), "t:20:7 written-twice"},
 		{"an anchor", change("!GetAtt Box.Arn", "&a arn:aws:s3:::b"), "t:36:21 yaml-alias"},
 		{"an alias of nothing", change("!GetAtt Box.Arn", "*a"), "t:36:21 not-yaml"},
 		{"an alias of something", strings.Replace(change("!GetAtt Box.Arn", "*a"), "Sid: Put", "Sid: &a Put", 1), "t:27:22 yaml-alias\nt:36:21 yaml-alias"},
