@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -101,5 +102,32 @@ func TestTheMetricsNameWhatThereIs(t *testing.T) {
 	}
 	if courier.Sent != "sent" {
 		t.Errorf("serve measures the delivery of %q alone", "sent")
+	}
+}
+
+// TestTheServedPageInABrowser opens the page of an agent that runs, with the headers that it is served with.
+func TestTheServedPageInABrowser(t *testing.T) {
+	browser := os.Getenv("BUZON_BROWSER")
+	if browser == "" {
+		t.Skip("SKIPPED: BUZON_BROWSER is not set; scripts/browser/make prints it")
+	}
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := free.Addr().String()
+	if err := free.Close(); err != nil {
+		t.Fatal(err)
+	}
+	h := newHost(t, s3server.Options{})
+	h.start("listen: " + address + "\n")
+	h.files("out", "a.txt")
+	h.until("the file arrives", h.arrived("a.txt"))
+	h.until("it is served", func() bool {
+		res, err := http.Get("http://" + address + "/healthz")
+		return err == nil && res.Body.Close() == nil && res.StatusCode == http.StatusOK
+	})
+	if out, err := exec.Command(browser, "http://"+address+"/?lang=en", "http://"+address+"/?lang=es").CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -2,7 +2,6 @@ package report
 
 import (
 	_ "embed"
-	"fmt"
 	"html/template"
 	"io"
 
@@ -29,7 +28,7 @@ type statusView struct {
 	KeyHead                string
 	Key                    []string
 	HourHead, Hour         string
-	Least, Most, Now       string // beside the drawing
+	Begin, End             string // below the drawing
 	Bars                   []bar
 	Foot                   string
 }
@@ -50,7 +49,7 @@ func StatusHTML(w io.Writer, p *locale.Printer, s courier.Status, minutes [60]in
 	v := statusView{
 		Lang: p.Lang(), Title: p.Text("status.page-title"), State: p.Text("status.page-state-" + string(s.State)), Sentence: StateSentence(p, s),
 		ProblemsHead: p.Text("status.page-problems"), CountsHead: p.Text("status.page-counts"), KeyHead: p.Text("status.page-key"),
-		HourHead: p.Text("status.page-hour"), Least: p.Text("status.page-hour-ago"), Now: p.Text("status.page-now"),
+		HourHead: p.Text("status.page-hour"), Begin: p.Text("status.page-hour-ago"), End: p.Text("status.page-now"),
 		Heads: [3]string{p.Text("status.page-what"), p.Text("status.page-files"), p.Text("status.page-size")},
 		Foot:  p.Text("status.page-foot", "at", s.Generated, "since", s.Started, "version", version),
 	}
@@ -69,7 +68,7 @@ func StatusHTML(w io.Writer, p *locale.Printer, s courier.Status, minutes [60]in
 		v.Counts = append(v.Counts, [3]string{p.Text("status.state-" + stage), p.Number(n.Files), p.Size(n.Bytes)})
 	}
 	v.Key = keyTexts(p, s)
-	v.Hour, v.Most, v.Bars = hourOf(p, minutes)
+	v.Hour, v.Bars = hourOf(p, minutes)
 	return statusTemplate.Execute(w, v)
 }
 
@@ -106,7 +105,7 @@ func keyTexts(p *locale.Printer, s courier.Status) []string {
 }
 
 // hourOf is the throughput of an hour in a sentence, and drawn.
-func hourOf(p *locale.Printer, minutes [60]int64) (sentence, top string, bars []bar) {
+func hourOf(p *locale.Printer, minutes [60]int64) (sentence string, bars []bar) {
 	var sum, most int64
 	for _, n := range minutes {
 		sum, most = sum+n, max(most, n)
@@ -119,7 +118,7 @@ func hourOf(p *locale.Printer, minutes [60]int64) (sentence, top string, bars []
 		bars = append(bars, bar{X: i * barWidth, Y: drawHeight - height, Height: height})
 	}
 	if sum == 0 {
-		return p.Text("status.page-hour-nothing"), "", nil
+		return p.Text("status.page-hour-nothing"), nil
 	}
-	return p.Text("status.page-hour-sum", "sum", locale.Size(sum), "most", locale.Size(most)), fmt.Sprintf("%s/min", p.Size(most)), bars
+	return p.Text("status.page-hour-sum", "sum", locale.Size(sum), "most", locale.Size(most)), bars
 }
