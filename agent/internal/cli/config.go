@@ -125,6 +125,13 @@ func runConfigExplain(a *app, keys []string) error {
 	for i, key := range keys {
 		at := slices.IndexFunc(all, func(e config.Explained) bool { return e.Name == key })
 		if at < 0 {
+			names := make([]string, len(all))
+			for i, e := range all {
+				names[i] = e.Name
+			}
+			if near := config.Nearest(key, names); near != "" {
+				return usage("cli.config-explain-near", "key", key, "near", near)
+			}
 			return usage("cli.config-explain-unknown", "key", key)
 		}
 		if i > 0 {

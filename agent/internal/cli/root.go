@@ -217,15 +217,20 @@ func subcommandOnly(cmd *cobra.Command, args []string) error {
 	return usage("cli.unknown-command", "command", commandOf(cmd), "got", args[0])
 }
 
-// firstWord is the first word of the command line after a command that is no flag, or "". The value of
-// a flag that is given apart is taken for one, which does no harm: the flag is known then.
+// firstWord is the first word of the command line after a command that is no flag, nor the value of one that every
+// command has, or "".
 func firstWord(cmd *cobra.Command, args []string) string {
 	depth := len(strings.Fields(cmd.CommandPath())) - 1
-	for _, arg := range args {
-		switch {
+	for i := 0; i < len(args); i++ {
+		switch arg := args[i]; {
 		case strings.HasPrefix(arg, "-"):
-			if depth == 0 {
+			name, _, joined := strings.Cut(strings.TrimLeft(arg, "-"), "=")
+			global := cmd.Root().PersistentFlags().Lookup(name)
+			if global == nil && depth == 0 {
 				return ""
+			}
+			if global != nil && !joined && global.NoOptDefVal == "" {
+				i++
 			}
 		case depth == 0:
 			return arg

@@ -76,15 +76,25 @@ func Fit(text string, width int) string {
 	return strings.Join(lines, "\n")
 }
 
+// leastColumn is the narrowest column that is filled: a narrower one reads worse than one that the screen breaks.
+const leastColumn = 20
+
 // FitColumn is Fit for a text whose first line begins left columns from the edge: every line after
 // it is moved there.
 func FitColumn(text string, width, left int) string {
-	const least = 20 // a column that is narrower reads worse than one that is broken by the screen
 	room := 0
 	if width > 0 {
-		room = max(width-left, least)
+		room = max(width-left, leastColumn)
 	}
 	return strings.ReplaceAll(Fit(text, room), "\n", "\n"+strings.Repeat(" ", left))
+}
+
+// FitHanging is Fit for one line that begins left columns from the edge and goes on hang columns from it.
+func FitHanging(line string, width, left, hang int) string {
+	if width <= 0 {
+		return line
+	}
+	return strings.ReplaceAll(fill(line, max(width-left, leastColumn), max(hang-left, 0)), "\n", "\n"+strings.Repeat(" ", left))
 }
 
 // fill breaks one line. Its further lines begin with hang blanks.

@@ -86,7 +86,7 @@ func (a *auditPrinter) say(left, hang int, text string) {
 		if strings.HasPrefix(line, "  ") { // a command to type: never broken
 			a.b.WriteString(line)
 		} else {
-			a.b.WriteString(locale.FitColumn(line, a.o.Width, hang))
+			a.b.WriteString(locale.FitHanging(line, a.o.Width, at, hang))
 		}
 		a.b.WriteByte('\n')
 	}

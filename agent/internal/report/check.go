@@ -322,7 +322,7 @@ func sentence(p *locale.Printer, r gate.Report, c gate.Check) string {
 	text := p.Text(string(c.Outcome), args...)
 	if said := c.Args["said"]; said != "" && c.Status != gate.OK {
 		first, rest, more := strings.Cut(text, "\n")
-		if text = first + " " + p.Text("check.said", "said", said); more {
+		if text = first + " " + p.Text("check.said", "said", strings.TrimSuffix(said, ".")); more {
 			text += "\n" + rest
 		}
 	}

@@ -49,9 +49,12 @@ func (s Screen) indent(b *strings.Builder, text string, left int) {
 	}
 }
 
-// name is a path as a line can hold it; one that would fill the screen is cut in its middle. JSON has it
-// whole.
+// name is a path as a line can hold it, and as a shell takes it back; one that would fill the screen is cut in its
+// middle, and one that isn't text is shown with its codes. JSON has it whole.
 func (s Screen) name(path string) string {
+	if locale.Clean(path) == path && (s.Width == 0 || locale.Columns(path) <= 3*s.Width) {
+		return locale.Isolated(locale.Shell(path))
+	}
 	return locale.Isolated(locale.Cut(locale.Clean(path), 3*s.Width))
 }
 

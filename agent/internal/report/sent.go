@@ -191,7 +191,7 @@ func PlanText(w io.Writer, p *locale.Printer, bucket string, plan courier.Plan, 
 		if key == "" {
 			key = "…"
 		}
-		fmt.Fprintf(&b, "%s %s s3://%s/%s  %s\n", screen.name(f.Path), screen.arrow(), bucket, screen.name(key), p.Size(f.Size))
+		fmt.Fprintf(&b, "%s %s %s  %s\n", screen.name(f.Path), screen.arrow(), screen.name("s3://"+bucket+"/"+key), p.Size(f.Size))
 	}
 	mark := func(status, text string) {
 		m := screen.mark(p, status)

@@ -126,7 +126,7 @@ func problemText(p *locale.Printer, s courier.Status, problem courier.Problem) s
 	if problem.Kind == courier.ProblemNotRunning && problem.Files == 0 {
 		id = "status.problem-not-running-idle"
 	}
-	return p.Text(id, problemArgs(p, s, problem)...)
+	return strings.TrimRight(p.Text(id, problemArgs(p, s, problem)...), " ")
 }
 
 func problemArgs(p *locale.Printer, s courier.Status, problem courier.Problem) []any {

@@ -217,7 +217,13 @@ func (r *waiverReader) rule(id RuleID, n ast.Node) {
 	case slices.Contains(unwaivable, id):
 		r.fault(at(n), WaiverForbidden, "rule", string(id))
 	case !known:
-		r.fault(at(n), WaiverRuleName, "got", string(id))
+		var rules []string
+		for _, rule := range Rules {
+			if !slices.Contains(unwaivable, rule.ID) {
+				rules = append(rules, string(rule.ID))
+			}
+		}
+		r.fault(at(n), WaiverRuleName, "got", string(id), "rules", strings.Join(rules, ", "))
 	}
 }
 

@@ -227,7 +227,7 @@ func (s *proof) trailer(ctx context.Context) {
 	if !s.trailers() {
 		return
 	}
-	s.wrong(refusesTrailer, StoreNoTrailer, "PutObject with a trailer", func(right, replace bool) answer {
+	s.wrong(refusesTrailer, StoreNoTrailer, "PutObject (aws-chunked)", func(right, replace bool) answer {
 		sum := aws.ToString(wrongChecksum)
 		if right {
 			sum = sumOfPart
