@@ -200,6 +200,22 @@ func TestEveryTextIsUsedAndEveryUseHasAText(t *testing.T) {
 	}
 }
 
+// A word that stands for a value is the reader's, and sentences have one word for one thing.
+func TestSpanishIsSpanish(t *testing.T) {
+	foreign := regexp.MustCompile(`\b(FILE|NAME|FOLDER|KEY|PATH|TIME|VALUE|RATE|USER|ACCOUNT|ACTION|HOST|COPY|READER)\b`)
+	synonym := regexp.MustCompile(`(?i)\b(petici[oó]n|peticiones|fichero|comando|por omisi[oó]n|sustitu\p{L}+|esta m[aá]quina|deduc\p{L}+|usted(es)? puedes|tu|tus|t[uú])\b`)
+	for id, forms := range load(t, "es") {
+		for _, text := range forms {
+			if m := foreign.FindString(text); m != "" {
+				t.Errorf("%s: %s isn't the reader's", id, m)
+			}
+			if m := synonym.FindString(text); m != "" {
+				t.Errorf("%s: %q has another word in the table of words (docs/es/architecture.md)", id, m)
+			}
+		}
+	}
+}
+
 // Of a sentence that is there twice one would be lost without a word.
 func TestNoSentenceIsThereTwice(t *testing.T) {
 	for _, file := range []string{"en.json", "es.json"} {
