@@ -41,6 +41,7 @@ type Source struct {
 	File    string // the file's path as given, "" for live documents
 	Address string // of the attribute of a Terraform plan's resource that holds it as a text
 	Raw     []byte // the text as read, to show a line of it
+	AsOf    string // the day of data that the program brings along, YYYY-MM-DD; else ""
 
 	// Attached is the ARN of what a resource policy hangs on: the bucket, the
 	// access point, the key, the role, any other resource. Of an access point,

@@ -130,6 +130,33 @@ func declared(id, more string) string {
  "Policies": [{"PolicyName": "write", "PolicyDocument": {"Version": "2012-10-17", "Statement": [` + driftWrite + `]}}]}}`
 }
 
+// One policy of AWS is the same in the account and in the template: what is known of it
+// here may be older, and holds no Deny.
+func TestAPolicyOfAWSIsTheSameOnBothSides(t *testing.T) {
+	const denyAll = "arn:aws:iam::aws:policy/AWSDenyAll"
+	template := `{"Resources": {"U": {"Type": "AWS::IAM::User", "Properties": {"UserName": "vm-01", "Path": "/buzon/", "ManagedPolicyArns": ["` + denyAll + `"]}}}}`
+	export := func(attached, documents string) string {
+		return `{"UserDetailList": [{"UserName": "vm-01", "Arn": "arn:aws:iam::111122223333:user/buzon/vm-01", "AttachedManagedPolicies": [` + attached + `]}], "Policies": [` + documents + `]}`
+	}
+	const (
+		attached = `{"PolicyName": "AWSDenyAll", "PolicyArn": "` + denyAll + `"}`
+		document = `{"PolicyName": "AWSDenyAll", "Arn": "` + denyAll + `", "PolicyVersionList": [{"VersionId": "v9", "IsDefaultVersion": true, "Document": {"Version": "2012-10-17", "Statement": [
+  {"Effect": "Deny", "Action": "*", "Resource": "*"}, {"Effect": "Allow", "Action": "s3:GetTomorrow", "Resource": "*"}]}}]}`
+	)
+	for _, row := range []struct{ name, export, template, want string }{
+		{"exported with its document", export(attached, document), template, ""},
+		{"exported without it", export(attached, ""), template, ""},
+		{"attached by hand", export(attached, document), strings.Replace(template, denyAll, "arn:aws:iam::111122223333:policy/none", 1), "vm-01:identity"},
+		{"another in its place", export(strings.ReplaceAll(attached, "AWSDenyAll", "AdministratorAccess"), ""), strings.Replace(template, "AWSDenyAll", "ReadOnlyAccess", 1), "vm-01:identity"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			if got := drifts(compared(t, row.export, "", row.template)); got != row.want {
+				t.Errorf("got %q, want %q", got, row.want)
+			}
+		})
+	}
+}
+
 func TestWhoIsOnOneSideAloneIsDrift(t *testing.T) {
 	const (
 		named   = `"Properties": {"UserName": "vm-01",`

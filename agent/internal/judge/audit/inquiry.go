@@ -70,7 +70,7 @@ func newPrincipal(s *sources.Subject) Principal {
 		src := &set.Sources[i]
 		p.Sources = append(p.Sources, Source{
 			Kind: src.Kind, Name: s.Show(src.Name), ARN: s.Show(src.ARN), Version: src.Version, SHA256: src.SHA256,
-			File: src.File, Address: src.Address, Line: src.First.Line, document: src,
+			File: src.File, Address: src.Address, AsOf: src.AsOf, Line: src.First.Line, document: src,
 		})
 		if quarantine(src.ARN) {
 			p.Notes = append(p.Notes, Note{What: NoteQuarantined, Source: i})

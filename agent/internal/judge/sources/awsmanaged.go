@@ -90,7 +90,7 @@ func readKnown(arn, path, line string) *policy.Source {
 	}
 	doc.Statements = allows
 	return &policy.Source{
-		Name: path[strings.LastIndexByte(path, '/')+1:], ARN: arn, Version: version,
+		Name: path[strings.LastIndexByte(path, '/')+1:], ARN: arn, Version: version, AsOf: AWSManagedDate(),
 		Raw: []byte(text), SHA256: digest([]byte(text)), Document: doc,
 	}
 }

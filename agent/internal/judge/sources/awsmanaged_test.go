@@ -62,6 +62,11 @@ func TestAPolicyOfAWSIsKnownOffline(t *testing.T) {
 			if documents(s) != row.documents || gaps(s) != row.gaps || strings.Contains(topics(s), string(TopicAWSManaged)) != row.assumed {
 				t.Errorf("%s | %s | %s", documents(s), gaps(s), topics(s))
 			}
+			for _, src := range s.Set.Sources {
+				if own := src.Kind == policy.UserManaged && row.assumed; (src.AsOf == AWSManagedDate()) != own {
+					t.Errorf("%s is as of %q", src.Name, src.AsOf)
+				}
+			}
 		})
 	}
 	if src, ok := knownPolicy("arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantineV3"); !ok || len(src.Document.Statements) != 0 {

@@ -100,6 +100,10 @@ func expect(s *Subject, j *joined) (Expected, []Gap) {
 				continue
 			}
 		default:
+			// One policy of AWS is the same on both sides, whatever of it is known here.
+			if at := slices.IndexFunc(s.Set.Sources, func(d policy.Source) bool { return d.ARN == src.ARN && d.Kind == src.Kind }); src.AsOf != "" && at >= 0 {
+				src.Document = s.Set.Sources[at].Document
+			}
 		}
 		part.Sources = append(part.Sources, src)
 	}

@@ -24,7 +24,8 @@ func (v *live) everybody(ctx context.Context, users, roles []*wanted) ([]*wanted
 				return page[*iam.GetAccountAuthorizationDetailsOutput]{}, err
 			}
 			one := page[*iam.GetAccountAuthorizationDetailsOutput]{more: o.IsTruncated, next: o.Marker}
-			if o.UserDetailList != nil && o.GroupDetailList != nil && o.RoleDetailList != nil && o.Policies != nil {
+			whole := o.UserDetailList != nil && o.GroupDetailList != nil && o.RoleDetailList != nil && o.Policies != nil
+			if signed, ok := ctx.Value(signedKey{}).(*bool); whole || ok && *signed {
 				one.items = []*iam.GetAccountAuthorizationDetailsOutput{o}
 			}
 			return one, nil

@@ -134,6 +134,39 @@ func TestTheWholeAccountIsHeldToWhatWasAsked(t *testing.T) {
 	}
 }
 
+// A page that AWS has signed may leave out a list of which it holds nothing.
+func TestAPageOfTheWholeAccountMayLackLists(t *testing.T) {
+	const call = "iam:GetAccountAuthorizationDetails"
+	read := func(change func(string) string) string {
+		answers := wholeAccount(0)
+		others := renamed(answers)
+		f := &fakeAccount{answers: answers, meddle: func(asked string, n int, w http.ResponseWriter, r *http.Request) bool {
+			if asked != call {
+				return others(asked, n, w, r)
+			}
+			w.Header().Set("x-amzn-RequestId", "a1b2c3")
+			_, _ = io.WriteString(w, change(answers[call]))
+			return true
+		}}
+		found, err := readFrom(t, f.serve(t), Selection{All: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return summary(found)
+	}
+	cut := func(body, list, with string) string {
+		before, rest, _ := strings.Cut(body, "<"+list+">")
+		_, after, _ := strings.Cut(rest, "</"+list+">")
+		return before + with + after
+	}
+	for _, list := range []string{"GroupDetailList", "RoleDetailList"} {
+		want := read(func(body string) string { return cut(body, list, "<"+list+"/>") })
+		if got := read(func(body string) string { return cut(body, list, "") }); got != want {
+			t.Errorf("%s: %s\nwant %s", list, got, want)
+		}
+	}
+}
+
 // Of many users passwords and certificates come from the credential report; a
 // user who isn't in it, and every one where there is none, is asked about alone.
 func TestTheCredentialReport(t *testing.T) {

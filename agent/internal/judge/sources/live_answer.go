@@ -48,6 +48,7 @@ func checkAnswers(stack *middleware.Stack) error {
 			return out, metadata, err
 		}
 		record(ctx, response)
+		sign(ctx, response)
 		body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 		if err = errors.Join(err, response.Body.Close()); err != nil {
 			return out, metadata, err
@@ -92,5 +93,23 @@ func heldTo(service, operation string, body []byte) Lost {
 			}
 			return ""
 		}
+	}
+}
+
+// signedKey is where a read notes in its context whether AWS has signed its answer.
+type signedKey struct{}
+
+// signing makes the reads under it note whether their answer bears the id that AWS
+// gives to each request. What answers in AWS's place, and in the shape of the call,
+// has none; an answer with one may leave an empty list out and still say that it is
+// empty, as the SDKs take it.
+func signing(ctx context.Context, signed *bool) context.Context {
+	*signed = false
+	return context.WithValue(ctx, signedKey{}, signed)
+}
+
+func sign(ctx context.Context, response *smithyhttp.Response) {
+	if signed, ok := ctx.Value(signedKey{}).(*bool); ok {
+		*signed = requestID(response) != ""
 	}
 }

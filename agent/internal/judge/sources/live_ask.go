@@ -279,7 +279,7 @@ func (v *live) tell(p Progress) {
 
 // page is one answer of a list.
 type page[T any] struct {
-	items []T // nil where the answer holds no list
+	items []T // nil where the answer holds no list, which an empty one may be
 	more  bool
 	next  *string
 }
@@ -287,12 +287,15 @@ type page[T any] struct {
 // pages reads a list to its end; it is false where a part of it was lost.
 func pages[T any](ctx context.Context, v *live, c call, one func(ctx context.Context, marker *string) (page[T], error), is func(T) bool, each func(T)) answer {
 	var marker *string
+	var signed bool
 	seen := map[string]bool{}
 	for n := 0; ; n++ {
 		from := marker
-		list, a := ask(ctx, v, c, func(ctx context.Context) (page[T], error) { return one(ctx, from) }, func(p page[T]) Lost {
+		list, a := ask(ctx, v, c, func(ctx context.Context) (page[T], error) {
+			return one(signing(ctx, &signed), from)
+		}, func(p page[T]) Lost {
 			switch {
-			case p.items == nil:
+			case p.items == nil && !signed:
 				return LostList
 			case p.more && (p.next == nil || *p.next == ""):
 				return LostTruncated

@@ -118,10 +118,11 @@ func (b *liveBucket) acl(ctx context.Context) {
 	}
 	// Objects have ACLs of their own, which nobody can read one by one.
 	b.out.topics = append(b.out.topics, Assumption{TopicACL, NotRead})
+	var signed bool
 	acl, a := ask(ctx, b.live, b.of("GetBucketAcl"), func(ctx context.Context) (*s3.GetBucketAclOutput, error) {
-		return b.access.AWS.S3.GetBucketAcl(ctx, &s3.GetBucketAclInput{Bucket: &b.name}, atS3)
+		return b.access.AWS.S3.GetBucketAcl(signing(ctx, &signed), &s3.GetBucketAclInput{Bucket: &b.name}, atS3)
 	}, func(o *s3.GetBucketAclOutput) Lost {
-		if o.Owner == nil || aws.ToString(o.Owner.ID) == "" || o.Grants == nil {
+		if o.Owner == nil || aws.ToString(o.Owner.ID) == "" || o.Grants == nil && !signed {
 			return LostEmpty
 		}
 		return ""

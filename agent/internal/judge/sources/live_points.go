@@ -2,6 +2,7 @@ package sources
 
 import (
 	"context"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3control"
@@ -66,7 +67,7 @@ func (b *liveBucket) accessPoint(ctx context.Context, control *s3control.Client,
 // that call is judged like any other. Only the instance's own resource policy
 // could add the right to it.
 func (b *liveBucket) accessGrants(ctx context.Context, control *s3control.Client) {
-	c := b.of("ListAccessGrantsInstances")
+	c := b.of("ListAccessGrantsInstances", "AccessGrantsInstanceNotExistsError")
 	c.what = "access grants of " + b.account
 	var instances []string
 	pages(ctx, b.live, c, func(ctx context.Context, marker *string) (page[s3controltypes.ListAccessGrantsInstanceEntry], error) {
@@ -77,9 +78,14 @@ func (b *liveBucket) accessGrants(ctx context.Context, control *s3control.Client
 		return page[s3controltypes.ListAccessGrantsInstanceEntry]{o.AccessGrantsInstancesList, aws.ToString(o.NextToken) != "", o.NextToken}, nil
 	}, func(i s3controltypes.ListAccessGrantsInstanceEntry) bool {
 		arn, ok := parseARN(aws.ToString(i.AccessGrantsInstanceArn))
-		return ok && (b.account == "" || arn.account == b.account)
+		return ok && arn.service == "s3" && strings.HasPrefix(arn.resource, "access-grants/")
 	}, func(i s3controltypes.ListAccessGrantsInstanceEntry) {
-		instances = append(instances, *i.AccessGrantsInstanceArn)
+		// Those that other accounts share are listed too (S3 User Guide, "List your S3
+		// Access Grants instances"): their policies let in only whoever has the right of
+		// its own besides.
+		if arn, _ := parseARN(*i.AccessGrantsInstanceArn); b.account == "" || arn.account == b.account {
+			instances = append(instances, *i.AccessGrantsInstanceArn)
+		}
 	})
 	if len(instances) == 0 {
 		return

@@ -251,7 +251,8 @@ func (v *live) userGroups(ctx context.Context, p *principal) {
 // trusts reads the trust policies of all roles: one of them may let a principal
 // in that has no right of its own to assume it.
 func (v *live) trusts(ctx context.Context) {
-	pages(ctx, v, call{name: "iam:ListRoles", what: "trust policies", to: &v.out.gaps},
+	n := 0
+	a := pages(ctx, v, call{name: "iam:ListRoles", what: "trust policies", to: &v.out.gaps},
 		func(ctx context.Context, marker *string) (page[iamtypes.Role], error) {
 			o, err := v.iam.ListRoles(ctx, &iam.ListRolesInput{Marker: marker, MaxItems: aws.Int32(1000)})
 			if err != nil {
@@ -263,7 +264,13 @@ func (v *live) trusts(ctx context.Context) {
 			s, ok := subjectOf(aws.ToString(r.Arn))
 			return ok && s.Type == policy.Role && (v.own == "" || s.Account == v.own) && aws.ToString(r.AssumeRolePolicyDocument) != ""
 		},
-		func(r iamtypes.Role) { v.trust(*r.Arn, aws.ToString(r.RoleName), *r.AssumeRolePolicyDocument) })
+		func(r iamtypes.Role) {
+			n++
+			v.trust(*r.Arn, aws.ToString(r.RoleName), *r.AssumeRolePolicyDocument)
+		})
+	if a == got && n == 0 { // AWS's own roles are in every account
+		v.out.topics = append(v.out.topics, Assumption{TopicRoleTrust, NotRead})
+	}
 }
 
 // trust takes the trust policy of a role, once.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -156,6 +157,85 @@ func emptyResult(call string) string {
 	return ""
 }
 
+// An answer with AWS's request id may leave an empty list out, and says the same as
+// one that holds it; so may it leave out that there is no more.
+func TestAnEmptyListMayBeLeftOut(t *testing.T) {
+	sound := soundAccount()
+	member := regexp.MustCompile(`<(\w+)><member>.*</member></(\w+)>`)
+	for call, empty := range map[string]string{
+		"iam:ListUserPolicies": "PolicyNames", "iam:ListGroupPolicies": "PolicyNames", "iam:ListRolePolicies": "PolicyNames",
+		"iam:ListAttachedUserPolicies": "AttachedPolicies", "iam:ListAttachedGroupPolicies": "AttachedPolicies",
+		"iam:ListAttachedRolePolicies": "AttachedPolicies", "iam:ListGroupsForUser": "Groups", "iam:ListRoles": "Roles",
+		"iam:ListAccessKeys": "AccessKeyMetadata", "iam:ListSigningCertificates": "Certificates", "iam:ListSSHPublicKeys": "SSHPublicKeys",
+		"iam:ListServiceSpecificCredentials": "ServiceSpecificCredentials", "s3:ListAccessPoints": "AccessPointList",
+		"s3:ListAccessGrantsInstances": "AccessGrantsInstancesList", "s3:GetBucketAcl": "AccessControlList", "kms:ListGrants": "Grants",
+	} {
+		t.Run(call, func(t *testing.T) {
+			_, operation, _ := strings.Cut(call, ":")
+			with, without := emptyResult(call), emptyResult(call)
+			switch {
+			case call == "kms:ListGrants":
+				with = sound[call]
+			case call == "s3:GetBucketAcl":
+				with = strings.Replace(aclOf(), grantee("CanonicalUser", "ID", canonical, "FULL_CONTROL"), "", 1)
+				without = strings.Replace(with, "<AccessControlList></AccessControlList>", "", 1)
+			case strings.HasPrefix(call, "iam:"):
+				with = query(operation, "<"+empty+"/>"+ended)
+			default:
+				with = "<" + roots[operation] + "><" + empty + "/></" + roots[operation] + ">"
+			}
+			read := func(body, header string) string {
+				f := &fakeAccount{answers: soundAccount(), meddle: func(asked string, _ int, w http.ResponseWriter, _ *http.Request) bool {
+					if asked != call {
+						return false
+					}
+					if header != "" {
+						w.Header().Set(header, "a1b2c3")
+					}
+					_, _ = io.WriteString(w, body)
+					return true
+				}}
+				found, err := readFrom(t, f.serve(t), everyone)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if header != "" && strings.Contains(summary(found), string(GapFailed)) {
+					t.Errorf("%s %s", call, summary(found))
+				}
+				return summary(found)
+			}
+			want := read(with, "X-Amzn-Requestid")
+			header := map[bool]string{true: "X-Amz-Request-Id", false: "x-amzn-RequestId"}[strings.HasPrefix(call, "s3:")]
+			if got := read(without, header); got != want {
+				t.Errorf("without the list\n%s\nwant\n%s", got, want)
+			}
+			if got := read(without, ""); got == want {
+				t.Errorf("without the request's id too:\n%s", got)
+			}
+			if body := sound[call]; member.MatchString(body) {
+				if got, all := read(strings.Replace(body, ended, "", 1), ""), read(body, ""); got != all {
+					t.Errorf("without the end\n%s\nwant\n%s", got, all)
+				}
+			}
+		})
+	}
+}
+
+// Other accounts' access grants are listed where they are shared; they are no
+// fault, and their policies none of this account's.
+func TestSharedAccessGrantsAreAnothers(t *testing.T) {
+	answers := soundAccount()
+	answers["s3:ListAccessGrantsInstances"] = strings.ReplaceAll(answers["s3:ListAccessGrantsInstances"], accountID, "999999999999")
+	f := &fakeAccount{answers: answers}
+	found, err := readFrom(t, f.serve(t), everyone)
+	if err != nil || strings.Contains(summary(found), string(GapFailed)) {
+		t.Fatalf("%v %s", err, summary(found))
+	}
+	if slices.Contains(f.seen(), "s3:GetAccessGrantsInstanceResourcePolicy") {
+		t.Error("the policy of an instance of this account was read, and there is none")
+	}
+}
+
 func halfOf(body string) string {
 	if body == "" {
 		return "<"
@@ -178,8 +258,10 @@ func another(call, body string) func(http.ResponseWriter, *http.Request) {
 		body = strings.Replace(body, "default", "other", 1)
 	case "kms:ListGrants":
 		body = `{"Grants":[{"GrantId":"g","KeyId":"arn:aws:kms:eu-west-1:111122223333:key/other","GranteePrincipal":"arn:aws:iam::111122223333:user/buzon/vm-01","Operations":["Decrypt"]}]}`
-	case "iam:ListAttachedUserPolicies", "iam:ListAttachedGroupPolicies", "iam:ListAttachedRolePolicies", "iam:ListGroupsForUser", "iam:ListRoles", "s3:ListAccessGrantsInstances":
+	case "iam:ListAttachedUserPolicies", "iam:ListAttachedGroupPolicies", "iam:ListAttachedRolePolicies", "iam:ListGroupsForUser", "iam:ListRoles":
 		body = strings.ReplaceAll(body, accountID, "999999999999")
+	case "s3:ListAccessGrantsInstances": // other accounts' are there where they are shared
+		body = strings.ReplaceAll(body, "access-grants/default", "accesspoint/door")
 	default:
 		body = strings.NewReplacer("vm-01", "vm-09", "writers", "readers", "web", "app", "policy/own", "policy/other", "<VersionId>v1", "<VersionId>v2",
 			keyID, "87ce0000-0000-4000-8000-000000000002", "<Bucket>acme", "<Bucket>other").Replace(body)

@@ -35,13 +35,18 @@ func record(ctx context.Context, response *smithyhttp.Response) {
 	if !ok {
 		return
 	}
-	id := response.Header.Get("X-Amzn-Requestid")
-	if id == "" {
-		id = response.Header.Get("X-Amz-Request-Id")
-	}
+	id := requestID(response)
 	service := strings.ToLower(awsmiddleware.GetServiceID(ctx))
 	service = strings.TrimSuffix(strings.ReplaceAll(service, " ", ""), "control")
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.list = append(r.list, Request{service + ":" + awsmiddleware.GetOperationName(ctx), id, response.StatusCode})
+}
+
+// requestID is the id that AWS gave to a request, "" where the answer has none.
+func requestID(response *smithyhttp.Response) string {
+	if id := response.Header.Get("X-Amzn-Requestid"); id != "" {
+		return id
+	}
+	return response.Header.Get("X-Amz-Request-Id")
 }
