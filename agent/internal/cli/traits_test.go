@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"buzon/agent/internal/send/journal"
@@ -39,4 +41,30 @@ func TestWhatAStoreShowedIsHeldToByTheNextProcess(t *testing.T) {
 		t.Fatalf("%d %+v\n%s", code, u, errs)
 	}
 	h.holds("b.txt", "second")
+}
+
+// A store may echo a checksum that stands in a header, and none that comes behind a body: each is held to its own.
+func TestAStoreMayEchoInOnePlaceAlone(t *testing.T) {
+	var stranger atomic.Bool
+	h := newHost(t, s3server.Options{Lacks: []s3server.Lack{s3server.NoTrailerEcho}, Fault: func(c *s3server.Call) s3server.Fault {
+		if c.Op == s3server.PutObject && c.Key == prefix+"small.txt" && stranger.CompareAndSwap(true, false) {
+			return s3server.Fault{Name: s3server.Stranger, Raw: "HTTP/1.1 200 OK\r\nETag: \"x\"\r\nContent-Length: 0\r\n\r\n"}
+		}
+		return s3server.Fault{}
+	}})
+	large := strings.Repeat("0123456789abcdef", 8<<10)
+	for i := range 2 { // by one process and the next
+		name := fmt.Sprintf("large%d.txt", i)
+		h.write(name, large, 0o644)
+		if code, u, errs := h.uploadJSON(h.file(name)); code != 0 || u.Sent.Files != 1 {
+			t.Fatalf("%d %+v\n%s", code, u, errs)
+		}
+		h.holds(name, large)
+	}
+	stranger.Store(true)
+	h.write("small.txt", "small", 0o644)
+	if code, u, errs := h.uploadJSON(h.file("small.txt")); code != 0 || u.Sent.Files != 1 || stranger.Load() {
+		t.Fatalf("%d %+v\n%s", code, u, errs)
+	}
+	h.holds("small.txt", "small")
 }

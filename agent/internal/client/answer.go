@@ -119,7 +119,8 @@ func (l *listener) listen(stack *middleware.Stack) error {
 			}
 			a := reply{listener: l, Response: response.Response, operation: operation, want: want, proving: proving(ctx)}
 			if request, ok := in.Request.(*smithyhttp.Request); ok {
-				a.summed = request.Header.Get(checksumHeader) != "" || strings.EqualFold(request.Header.Get("X-Amz-Trailer"), checksumHeader)
+				a.trailed = trailed(request.Header)
+				a.summed = a.trailed || request.Header.Get(checksumHeader) != ""
 			}
 			return out, metadata, a.judge()
 		}), middleware.After)
@@ -152,6 +153,7 @@ type reply struct {
 	operation string
 	want      success
 	summed    bool // the request bore a CRC-64/NVME
+	trailed   bool // … behind its body
 	proving   bool // what the store echoes is being learnt
 	body      []byte
 }
@@ -267,11 +269,22 @@ const mostID = 1024
 func (a *reply) heard(echoed bool) bool {
 	switch a.operation {
 	case "PutObject", "UploadPart":
-		return a.traits.heard(a.operation, echoed, a.custom, a.proving)
+		return a.traits.heard(echoing(a.operation, a.trailed), echoed, a.custom, a.proving)
 	case "CompleteMultipartUpload":
 		return echoed || a.custom
 	}
 	return true
+}
+
+// trailed says that the checksum of a request stands behind its body.
+func trailed(h http.Header) bool { return strings.EqualFold(h.Get("X-Amz-Trailer"), checksumHeader) }
+
+// echoing is what a store may echo the checksum of: some do where it stood in a header, and not where it came behind.
+func echoing(operation string, trailed bool) string {
+	if trailed && operation == "PutObject" { // each part of an upload is sent like the others
+		return "PutObject with a trailer"
+	}
+	return operation
 }
 
 func (a *reply) stranger() error {
@@ -292,14 +305,15 @@ func (a *reply) wrap(err error) error {
 // to the end. The error says that it is not the store's, or what the store refused; or it is that of a connection that
 // broke.
 func (a *AWS) Reads(operation string, r *http.Response) error {
+	behind := r.Request != nil && trailed(r.Request.Header)
 	defer func() { _ = r.Body.Close() }()                                          // the answer is known; a broken connection shows in the next request
 	if r.StatusCode == http.StatusOK && r.ContentLength == 0 && tagged(r.Header) { // as nearly always
-		if a.listener.traits.heard(operation, r.Header.Get(checksumHeader) != "", a.Custom, false) {
+		if a.listener.traits.heard(echoing(operation, behind), r.Header.Get(checksumHeader) != "", a.Custom, false) {
 			return nil
 		}
 	}
 	r.Body = &capped{ReadCloser: r.Body, left: maxAnswer}
-	judged := reply{listener: a.listener, Response: r, operation: operation, want: successes[operation], summed: true}
+	judged := reply{listener: a.listener, Response: r, operation: operation, want: successes[operation], summed: true, trailed: behind}
 	return judged.judge()
 }
 

@@ -9,6 +9,7 @@ type Lack string
 const (
 	NoHeaderSum     Lack = "no-header-sum"    // a checksum in a header is not looked at
 	NoTrailerSum    Lack = "no-trailer-sum"   // … behind the body
+	NoTrailerEcho   Lack = "no-trailer-echo"  // the answer to one behind the body does not echo it, as at S3Mock
 	NoJoinSum       Lack = "no-join-sum"      // … of a Complete
 	NoJoinIfs       Lack = "no-join-ifs"      // Complete ignores If-None-Match
 	NoTrailers      Lack = "no-trailers"      // a body in chunks is 501

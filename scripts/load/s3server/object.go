@@ -40,7 +40,8 @@ func (s *Server) putObject(c *Call, in content) *answer {
 		}
 	}
 	a := &answer{status: 200, header: map[string]string{"Etag": etag}}
-	if !s.opts.NoEcho && (!s.opts.Trust || len(in.claims) > 0) {
+	behind := c.Header.Get("X-Amz-Trailer") != "" && s.lacks(NoTrailerEcho)
+	if !s.opts.NoEcho && !behind && (!s.opts.Trust || len(in.claims) > 0) {
 		for name, v := range o.checksums() {
 			a.header["X-Amz-Checksum-"+title(name)] = v
 		}

@@ -244,5 +244,5 @@ func startS3Mock(program, address, dir string) (*exec.Cmd, error) {
 	_, tls, _ := net.SplitHostPort(other) // it was one
 	classes := filepath.Join(filepath.Dir(program), "BOOT-INF")
 	return exec.Command(java, "-Xmx512m", "-cp", filepath.Join(classes, "classes")+":"+filepath.Join(classes, "lib", "*"), source,
-		"--http.port="+port, "--server.port="+tls, "--server.address=127.0.0.1", "--com.adobe.testing.s3mock.store.root="+filepath.Join(dir, "data")), nil
+		"--com.adobe.testing.s3mock.httpPort="+port, "--server.port="+tls, "--server.address=127.0.0.1", "--com.adobe.testing.s3mock.store.root="+filepath.Join(dir, "data")), nil
 }

@@ -83,7 +83,11 @@ func (st *Store) Start(ctx context.Context, dir string, build bool) (*Server, er
 		return nil, err
 	}
 	go func() { s.ended <- s.cmd.Wait() }()
-	return s, s.ready(ctx)
+	if err := s.ready(ctx); err != nil {
+		s.Stop()
+		return nil, err
+	}
+	return s, nil
 }
 
 // freeAddress is one of loopback that nobody listens on.
@@ -113,7 +117,7 @@ func (s *Server) ready(ctx context.Context) error {
 		}
 		select {
 		case err := <-s.ended:
-			s.ended <- err
+			s.ended <- err // for Stop
 			return fmt.Errorf("%s ended: %w", s.Store.Name, err)
 		case <-ctx.Done():
 			return fmt.Errorf("%s does not answer: %w", s.Store.Name, ctx.Err())

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"time"
@@ -159,12 +160,18 @@ func (s *story) uploads(state string, args ...string) said {
 	return s.as(s.writer(), state, append([]string{"upload"}, args...)...)
 }
 
-// no is a result that is none, with the first words of why.
+// no is a result that is none, with the store's word for it or else the first words of the agent.
 func (s *story) no(r said) string {
 	s.log(r.text)
-	line, _, _ := strings.Cut(strings.TrimSpace(r.text), "\n")
-	return fmt.Sprintf("no: exit %d: %.90s", r.code, line)
+	word, _, _ := strings.Cut(strings.TrimSpace(r.out), "\n")
+	if found := answer.FindString(r.text); found != "" {
+		word = found
+	}
+	return fmt.Sprintf("no: %.90s", word)
 }
+
+// answer is what a store said, as the agent quotes it.
+var answer = regexp.MustCompile(`\[[^\]·]+\]`)
 
 func (s *story) writer() key { return s.who(writes) }
 
@@ -190,7 +197,23 @@ func (s *story) writeOnly() string {
 
 func (s *story) gate() string {
 	for range 2 { // the second time before a canary that stands
-		if r := s.as(s.writer(), "gate", "check"); r.code != 0 || !strings.Contains(r.text, "✓ store") {
+		r := s.as(s.writer(), "gate", "check", "--format", "json")
+		var told struct {
+			Passed bool
+			Checks []struct{ ID, Status, Outcome string }
+		}
+		if err := json.Unmarshal([]byte(r.out), &told); err != nil {
+			return s.no(r)
+		}
+		proven := false
+		for _, c := range told.Checks {
+			if c.Status == "failed" {
+				s.log(r.out)
+				return "no: `" + c.Outcome + "`"
+			}
+			proven = proven || c.ID == "store" && c.Status == "ok"
+		}
+		if !proven || !told.Passed || r.code != 0 {
 			return s.no(r)
 		}
 	}

@@ -1,6 +1,7 @@
 package stores
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -60,7 +61,7 @@ func table(lang string, results map[string]map[string]string) string {
 		b.WriteString("| " + said[step.Name] + " |")
 		for _, store := range Stores {
 			if told := results[store.Name]; told != nil {
-				result := told[step.Name]
+				result := cmp.Or(told[step.Name], "–")
 				if result == "yes" {
 					result = said["yes"]
 				}

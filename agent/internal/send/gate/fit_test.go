@@ -42,6 +42,8 @@ func TestAStoreIsProvenFit(t *testing.T) {
 		"another code":                  {lacks: []s3server.Lack{s3server.OtherSumCode}, want: StoreJoinUnproven, left: []string{"proof"}},
 		"takes a wrong header":          {lacks: []s3server.Lack{s3server.NoHeaderSum}, want: StoreNoChecksum, left: []string{"proof"}},
 		"takes a wrong trailer":         {lacks: []s3server.Lack{s3server.NoTrailerSum}, want: StoreNoTrailer, left: []string{"proof"}},
+		"and says nothing of it":        {lacks: []s3server.Lack{s3server.NoTrailerSum, s3server.NoTrailerEcho}, want: StoreNoTrailer, left: []string{"proof"}},
+		"fit, echoes no trailer":        {lacks: []s3server.Lack{s3server.NoTrailerEcho}, want: StoreFit},
 		"joins under a wrong checksum":  {lacks: []s3server.Lack{s3server.NoJoinSum}, want: StoreNoJoin, left: []string{"proof"}},
 		"ignores conditions":            {options: s3server.Options{NoIfs: true}, want: StoreNoCondition},
 		"ignores a join's condition":    {lacks: []s3server.Lack{s3server.NoJoinIfs}, want: StoreNoJoinCondition},

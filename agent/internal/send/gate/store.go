@@ -238,7 +238,7 @@ func (s *proof) trailer(ctx context.Context) {
 		}
 		framed := strconv.FormatInt(int64(len(partOfProof)), 16) + "\r\n" + partOfProof + "\r\n0\r\nx-amz-checksum-crc64nvme:" + sum + "\r\n\r\n"
 		in.Body, in.ContentLength = strings.NewReader(framed), aws.Int64(int64(len(framed)))
-		return s.note(ask(ctx, false, func(ctx context.Context, q *asking) error {
+		return s.note(ask(client.Proving(ctx), false, func(ctx context.Context, q *asking) error {
 			_, err := s.aws.S3.PutObject(ctx, in, q.s3, withTrailer)
 			return err
 		}))
