@@ -135,3 +135,33 @@ func TestPackages(t *testing.T) {
 		}
 	})
 }
+
+// TestTheRestartTableIsTheUnits holds the pages' times to the service's file.
+func TestTheRestartTableIsTheUnits(t *testing.T) {
+	unit, err := os.ReadFile("files/buzon-agent.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{
+		"StartLimitIntervalSec=10min", "StartLimitBurst=5", "Type=notify", "Restart=always", "RestartForceExitStatus=SIGPIPE",
+		"RestartPreventExitStatus=2", "RestartSec=10s", "TimeoutStopSec=45s", "WatchdogSec=60s",
+	} {
+		if !bytes.Contains(unit, []byte("\n"+line+"\n")) {
+			t.Errorf("the unit doesn't say %s, and the pages do", line)
+		}
+	}
+	for page, says := range map[string][]string{
+		"en": {"five starts in ten minutes", "after 10 seconds", "ends with 2 and stays ended", "within a minute, then 10 seconds", "45 at most"},
+		"es": {"cinco inicios en diez minutos", "tras 10 segundos", "termina con 2 y queda terminado", "en menos de un minuto, y 10 segundos más", "45 como máximo"},
+	} {
+		text, err := os.ReadFile("../../docs/" + page + "/installing.md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range says {
+			if !bytes.Contains(text, []byte(want)) {
+				t.Errorf("docs/%s/installing.md doesn't say %q, as the unit does", page, want)
+			}
+		}
+	}
+}

@@ -26,7 +26,7 @@ func newConfig(a *app) *cobra.Command {
 		Args:  subcommandOnly,
 		RunE:  showHelp,
 	}
-	cmd.AddCommand(newConfigInit(a), newConfigValidate(a), newConfigShow(a), newConfigExplain(a))
+	cmd.AddCommand(newConfigInit(a), newConfigValidate(a), newConfigShow(a), newConfigExplain(a), newConfigSystemd(a))
 	return cmd
 }
 
