@@ -35,6 +35,9 @@ func TestTheStartPageIsTrue(t *testing.T) {
 		cmd.Dir = w.root
 		cmd.Env = append(localaws.CommandEnv(nil), "LC_ALL=C.UTF-8", "COLUMNS=100", "XDG_CONFIG_HOME="+t.TempDir(), "CONFIGURATION_DIRECTORY="+t.TempDir())
 		out, err := cmd.CombinedOutput()
+		if m := named.FindStringSubmatch(string(out)); m != nil && folder == "" {
+			folder = m[1] // also of a tour that fails, so that it is cleaned up
+		}
 		if code := cmd.ProcessState.ExitCode(); code != want {
 			t.Fatalf("%s\nends with %d, want %d: %v\n%s", block, code, want, err, out)
 		}
@@ -58,9 +61,6 @@ func TestTheStartPageIsTrue(t *testing.T) {
 			b.code = "TRY='" + folder + "'\n" + b.code
 		}
 		out := shell(b.code, b.ends)
-		if m := named.FindStringSubmatch(out); m != nil && folder == "" {
-			folder = m[1]
-		}
 		for _, want := range map[string][]string{
 			"outbox/hello.txt": {"The gate is passed", "Sent 1 file", "1 file was sent before", `"key":"uploads/vm-01/hello.txt"`},
 			"--user vm-01":     {"write-only", "broad-policy"},
