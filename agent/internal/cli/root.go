@@ -7,8 +7,9 @@
 // configuration (configFlags), builds the rooms, calls them, and hands their
 // results to report.
 //
-// There is no logic here: what a file, a policy or an answer means is decided in
-// the rooms. Errors come back as values; tell puts them into words.
+// What a file, a policy or an answer means is decided in the rooms; here is decided
+// what was asked for, in which order they are called, and with which code it ends.
+// Errors come back as values; tell puts them into words.
 package cli
 
 import (

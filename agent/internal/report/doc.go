@@ -1,6 +1,6 @@
 // Package report prints results: a verdict, a pass through the gate, a
 // status, the progress of a transfer; as text in either language, as JSON,
-// SARIF or HTML.
+// SARIF, CSV or HTML.
 //
 //	err := report.Check(os.Stdout, words, result, outboxes, color)
 //

@@ -64,7 +64,7 @@ func (w *world) fill(t *testing.T, bucket, prefix string) mailbox {
 	return m
 }
 
-// refused are the calls of issue 4: reading, listing, deleting, changing,
+// refused are the calls that an uploader must not make: reading, listing, deleting, changing,
 // writing elsewhere.
 func (m mailbox) refused() []call {
 	b := &m.bucket

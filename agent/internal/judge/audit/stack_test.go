@@ -130,7 +130,7 @@ func answer(set *policy.Set, r decide.Request) string {
 	return strings.Join(slices.Compact(sids), " ")
 }
 
-// What an uploader can and can't do in every state of issue 4, decided from the
+// What an uploader can and can't do in every state of the stack, decided from the
 // synthesized documents. The columns: its own policy; AmazonS3FullAccess behind
 // boundary and guard; behind the guard alone; behind the boundary alone (the
 // user moved to another path); behind neither.
