@@ -171,6 +171,8 @@ var (
 	script  = regexp.MustCompile(`(?:^|[\s(./])scripts/[a-z][a-z0-9/._-]*`)
 	keyName = regexp.MustCompile(`^(object|identity|limits)\.[a-z_]+$`)
 	flag    = regexp.MustCompile(`^--[a-z][a-z-]*`)
+	setting = regexp.MustCompile(`^([a-z][A-Za-z_]*): [^ ]`)
+	row     = regexp.MustCompile("(?m)^\\| `([a-z][A-Za-z]*)` \\|")
 )
 
 // writtenIn are the lines and spans of a page that are typed or written into files.
@@ -195,6 +197,14 @@ func TestPagesNameWhatThereIs(t *testing.T) {
 	for _, e := range config.Explain() {
 		keys = append(keys, e.Name)
 	}
+	// What may be set: keys of the configuration by their last part, and the stack's settings, as the page of them has them.
+	settable := []string{"kind", "room"} // of SARIF, of a commit
+	for _, k := range keys {
+		settable = append(settable, k[strings.LastIndex(k, ".")+1:])
+	}
+	for _, m := range row.FindAllStringSubmatch(pages(t)["docs/en/deploying.md"], -1) {
+		settable = append(settable, m[1])
+	}
 	seen := 0
 	for path, text := range pages(t) {
 		if strings.HasPrefix(path, "docs/decisions/") || path == "docs/CHANGELOG.md" {
@@ -212,6 +222,9 @@ func TestPagesNameWhatThereIs(t *testing.T) {
 				if _, err := os.Stat(filepath.Join(top, name)); err != nil {
 					t.Errorf("%s: there is no %s", path, name)
 				}
+			}
+			if m := setting.FindStringSubmatch(c); m != nil && !slices.Contains(settable, m[1]) {
+				t.Errorf("%s: nothing is set as %q", path, c)
 			}
 			if keyName.MatchString(c) && !slices.Contains(keys, c) {
 				t.Errorf("%s: there is no key %s", path, c)
