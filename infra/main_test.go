@@ -128,6 +128,13 @@ func synth(t *testing.T, variant string) *synthesis {
 	if !ok {
 		t.Fatalf("there is no variant %q", variant)
 	}
+	made[variant] = synthesize(t, extra, filepath.Join(scratch, strings.ReplaceAll(variant, " ", "-")))
+	return made[variant]
+}
+
+// synthesize makes the stacks of those settings, in a folder.
+func synthesize(t *testing.T, extra object, dir string) *synthesis {
+	t.Helper()
 	context := ourContext(t)
 	maps.Copy(context, asJSON(t, extra))
 	s := &synthesis{}
@@ -135,7 +142,6 @@ func synth(t *testing.T, variant string) *synthesis {
 	if s.settings, err = ParseSettings(context); err != nil {
 		t.Fatal(err)
 	}
-	dir := filepath.Join(scratch, strings.ReplaceAll(variant, " ", "-"))
 	app := awscdk.NewApp(&awscdk.AppProps{Context: &context, Outdir: &dir})
 	s.stacks = NewStacks(app, s.settings)
 	awscdk.Aspects_Of(app).Add(cdknag.NewAwsSolutionsChecks(&cdknag.NagPackProps{
@@ -146,7 +152,6 @@ func synth(t *testing.T, variant string) *synthesis {
 		s.templates = append(s.templates, template)
 		s.documents = append(s.documents, *template.ToJSON())
 	}
-	made[variant] = s
 	return s
 }
 
