@@ -86,7 +86,7 @@ func useLine(words *locale.Printer, cmd *cobra.Command) string {
 	}
 	if _, args, ok := strings.Cut(cmd.Use, " "); ok {
 		line += " " + strings.NewReplacer("PATH", words.Text("cli.word-path"), "FILE", words.Text("cli.word-file"),
-			"KEY", words.Text("cli.word-key"), "COMMAND", words.Text("cli.help-subcommand")).Replace(args)
+			"KEY", words.Text("cli.word-key"), "COMMAND", words.Text("cli.help-subcommand")).Replace(words.Signs(args))
 	}
 	return line
 }

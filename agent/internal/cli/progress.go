@@ -90,9 +90,9 @@ func (p *pulse) line(words *locale.Printer) string {
 		"bytes", locale.Size(settledBytes(t)), "size", locale.Size(t.AcceptedSize), "rate", locale.Rate(p.rate))
 	switch {
 	case t.Away > time.Second:
-		text += " · " + words.Text("cli.progress-away", "time", t.Away.Truncate(time.Second))
+		text += words.Signs(" · ") + words.Text("cli.progress-away", "time", t.Away.Truncate(time.Second))
 	case p.known:
-		text += " · " + words.Text("cli.progress-left", "left", max(p.left.Round(time.Second), time.Second))
+		text += words.Signs(" · ") + words.Text("cli.progress-left", "left", max(p.left.Round(time.Second), time.Second))
 	}
 	return text
 }

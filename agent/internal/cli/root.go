@@ -65,6 +65,9 @@ type globalFlags struct {
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, env []string) int {
 	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, getenv: lookup(env), args: args, secrets: newSecrets()}
 	a.words = locale.Load(locale.Detect(asked(args, "--lang"), a.getenv)).With("with_config", locale.Raw(""), "with_state", locale.Raw(""), "with_all", locale.Raw(""))
+	if a.plainMarks(stdout) {
+		a.words = a.words.ASCII()
+	}
 	a.flags.logFormat = asked(args, "--log-format") // errors about flags are told before they are read
 	root := newRoot(a, args)
 	root.SetArgs(args)

@@ -134,7 +134,7 @@ func (a *app) explain(err error) string {
 			args = append(args, name, value)
 		}
 		for _, name := range []string{"path", "profile", "kind", "line", "mode", "variable", "missing", "code", "places", "timeout"} {
-			args = append(args, name, "–") // the first of a name wins
+			args = append(args, name, a.words.Signs("–")) // the first of a name wins
 		}
 		return a.words.Text("credentials."+string(ce.Problem), args...)
 	}

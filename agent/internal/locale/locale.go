@@ -52,6 +52,26 @@ type Printer struct {
 	tag   language.Tag
 	texts map[string]any // a string, or map[string]any of plural forms
 	with  []any          // arguments of every text, in pairs
+	ascii bool           // of signs, those of ASCII alone
+}
+
+// signs are what stands for our signs where only ASCII can be shown. Letters stay: a language has those that it has.
+var signs = strings.NewReplacer("✗ (", "(", "✗", "x", "✓", "+", "“", `"`, "”", `"`, "«", `"`, "»", `"`, "’", "'", "…", "...", "–", "-", "→", "->",
+	"│", "|", "·", "-", "≥", ">=", "Buzón", "Buzon")
+
+// ASCII is the same printer with no signs but those of ASCII in what it says; arguments stay as they are.
+func (p *Printer) ASCII() *Printer {
+	plain := *p
+	plain.ascii = true
+	return &plain
+}
+
+// Signs is a text of ours with the signs that can be shown.
+func (p *Printer) Signs(text string) string {
+	if p.ascii {
+		return signs.Replace(text)
+	}
+	return text
 }
 
 // With is the same printer with arguments that every text may name.
@@ -133,6 +153,7 @@ func (p *Printer) Text(id string, args ...any) string {
 	default:
 		return "[" + id + "]" + fmt.Sprint(args...)
 	}
+	text = p.Signs(text)
 	if !strings.Contains(text, "{") {
 		return text
 	}

@@ -39,7 +39,7 @@ func (a *auditPrinter) principal(p *audit.Principal) {
 	}
 }
 
-// spans writes numbers with runs in short: 1–4, 7.
+// spans writes numbers with runs in short: 1-4, 7.
 func spans(list []int) string {
 	list = slices.Compact(slices.Sorted(slices.Values(list)))
 	var out []string
@@ -49,7 +49,7 @@ func spans(list []int) string {
 			j++
 		}
 		if text := fmt.Sprint(list[i]); j > i+1 {
-			out = append(out, text+"–"+fmt.Sprint(list[j]))
+			out = append(out, text+"-"+fmt.Sprint(list[j]))
 			i = j + 1
 		} else {
 			out = append(out, text)
@@ -177,11 +177,11 @@ func groupFix(p *locale.Printer, of *audit.Principal) string {
 func (a *auditPrinter) mark(f *audit.Finding) string {
 	switch {
 	case f.Waived != nil:
-		return a.paint(dim, "– ")
+		return a.paint(dim, a.p.Signs("– "))
 	case f.Severity == audit.Warning:
 		return a.paint(yellow, "! ")
 	}
-	return a.paint(red, "✗ ")
+	return a.paint(red, a.p.Signs("✗ "))
 }
 
 func (a *auditPrinter) when(f *audit.Finding, left int) {
@@ -367,8 +367,8 @@ func (a *auditPrinter) quote(src *policy.Source, pos policy.Position, left int) 
 		i++
 	}
 	indent := strings.Repeat(" ", left)
-	a.b.WriteString(indent + a.paint(dim, number+" │ ") + shown.String() + "\n")
-	a.b.WriteString(indent + a.paint(dim, strings.Repeat(" ", len(number))+" │ ") + under.String() + a.paint(bold, "^") + "\n")
+	a.b.WriteString(indent + a.paint(dim, number+a.p.Signs(" │ ")) + shown.String() + "\n")
+	a.b.WriteString(indent + a.paint(dim, strings.Repeat(" ", len(number))+a.p.Signs(" │ ")) + under.String() + a.paint(bold, "^") + "\n")
 }
 
 // questions are what stayed open. Those that only --strict asks are told with what was

@@ -259,7 +259,7 @@ func exchange(p *locale.Printer, c gate.Check) string {
 	case c.Asked == "" || answered == "":
 		return c.Asked + answered
 	default:
-		return c.Asked + " → " + answered
+		return c.Asked + p.Signs(" → ") + answered
 	}
 }
 
@@ -299,7 +299,7 @@ func sentence(p *locale.Printer, r gate.Report, c gate.Check) string {
 	for name, value := range c.Args {
 		switch {
 		case value == "":
-			value = "–"
+			value = p.Signs("–")
 		case name == "kind":
 			value = p.Text("check.kind-" + value)
 		case name == "code" && slices.Contains(codes, value):
@@ -393,7 +393,7 @@ func place(p *locale.Printer, r gate.Report) string {
 	case r.Source.Kind != "":
 		return p.Text("check.kind-" + string(r.Source.Kind))
 	}
-	return "–"
+	return p.Signs("–")
 }
 
 // drift is how wrong the clock is, in words.

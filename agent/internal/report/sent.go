@@ -189,7 +189,7 @@ func PlanText(w io.Writer, p *locale.Printer, bucket string, plan courier.Plan, 
 	for _, f := range plan.Files {
 		key := f.Key
 		if key == "" {
-			key = "…"
+			key = p.Signs("…")
 		}
 		fmt.Fprintf(&b, "%s %s %s  %s\n", screen.name(f.Path), screen.arrow(), screen.name("s3://"+bucket+"/"+key), p.Size(f.Size))
 	}

@@ -132,7 +132,7 @@ func problemText(p *locale.Printer, s courier.Status, problem courier.Problem) s
 func problemArgs(p *locale.Printer, s courier.Status, problem courier.Problem) []any {
 	detail := problem.Detail
 	if detail == "" {
-		detail = "–"
+		detail = p.Signs("–")
 	}
 	what := problem.Path
 	if what == "" {
@@ -275,7 +275,7 @@ func (t *statusText) quarantine() {
 // plainNumber is a process's number as it is typed.
 func plainNumber(n int) string {
 	if n == 0 {
-		return "–"
+		return "-"
 	}
 	return strconv.Itoa(n)
 }
