@@ -34,6 +34,7 @@ type auditOptions struct {
 	allow   []string
 	waivers []string
 	strict  bool
+	asks    bool // AWS's simulator
 	budget  struct{ one, total time.Duration }
 	verbose bool
 	format  string
@@ -96,6 +97,7 @@ func newAuditPolicy(a *app) *cobra.Command {
 	f.StringArrayVar(&s.Compare, "compare", nil, a.words.Text("audit.flag-compare"))
 	f.StringArrayVar(&o.waivers, "waivers", nil, a.words.Text("audit.flag-waivers"))
 	f.BoolVar(&o.strict, "strict", false, a.words.Text("audit.flag-strict"))
+	f.BoolVar(&o.asks, "simulate", false, a.words.Text("audit.flag-simulate"))
 	f.DurationVar(&o.budget.one, "budget", time.Minute, a.words.Text("audit.flag-budget"))
 	f.DurationVar(&o.budget.total, "budget-total", 15*time.Minute, a.words.Text("audit.flag-budget-total"))
 	f.BoolVar(&o.verbose, "verbose", false, a.words.Text("audit.flag-verbose"))
@@ -126,6 +128,9 @@ func runAuditPolicy(ctx context.Context, a *app, o *auditOptions) error {
 	if s := o.sources; len(s.Compare) > 0 && (!s.Live() && len(s.Exports) == 0 || len(s.Templates) > 0) {
 		return usage("audit.compare-alone")
 	}
+	if o.asks && !o.sources.Live() {
+		return usage("audit.simulate-alone")
+	}
 	if err := o.sources.Check(); err != nil {
 		return fail(badInput, err)
 	}
@@ -153,6 +158,12 @@ func runAuditPolicy(ctx context.Context, a *app, o *auditOptions) error {
 		Time: o.budget.one, TotalTime: o.budget.total,
 	}
 	result := audit.Judge(ctx, found, opts)
+	if o.asks && ctx.Err() == nil {
+		if err := sources.Simulate(ctx, found, o.sources, access, audit.ToSimulate(result)); err != nil {
+			return a.sourcesError(err)
+		}
+		result = audit.Judge(ctx, found, opts)
+	}
 	if ctx.Err() != nil {
 		return fail(undecided, sentence("audit.interrupted"))
 	}

@@ -27,11 +27,12 @@ func Audit(w io.Writer, p *locale.Printer, r *audit.Report, o AuditOptions) erro
 	a := &auditPrinter{p: p, o: o, r: r, excerpts: &excerpts{texts: o.Texts, files: map[string]*sourceText{}}, shown: map[string]bool{}, said: map[string]string{}}
 	a.head()
 	a.table()
+	list, numbers := documentsOf(r)
 	for i := range r.Principals {
-		a.principal(&r.Principals[i])
+		a.principal(&r.Principals[i], numbers[i])
 	}
 	a.common()
-	a.documents()
+	a.documents(list)
 	a.limits()
 	_, err := io.WriteString(w, a.b.String())
 	return err
@@ -294,8 +295,7 @@ func sameAssumptions(r *audit.Report) bool {
 }
 
 // documents lists what was read, each once, with its version and hash.
-func (a *auditPrinter) documents() {
-	list, _ := documentsOf(a.r)
+func (a *auditPrinter) documents(list []audit.Source) {
 	if len(list) == 0 {
 		return
 	}

@@ -56,11 +56,11 @@ func wordsOf(p *locale.Printer) auditWords {
 }
 
 type principalView struct {
-	ID, ARN, Verdict, Summary, HeldTo, Holds, Environment string
-	Findings                                              []findingView
-	Open                                                  []openView
-	Rows                                                  []rowView
-	Assumptions, Notes                                    []string
+	ID, ARN, Verdict, Summary, HeldTo, Holds, Simulated, Environment string
+	Findings                                                         []findingView
+	Open                                                             []openView
+	Rows                                                             []rowView
+	Assumptions, Notes                                               []string
 }
 
 type findingView struct {
@@ -125,6 +125,7 @@ func newPrincipalView(p *locale.Printer, of *audit.Principal, n int, x *excerpts
 	if of.Verdict == audit.WriteOnly || of.Verdict == audit.Waived {
 		v.Holds = holdsText(p, of)
 	}
+	v.Simulated = simulatedText(p, of)
 	if len(of.Environment) > 0 {
 		v.Environment = p.Text("report.audit-environment", "conditions", contextText(of.Environment))
 	}

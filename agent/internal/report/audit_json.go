@@ -63,6 +63,15 @@ type principalJSON struct {
 	Findings    []findingJSON       `json:"findings"`
 	Environment map[string][]string `json:"environment"`
 	Notes       []noteJSON          `json:"notes"`
+	Simulated   *simulatedJSON      `json:"simulated,omitempty"`
+}
+
+// simulatedJSON counts what AWS's simulator was asked.
+type simulatedJSON struct {
+	Asked    int `json:"asked"`
+	Agreed   int `json:"agreed"`
+	Skipped  int `json:"skipped"`
+	Disagree int `json:"disagree"`
 }
 
 type sourceJSON struct {
@@ -191,6 +200,10 @@ func newPrincipalJSON(p *locale.Printer, of *audit.Principal) principalJSON {
 	}
 	if out.Environment == nil {
 		out.Environment = map[string][]string{}
+	}
+	if of.Simulated != nil {
+		s := simulatedJSON(*of.Simulated)
+		out.Simulated = &s
 	}
 	return out
 }

@@ -11,20 +11,20 @@ import (
 	"buzon/agent/policy"
 )
 
-// principal is everything about one principal.
-func (a *auditPrinter) principal(p *audit.Principal) {
+// principal is everything about one principal; numbers are those of its documents.
+func (a *auditPrinter) principal(p *audit.Principal, numbers []int) {
 	t := a.p.Text
 	a.gap()
 	a.say(0, 2, a.verdict(p.Verdict)+"  "+a.paint(bold, locale.Name(p.ARN)))
 	a.say(2, 2, t("report.audit-held-to", "bucket", p.Bucket, "prefix", p.Prefix))
-	if _, numbers := documentsOf(a.r); len(a.r.Principals) > 1 {
-		for i := range a.r.Principals {
-			if &a.r.Principals[i] == p && len(numbers[i]) > 0 {
-				a.say(2, 4, t("report.audit-its-documents", "numbers", spans(numbers[i])))
-			}
-		}
+	if len(a.r.Principals) > 1 && len(numbers) > 0 {
+		a.say(2, 4, t("report.audit-its-documents", "numbers", spans(numbers)))
 	}
 	a.holds(p)
+	if text := simulatedText(a.p, p); text != "" {
+		a.gap()
+		a.say(2, 4, text)
+	}
 	for _, g := range groups(p) {
 		a.group(p, g)
 	}
@@ -106,6 +106,15 @@ func holdsText(p *locale.Printer, of *audit.Principal) string {
 		text += " " + p.Text("report.audit-holds-twice", "n", of.Checked)
 	}
 	return text
+}
+
+// simulatedText is what AWS's simulator was asked; "" where it wasn't.
+func simulatedText(p *locale.Printer, of *audit.Principal) string {
+	s := of.Simulated
+	if s == nil {
+		return ""
+	}
+	return p.Text("report.audit-simulated", "n", s.Asked, "agreed", s.Agreed, "disagree", s.Disagree, "skipped", s.Skipped)
 }
 
 // groups are findings that rest on the same statements, in the order of the rules.

@@ -20,7 +20,7 @@ func (q *inquiry) opinion() {
 			continue
 		}
 		for _, resource := range q.samples(action) {
-			got := oracle.Decide(decide.Request{Action: action, Resource: resource, Context: map[string][]string{"aws:securetransport": {"true"}}})
+			got := oracle.Decide(decide.Request{Action: action, Resource: resource, Context: lowerKeys(overTLS)})
 			if got.Outcome == decide.Allowed && len(q.s.Set.Symbols) > 0 {
 				continue // a name that only deployment will know may be this one
 			}

@@ -81,6 +81,8 @@ type Principal struct {
 	// Actions is how many actions were asked about, and Checked how many sample requests
 	// a second evaluator refused likewise.
 	Actions, Checked int
+	// Simulated counts what AWS's simulator was asked; nil where it wasn't.
+	Simulated *Simulated
 
 	subject *sources.Subject // of the worst outcome
 	when    string           // that outcome, while it is alone

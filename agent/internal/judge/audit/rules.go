@@ -48,7 +48,7 @@ var Rules = []Rule{
 	{RuleOpenTrust, Error, askOpenTrust},
 	{RuleOtherService, Error, askOtherService},
 	{RuleCannotWrite, Error, askCannotWrite},
-	{RuleSimulator, Error, askNothing},
+	{RuleSimulator, Error, askSimulator},
 	{RuleDrift, Error, askDrift},
 	{RuleWaiverExpired, Warning, askNothing},
 	{RuleOverwrite, Warning, askOverwrite},
@@ -60,5 +60,5 @@ var Rules = []Rule{
 	{RuleConsoleAccess, Warning, askConsoleAccess},
 }
 
-// askNothing is of rules that are asked elsewhere: of a whole report, or of AWS.
+// askNothing is of rules that are asked elsewhere: of a whole report.
 func askNothing(*inquiry) {}

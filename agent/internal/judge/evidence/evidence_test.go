@@ -210,6 +210,7 @@ func TestAnySetIsFiledWhole(t *testing.T) {
 		if s.Live {
 			s.Credentials = &sources.Credentials{Keys: []sources.Key{{ID: "ABCD", Active: true, Created: then.AddDate(-1, 0, 0)}}, Password: seed%4 == 0}
 			s.Gaps = []sources.Gap{{Reason: sources.GapDenied, What: "x", Permission: "s3:GetBucketAcl", Call: "s3:GetBucketAcl", Source: -1}}
+			s.Simulations = []sources.Simulation{{Asked: sources.Asked{Action: "s3:DeleteBucket", Resource: "arn:aws:s3:::zz"}, Allowed: true, Decision: "allowed"}}
 			s.Notes = []sources.Note{{What: sources.NoteGuessedARN, Source: -1, Name: "n"}}
 		}
 		for i := range s.Set.Sources {

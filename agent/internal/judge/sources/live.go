@@ -41,11 +41,7 @@ func (l *loader) readLive(ctx context.Context) (*account, error) {
 	if l.sel.Bucket == "" {
 		return nil, &UsageError{Code: UsageNoBucket}
 	}
-	v := &live{loader: l, bounds: l.bounds, out: newAccount(""), partition: "aws", trusted: map[string]bool{}}
-	v.iam = iam.NewFromConfig(l.access.AWS.Config, func(o *iam.Options) {
-		o.Retryer = aws.NopRetryer{}
-		o.APIOptions = append(o.APIOptions, checkAnswers)
-	})
+	v := newLive(l)
 	ctx = l.recording(ctx)
 	for _, step := range []func(context.Context) error{v.caller, v.principals, v.bucket} {
 		if err := step(ctx); err != nil {
@@ -61,6 +57,15 @@ func (l *loader) readLive(ctx context.Context) (*account, error) {
 		v.out.id = p.subject.Account
 	}
 	return v.out, nil
+}
+
+func newLive(l *loader) *live {
+	v := &live{loader: l, bounds: l.bounds, out: newAccount(""), partition: "aws", trusted: map[string]bool{}}
+	v.iam = iam.NewFromConfig(l.access.AWS.Config, func(o *iam.Options) {
+		o.Retryer = aws.NopRetryer{}
+		o.APIOptions = append(o.APIOptions, checkAnswers)
+	})
+	return v
 }
 
 // caller asks whose account is read.

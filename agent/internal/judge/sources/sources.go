@@ -115,6 +115,7 @@ type Subject struct {
 	Gaps        []Gap
 	Notes       []Note
 	Versioning  Versioning
+	Simulations []Simulation // AWS's own answers; nil where it wasn't asked
 	Credentials *Credentials // nil where they were not read
 	// Live: read from AWS itself, with the policies of the bucket's access points
 	// and of its key.
@@ -232,7 +233,7 @@ func (g Gap) MayAllow() bool {
 	case GapUnknownPolicy, GapUnknownGroup, GapTruncated, GapContradicts, GapMalformed, GapUnresolved, GapOutcomes, GapNotModelled:
 		return true
 	case GapDenied, GapFailed:
-		return strings.HasPrefix(g.Call, "iam:") && g.Call != "iam:ListRoles" || g.Call == "s3:GetBucketPolicy"
+		return strings.HasPrefix(g.Call, "iam:") && g.Call != "iam:ListRoles" && g.Call != simulated || g.Call == "s3:GetBucketPolicy"
 	}
 	return false
 }
