@@ -85,7 +85,7 @@ func rounds(ctx context.Context, b *bench, l load, peers []peer) error {
 				continue // a minute of CPU for the same answer
 			}
 			at := listed
-			if p.name == "agent" || p.name == "bare" {
+			if p.ours || p.name == "bare" {
 				at = s
 			}
 			if err := b.once(ctx, l, round, p, at, dir); err != nil {
@@ -214,6 +214,19 @@ func backlog(ctx context.Context, b *bench, l load, peers []peer) error {
 	if err != nil {
 		return err
 	}
+	for _, p := range peers {
+		if !p.ours {
+			continue
+		}
+		if err := b.pour(ctx, l, p, dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pour lets one agent send a backlog.
+func (b *bench) pour(ctx context.Context, l load, p peer, dir string) error {
 	if err := os.RemoveAll(b.state()); err != nil {
 		return err
 	}
@@ -222,7 +235,7 @@ func backlog(ctx context.Context, b *bench, l load, peers []peer) error {
 		return err
 	}
 	defer s.stop()
-	r := Run{Load: l.name, Peer: "agent"}
+	r := Run{Load: l.name, Peer: p.name}
 	var times []float64 // when each tenth was there
 	stop := make(chan struct{})
 	watched := make(chan struct{})
@@ -251,8 +264,7 @@ func backlog(ctx context.Context, b *bench, l load, peers []peer) error {
 			}
 		}
 	}()
-	agent := all[slices.IndexFunc(all, func(p peer) bool { return p.name == "agent" })]
-	err = b.measure(ctx, agent.send(b, dir, s, l, false), &r)
+	err = b.measure(ctx, p.send(b, dir, s, l, false), &r)
 	close(stop)
 	<-watched
 	if err != nil {
@@ -305,5 +317,5 @@ func grown(name string) (load, bool) {
 
 // growth compares only the agent and the yardstick.
 func growth(ctx context.Context, b *bench, l load, peers []peer) error {
-	return rounds(ctx, b, l, slices.DeleteFunc(slices.Clone(peers), func(p peer) bool { return p.name != "bare" && p.name != "agent" }))
+	return rounds(ctx, b, l, slices.DeleteFunc(slices.Clone(peers), func(p peer) bool { return p.name != "bare" && !p.ours }))
 }

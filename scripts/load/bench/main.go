@@ -62,7 +62,7 @@ func run(ctx context.Context, args []string) error {
 	which := flags.String("loads", "w1,w2,w3,w4,w5,w6,w1t,w3t,w7,w8,start", "the loads to run")
 	files := flags.String("files", "", "run growing numbers of files of 1 KiB instead, such as 1000,1000000")
 	sizes := flags.String("sizes", "", "run growing files instead, in MiB, such as 1,8192; with -files both")
-	who := flags.String("peers", "", "only these peers (default: all whose program is there)")
+	who := flags.String("peers", "", "only these peers (default: all whose program is there); NAME=PROGRAM is another agent")
 	out := flags.String("o", "", "folder for table.md, results.json and the plots (default: only print the table)")
 	again := flags.String("table", "", "make table and plots again from these results.json files (a comma between), and measure nothing")
 	docs := flags.String("docs", "", "with -table: put them into this folder's pages about performance")

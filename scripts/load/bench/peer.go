@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -13,6 +14,7 @@ import (
 // peer is a program that sends a folder.
 type peer struct {
 	name string
+	ours bool // it is an agent
 	// send is its command for a folder; again says that the folder was sent before and the peer may look.
 	send func(b *bench, dir string, s *server, l load, again bool) command
 }
@@ -28,17 +30,11 @@ func tlsEnv(s *server, l load) []string {
 }
 
 var all = []peer{
-	{"bare", func(b *bench, dir string, s *server, l load, _ bool) command {
+	{"bare", false, func(b *bench, dir string, s *server, l load, _ bool) command {
 		return command{[]string{filepath.Join(b.bin, "bare"), "-dir", dir, "-endpoint", s.url, "-workers", strconv.Itoa(l.transfers)}, tlsEnv(s, l)}
 	}},
-	{"agent", func(b *bench, dir string, s *server, l load, _ bool) command {
-		// As it comes: it chooses how many to send at once by itself. Its journal, its gate and all checks are on.
-		return command{
-			[]string{filepath.Join(b.bin, "agent"), "upload", "--bucket", bucket, "--prefix", prefix, "--state", b.state(), dir},
-			append(tlsEnv(s, l), "AWS_ENDPOINT_URL="+s.url),
-		}
-	}},
-	{"s5cmd", func(b *bench, dir string, s *server, l load, again bool) command {
+	agentAs("agent", ""),
+	{"s5cmd", false, func(b *bench, dir string, s *server, l load, again bool) command {
 		args := []string{filepath.Join(b.bin, "s5cmd"), "--log", "error", "--endpoint-url", s.url, "--numworkers", strconv.Itoa(l.transfers)}
 		if l.tls {
 			args = append(args, "--no-verify-ssl")
@@ -48,7 +44,7 @@ var all = []peer{
 		}
 		return command{append(args, "cp", "-c", "8", "-p", "16", dir+"/", "s3://"+bucket+"/"+prefix), nil}
 	}},
-	{"rclone", func(b *bench, dir string, s *server, l load, again bool) command {
+	{"rclone", false, func(b *bench, dir string, s *server, l load, again bool) command {
 		n := strconv.Itoa(l.transfers)
 		args := []string{
 			filepath.Join(b.bin, "rclone"), "--config", "/dev/null", "-q", "--s3-env-auth", "--s3-region", region, "--s3-endpoint", s.url,
@@ -66,7 +62,7 @@ var all = []peer{
 		}
 		return command{append(args, dir, ":s3:"+bucket+"/"+prefix), nil}
 	}},
-	{"awscli", func(b *bench, dir string, s *server, l load, again bool) command {
+	{"awscli", false, func(b *bench, dir string, s *server, l load, again bool) command {
 		verb := []string{"cp", "--recursive"}
 		if again {
 			verb = []string{"sync"}
@@ -80,10 +76,29 @@ var all = []peer{
 	}},
 }
 
+// agentAs is an agent under a name; program is "" for the one that is measured. As it comes: it chooses how many to send
+// at once by itself, and its journal, its gate and all checks are on.
+func agentAs(name, program string) peer {
+	return peer{name, true, func(b *bench, dir string, s *server, l load, _ bool) command {
+		return command{
+			[]string{cmp.Or(program, filepath.Join(b.bin, "agent")), "upload", "--bucket", bucket, "--prefix", prefix, "--state", b.state(), dir},
+			append(tlsEnv(s, l), "AWS_ENDPOINT_URL="+s.url),
+		}
+	}}
+}
+
 // peers are those that are asked for, else all that are there. The yardstick always is.
 func (b *bench) peers(who string) ([]peer, error) {
 	var found []peer
 	asked := strings.Split(who, ",")
+	for _, p := range asked { // another agent
+		if name, program, ok := strings.Cut(p, "="); ok {
+			if _, err := os.Stat(program); err != nil {
+				return nil, err
+			}
+			found = append(found, agentAs(name, program))
+		}
+	}
 	for _, p := range all {
 		if who != "" && p.name != "bare" && !slices.Contains(asked, p.name) {
 			continue

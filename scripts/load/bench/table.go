@@ -158,8 +158,8 @@ var spanish = map[string]string{
 	"60 policies, one process for each":                     "60 políticas, un proceso para cada una",
 }
 
-// programs are all that can stand in the table, in its order.
-func programs() []string {
+// programs are all that can stand in the table, in its order; agents under other names come last.
+func (r *Results) programs() []string {
 	var list []string
 	for _, p := range all {
 		list = append(list, p.name)
@@ -167,6 +167,38 @@ func programs() []string {
 	for _, a := range auditors[1:] {
 		list = append(list, a.name)
 	}
+	return append(list, r.others(list)...)
+}
+
+// others are the programs that ran and are not in a list.
+func (r *Results) others(list []string) []string {
+	var more []string
+	for _, run := range r.Runs {
+		if !slices.Contains(list, run.Peer) && !slices.Contains(more, run.Peer) {
+			more = append(more, run.Peer)
+		}
+	}
+	return more
+}
+
+// compared are bounds on the ratio of the agent to another agent that ran beside it.
+func (r *Results) compared() []bound {
+	var list []bound
+	var known []string
+	for _, p := range all {
+		known = append(known, p.name)
+	}
+	for _, a := range auditors {
+		known = append(known, a.name)
+	}
+	for _, other := range r.others(known) {
+		for _, l := range loads {
+			for what, of := range map[string]func(Run) float64{"CPU": cpu, "wall": wall} {
+				list = append(list, bound{l.name, what + " over that of " + other, 1.03, false, over(l.name, other, of)})
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b bound) int { return cmp.Or(cmp.Compare(a.what, b.what), cmp.Compare(a.load, b.load)) })
 	return list
 }
 
@@ -175,7 +207,7 @@ func (r *Results) table(l language) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, l.measured+"\n\n", r.Generated.Format("2006-01-02"), r.Machine)
 	fmt.Fprintf(&b, "%s\n|---|---|---|---|---|\n", l.bounds)
-	for _, c := range bounds {
+	for _, c := range append(slices.Clone(bounds), r.compared()...) {
 		got, ok := c.figure(r)
 		if !ok {
 			continue
@@ -192,7 +224,7 @@ func (r *Results) table(l language) string {
 	fmt.Fprintf(&b, "\n%s\n|---|---|---|---|---|---|---|---|---|---|\n", l.costs)
 	seen := map[string]bool{}
 	for _, load := range loads {
-		for _, p := range programs() {
+		for _, p := range r.programs() {
 			runs := r.good(load.name, p)
 			faults := map[string]bool{}
 			for _, run := range r.Runs {
