@@ -127,7 +127,7 @@ func liveThroughTroubles(t *testing.T) {
 			return *f
 		}
 		return s3server.Fault{}
-	}}, "rescan: 2s\ntries: 3\nkey: '{outbox}/{path}'\noutboxes:\n  - {path: HOME/out, quiet: 50ms}\n  - {path: HOME/mounted, quiet: 50ms}\n")
+	}}, "rescan: 2s\ntries: 3\nkey: '{outbox}/{path}'\noutboxes:\n  - {path: HOME/out, quiet: 50ms, settle: delete}\n  - {path: HOME/mounted, quiet: 50ms}\n")
 	must(t, os.Mkdir(s.path("state"), 0o700), os.Mkdir(s.path("disk"), 0o755), os.Mkdir(s.path("mounted"), 0o755))
 	baddisk.Mount(t, s.path("state"), "16m")
 	s.unmount = baddisk.Bind(t, s.path("disk"), s.path("mounted"))
@@ -146,7 +146,7 @@ func liveThroughTroubles(t *testing.T) {
 			continue
 		}
 		last = n
-		s.through(allTroubles[n])
+		s.through(allTroubles[n], r.IntN(3) == 0)
 		lived[allTroubles[n].name]++
 	}
 	s.running.signal(syscall.SIGTERM)
@@ -169,6 +169,9 @@ func (s *troubles) more() {
 		for range 3 {
 			s.written++
 			name, text := fmt.Sprintf("f%05d", s.written), fmt.Appendf(nil, "file %d", s.written)
+			if s.written%10 == 0 { // its checksum comes behind it
+				text = noise(uint64(s.written), 100<<10) //nolint:gosec // not negative
+			}
 			must(s.t, os.WriteFile(filepath.Join(s.path(folder), name), text, 0o644))
 			s.files[folder+"/"+name] = text
 		}
@@ -184,11 +187,16 @@ func (s *troubles) settles(after string) {
 	})
 }
 
-// through lives through one trouble.
-func (s *troubles) through(one trouble) {
+// through lives through one trouble; with a kill the agent is another from then on.
+func (s *troubles) through(one trouble, kill bool) {
 	s.t.Helper()
 	s.more()
 	must(s.t, one.begin(s))
+	if kill = kill && !slices.Contains(one.kinds, "not-running") && !slices.Contains(one.kinds, "not-answering"); kill {
+		must(s.t, s.running.cmd.Process.Kill())
+		s.running.wait()
+		s.running = s.start("", "run", "--config", s.path("agent.yaml"))
+	}
 	began := time.Now()
 	said := time.Duration(0)
 	if one.kinds == nil {
@@ -220,5 +228,5 @@ func (s *troubles) through(one trouble) {
 		s.t.Logf("retry: %d %s", code, out)
 	}
 	s.settles("after " + one.name)
-	s.t.Logf("%s: said after %s, over after %s", one.name, said.Round(time.Second), time.Since(began).Round(time.Second))
+	s.t.Logf("%s, killed in it %t: said after %s, over after %s", one.name, kill, said.Round(time.Second), time.Since(began).Round(time.Second))
 }

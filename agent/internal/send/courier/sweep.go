@@ -30,11 +30,11 @@ func (c *Courier) sweepAll(ctx context.Context) error {
 }
 
 // Sweep forgets the receipts that are older than the configuration retains and whose file has left its outbox, and as
-// old doubts about keys. It returns how many receipts.
+// what is not known of old keys. It returns how many receipts.
 func (c *Courier) Sweep(ctx context.Context) (int, error) {
 	limit := c.Now().Add(-c.set.Retain).UnixNano()
 	n := 0
-	if _, err := c.Journal.ExpireDoubts(time.Unix(0, limit)); err != nil {
+	if _, err := c.Journal.ExpireAmbiguousKeys(time.Unix(0, limit)); err != nil {
 		return n, err
 	}
 	for place := uint64(0); ; {

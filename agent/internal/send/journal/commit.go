@@ -38,13 +38,13 @@ func (e *errTransition) Error() string {
 type kind uint8
 
 const (
-	add          kind = iota // a new entry; entry.Seq is set when it is committed
-	save                     // the entry's new record
-	renew                    // save, and the identity in the index of paths
-	part                     // one part of a multipart upload
-	forget                   // the entry goes
-	resetGuard               // the conflicts of a young journal are meant
-	expireDoubts             // doubts that are past their time go
+	add                kind = iota // a new entry; entry.Seq is set when it is committed
+	save                           // the entry's new record
+	renew                          // save, and the identity in the index of paths
+	part                           // one part of a multipart upload
+	forget                         // the entry goes
+	resetConflictGuard             // the conflicts of a young journal are meant
+	expireAmbiguous                // ambiguous keys that are past their time go
 )
 
 // change is one waiting change. The record is encoded by the caller, so that its entry may change again at once.
@@ -56,12 +56,12 @@ type change struct {
 	rec   []byte
 	path  []byte // key in the index of paths; add, renew, forget
 	id    Identity
-	key   []byte // key in the index of keys; with a proof, or in doubt
+	key   []byte // key in the index of keys; with a proof, or an ambiguous one
 	wipe  bool   // the parts of the entry go
 	imp   []byte // key in the index of imports
 	// unsent (forget) says that the attempt in the record never left.
 	unsent  bool
-	before  int64 // expireDoubts
+	before  int64 // expireAmbiguous
 	expired *int
 	done    func(error) // of a method of the journal that waits
 	commits *Commits    // instead of done: who takes it
@@ -329,14 +329,14 @@ func (j *Journal) setFull(err error) {
 // no trace; any other error undoes the whole batch.
 func (j *Journal) commit(batch []change) error {
 	j.mu.Lock()
-	next := j.head
+	next := j.stats
 	j.mu.Unlock()
 	j.opts.Failpoint("journal.before-commit")
 	err := j.update(func(tx *bbolt.Tx) error {
 		w := writer{
-			head: &next, entries: tx.Bucket(entriesBucket), open: tx.Bucket(openBucket), paths: tx.Bucket(pathsBucket),
+			stats: &next, entries: tx.Bucket(entriesBucket), open: tx.Bucket(openBucket), paths: tx.Bucket(pathsBucket),
 			keys: tx.Bucket(keysBucket), parts: tx.Bucket(partsBucket), sent: tx.Bucket(sentBucket),
-			shut: tx.Bucket(quarantinedBucket), imports: tx.Bucket(importsBucket), doubts: tx.Bucket(doubtsBucket),
+			quarantined: tx.Bucket(quarantinedBucket), imports: tx.Bucket(importsBucket), ambiguous: tx.Bucket(ambiguousBucket),
 			bucketOf: func(id RouteID) string { return j.RouteOf(id).Bucket }, now: j.opts.Now().UnixNano(), tx: tx,
 		}
 		w.at.entries, w.at.keys = index{w.entries.Cursor()}, index{w.keys.Cursor()}
@@ -351,7 +351,7 @@ func (j *Journal) commit(batch []change) error {
 				return err
 			}
 		}
-		return tx.Bucket(metaBucket).Put(headKey, next.encode())
+		return tx.Bucket(metaBucket).Put(statsKey, next.encode())
 	})
 	if err == nil {
 		err = j.Present() // what is written to a file that is gone is not durable
@@ -361,16 +361,16 @@ func (j *Journal) commit(batch []change) error {
 	}
 	j.opts.Failpoint("journal.after-commit")
 	j.mu.Lock()
-	next.Created = j.head.Created
-	j.head = next
+	next.Created = j.stats.Created
+	j.stats = next
 	j.mu.Unlock()
 	return nil
 }
 
 // writer applies changes within one transaction.
 type writer struct {
-	head                                                           *stats
-	entries, open, paths, keys, parts, sent, shut, imports, doubts *bbolt.Bucket
+	stats                                                                    *stats
+	entries, open, paths, keys, parts, sent, quarantined, imports, ambiguous *bbolt.Bucket
 
 	at struct{ entries, keys index } // of these buckets, for reading
 
@@ -383,11 +383,11 @@ func (w *writer) apply(c *change) error {
 	switch c.kind {
 	case add:
 		return w.add(c)
-	case resetGuard:
-		w.head.Conflicts, w.head.Decided = 0, max(w.head.Decided, GuardFiles)
+	case resetConflictGuard:
+		w.stats.Conflicts, w.stats.Decided = 0, max(w.stats.Decided, GuardFiles)
 		return w.stay()
-	case expireDoubts:
-		return w.expireDoubts(c)
+	case expireAmbiguous:
+		return w.expireAmbiguous(c)
 	case save, renew, part, forget:
 	}
 	var seq [8]byte
@@ -396,10 +396,10 @@ func (w *writer) apply(c *change) error {
 		return w.parts.Put(append(seq[:], c.path...), c.rec)
 	}
 	old := w.at.entries.get(seq[:])
-	var was head
+	var was header
 	if old != nil {
 		var err error
-		if was, err = readHead(old); err != nil {
+		if was, err = readHeader(old); err != nil {
 			return err
 		}
 	}
@@ -412,7 +412,7 @@ func (w *writer) apply(c *change) error {
 		}
 		return w.forget(c, seq[:], was)
 	}
-	is, err := readHead(c.rec)
+	is, err := readHeader(c.rec)
 	if err != nil {
 		return err
 	}
@@ -428,28 +428,28 @@ func (w *writer) apply(c *change) error {
 }
 
 func (w *writer) add(c *change) error {
-	c.seq = w.head.Next
+	c.seq = w.stats.Next
 	var seq [8]byte
 	binary.BigEndian.PutUint64(seq[:], c.seq)
-	is, err := readHead(c.rec)
+	is, err := readHeader(c.rec)
 	if err != nil {
 		return err
 	}
 	if err := w.entries.Put(seq[:], c.rec); err != nil {
 		return err
 	}
-	if err := w.index(c, seq[:], head{}, is); err != nil {
+	if err := w.index(c, seq[:], header{}, is); err != nil {
 		return err
 	}
-	w.head.Next++
+	w.stats.Next++
 	if c.entry != nil {
 		c.entry.Seq = c.seq
 	}
 	return nil
 }
 
-// index brings the indexes and counts from an entry's old head to its new one.
-func (w *writer) index(c *change, seq []byte, was, is head) error {
+// index brings the indexes and counts from an entry's old header to its new one.
+func (w *writer) index(c *change, seq []byte, was, is header) error {
 	if is.state.open() != was.state.open() {
 		if err := member(w.open, seq, is.state.open()); err != nil {
 			return err
@@ -461,7 +461,7 @@ func (w *writer) index(c *change, seq []byte, was, is head) error {
 		}
 	}
 	if (is.state == Quarantined) != (was.state == Quarantined) {
-		if err := member(w.shut, seq, is.state == Quarantined); err != nil {
+		if err := member(w.quarantined, seq, is.state == Quarantined); err != nil {
 			return err
 		}
 	}
@@ -485,7 +485,7 @@ func (w *writer) index(c *change, seq []byte, was, is head) error {
 			return err
 		}
 	}
-	w.head.count(was, is)
+	w.stats.count(was, is)
 	return nil
 }
 
@@ -501,8 +501,8 @@ func (w *writer) reimport(c *change, seq []byte) error {
 }
 
 // forget removes an entry and whatever in the indexes is still its own.
-func (w *writer) forget(c *change, seq []byte, was head) error {
-	for _, b := range []*bbolt.Bucket{w.open, w.sent, w.shut} {
+func (w *writer) forget(c *change, seq []byte, was header) error {
+	for _, b := range []*bbolt.Bucket{w.open, w.sent, w.quarantined} {
 		if err := b.Delete(seq); err != nil {
 			return err
 		}
@@ -525,7 +525,7 @@ func (w *writer) forget(c *change, seq []byte, was head) error {
 	if err := wipeParts(w.parts, seq); err != nil {
 		return err
 	}
-	w.head.count(was, head{})
+	w.stats.count(was, header{})
 	return w.entries.Delete(seq)
 }
 

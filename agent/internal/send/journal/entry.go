@@ -168,7 +168,7 @@ func (e *Entry) fault() error {
 	return nil
 }
 
-// The record on disk: a fixed head that commits read without decoding the rest, then the fields, then a CRC-32C of
+// The record on disk: a fixed header that commits read without decoding the rest, then the fields, then a CRC-32C of
 // all before it, so that a flipped byte is damage and not another key.
 //
 //	format(1) state(1) flags(2) size(8) | fields | crc32c(4)
@@ -264,18 +264,18 @@ func appendText(b []byte, s string) []byte {
 
 var errRecord = errors.New("record is damaged")
 
-// head is the part of a record that commits look at.
-type head struct {
+// header is the part of a record that commits look at.
+type header struct {
 	state State
 	flags uint16
 	size  int64
 }
 
-func readHead(rec []byte) (head, error) {
+func readHeader(rec []byte) (header, error) {
 	if len(rec) < headLen+tailLen || rec[0] != recordFormat {
-		return head{}, errRecord
+		return header{}, errRecord
 	}
-	return head{State(rec[1]), binary.BigEndian.Uint16(rec[2:]), int64(binary.BigEndian.Uint64(rec[4:]))}, nil
+	return header{State(rec[1]), binary.BigEndian.Uint16(rec[2:]), int64(binary.BigEndian.Uint64(rec[4:]))}, nil
 }
 
 // decode reads the record of seq. The entry shares no memory with rec.

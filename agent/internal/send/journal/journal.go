@@ -23,12 +23,12 @@ const Version = 4
 
 // The buckets of the file.
 var (
-	metaBucket        = []byte("meta")        // version, head
+	metaBucket        = []byte("meta")        // version, stats
 	entriesBucket     = []byte("entries")     // seq → record
 	openBucket        = []byte("open")        // seq of what is pending or sending
 	pathsBucket       = []byte("paths")       // route, path → seq and identity of the newest version
 	keysBucket        = []byte("keys")        // bucket, key → seq of the entry whose receipt names it, or whose request may have made it
-	doubtsBucket      = []byte("doubts")      // bucket, key → when it was left in doubt: see [Journal.KeyInUse]
+	ambiguousBucket   = []byte("doubts")      // bucket, key → since when it is ambiguous: see [Journal.KeyInUse]
 	partsBucket       = []byte("parts")       // seq, number → part
 	sentBucket        = []byte("sent")        // seq of what is sent and not settled
 	quarantinedBucket = []byte("quarantined") // seq of what is in quarantine
@@ -38,12 +38,12 @@ var (
 
 var allBuckets = [...][]byte{
 	metaBucket, entriesBucket, openBucket, pathsBucket, keysBucket,
-	partsBucket, sentBucket, quarantinedBucket, routesBucket, importsBucket, doubtsBucket,
+	partsBucket, sentBucket, quarantinedBucket, routesBucket, importsBucket, ambiguousBucket,
 }
 
 var (
 	versionKey = []byte("version")
-	headKey    = []byte("head")
+	statsKey   = []byte("head")
 )
 
 // Options says how to open a journal. The zero value is what the agent uses.
@@ -72,7 +72,7 @@ type Journal struct {
 	queue queue
 
 	mu     sync.Mutex // guards what follows
-	head   stats
+	stats  stats
 	routes map[RouteID]Route
 	full   error // set while the disk is full
 	fullAt time.Time
@@ -219,7 +219,7 @@ func (j *Journal) create() error {
 		}
 		meta := tx.Bucket(metaBucket)
 		first := stats{Created: j.opts.Now().UnixNano(), Next: 1}
-		return errors.Join(putVersion(meta, Version), meta.Put(headKey, first.encode()))
+		return errors.Join(putVersion(meta, Version), meta.Put(statsKey, first.encode()))
 	})
 	if err := errors.Join(err, db.Close()); err != nil {
 		return fmt.Errorf("make journal: %w", err)
@@ -256,7 +256,7 @@ func (j *Journal) load() error {
 				return &DamagedError{Path: j.path, Err: fmt.Errorf("bucket %s is missing", name)}
 			}
 		}
-		if err := j.head.decode(tx.Bucket(metaBucket).Get(headKey)); err != nil {
+		if err := j.stats.decode(tx.Bucket(metaBucket).Get(statsKey)); err != nil {
 			return &DamagedError{Path: j.path, Err: err}
 		}
 		if err := readRoutes(tx, j.routes); err != nil {
@@ -362,8 +362,8 @@ func (j *Journal) Counts() Counts {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return Counts{
-		Files: j.head.Files, Bytes: j.head.Bytes, Inferred: j.head.Inferred,
-		Decided: j.head.Decided, Met: j.head.Met, Conflicts: j.head.Conflicts, Created: time.Unix(0, j.head.Created).UTC(),
+		Files: j.stats.Files, Bytes: j.stats.Bytes, Inferred: j.stats.Inferred,
+		Decided: j.stats.Decided, Met: j.stats.Met, Conflicts: j.stats.Conflicts, Created: time.Unix(0, j.stats.Created).UTC(),
 	}
 }
 
@@ -449,8 +449,8 @@ func (l *stats) decode(b []byte) error {
 	return nil
 }
 
-// count moves one entry from an old head to a new one; either may be of state none.
-func (l *stats) count(was, is head) {
+// count moves one entry from an old header to a new one; either may be of state none.
+func (l *stats) count(was, is header) {
 	l.Files[was.state]--
 	l.Bytes[was.state] -= was.size
 	l.Files[is.state]++

@@ -14,7 +14,7 @@ import (
 // migrations[n] brings a journal from format n to n+1, in the one transaction in which the version changes.
 var migrations = map[uint32]func(*bbolt.Tx) error{
 	1: addChecksums,
-	2: addDoubts,
+	2: addAmbiguous,
 	3: hashLongPaths,
 }
 
@@ -109,15 +109,15 @@ func addChecksums(tx *bbolt.Tx) error {
 	return nil
 }
 
-// addDoubts brings format 2 to 3: the index of keys also names entries whose request may have made an object, and what
+// addAmbiguous brings format 2 to 3: the index of keys also names entries whose request may have made an object, and what
 // was forgotten of such is kept.
-func addDoubts(tx *bbolt.Tx) error {
-	doubts, err := tx.CreateBucketIfNotExists(doubtsBucket)
+func addAmbiguous(tx *bbolt.Tx) error {
+	ambiguous, err := tx.CreateBucketIfNotExists(ambiguousBucket)
 	if err != nil {
 		return err
 	}
 	routes := map[RouteID]Route{}
-	w := writer{keys: tx.Bucket(keysBucket), doubts: doubts, now: time.Now().UnixNano()}
+	w := writer{keys: tx.Bucket(keysBucket), ambiguous: ambiguous, now: time.Now().UnixNano()}
 	w.at.entries, w.at.keys = index{tx.Bucket(entriesBucket).Cursor()}, index{w.keys.Cursor()}
 	if err := readRoutes(tx, routes); err != nil {
 		return err
@@ -125,10 +125,10 @@ func addDoubts(tx *bbolt.Tx) error {
 	for _, name := range [][]byte{openBucket, quarantinedBucket} {
 		err := tx.Bucket(name).ForEach(func(seq, _ []byte) error {
 			e, err := decode(binary.BigEndian.Uint64(seq), w.at.entries.get(seq))
-			if err != nil || e.Key == "" || e.flags()&inDoubt == 0 {
+			if err != nil || e.Key == "" || e.flags()&ambiguousFlags == 0 {
 				return err
 			}
-			return w.claim(keyKey(routes[e.Route].Bucket, e.Key), append([]byte(nil), seq...), head{e.State, e.flags(), e.Size})
+			return w.claim(keyKey(routes[e.Route].Bucket, e.Key), append([]byte(nil), seq...), header{e.State, e.flags(), e.Size})
 		})
 		if err != nil {
 			return err

@@ -305,10 +305,10 @@ func (j *Journal) Check() error {
 			if err := e.fault(); err != nil {
 				note("entry %d: %w", e.Seq, err)
 			}
-			h, _ := readHead(v)
-			count.count(head{}, h)
+			h, _ := readHeader(v)
+			count.count(header{}, h)
 			key := keyKey(j.RouteOf(e.Route).Bucket, e.Key)
-			if e.Proof == nil && h.flags&inDoubt != 0 && tx.Bucket(keysBucket).Get(key) == nil && tx.Bucket(doubtsBucket).Get(key) == nil {
+			if e.Proof == nil && h.flags&ambiguousFlags != 0 && tx.Bucket(keysBucket).Get(key) == nil && tx.Bucket(ambiguousBucket).Get(key) == nil {
 				note("entry %d may have an object at %q, which is nobody's", e.Seq, e.Key)
 			}
 			live[string(k)] = e
@@ -325,8 +325,8 @@ func (j *Journal) Check() error {
 		if err != nil {
 			return err
 		}
-		if count.Files != j.head.Files || count.Bytes != j.head.Bytes || count.Inferred != j.head.Inferred || count.Met != j.head.Met {
-			note("counts are %+v, must be %+v", j.head, count)
+		if count.Files != j.stats.Files || count.Bytes != j.stats.Bytes || count.Inferred != j.stats.Inferred || count.Met != j.stats.Met {
+			note("counts are %+v, must be %+v", j.stats, count)
 		}
 		for _, name := range [][]byte{openBucket, sentBucket, quarantinedBucket, pathsBucket, keysBucket, importsBucket, partsBucket} {
 			_ = tx.Bucket(name).ForEach(func(k, v []byte) error {

@@ -128,7 +128,7 @@ func (j *Journal) prepare(k kind, e *Entry) (change, error) {
 	if k != save {
 		c.path = pathKey(e.Route, e.Path)
 	}
-	if e.Proof != nil || e.flags()&inDoubt != 0 {
+	if e.Proof != nil || e.flags()&ambiguousFlags != 0 {
 		c.key = keyKey(j.RouteOf(e.Route).Bucket, e.Key)
 	}
 	if len(c.key) > bbolt.MaxKeySize {
@@ -144,7 +144,7 @@ func (j *Journal) prepare(k kind, e *Entry) (change, error) {
 // belongs: receipts were imported, or a person said so.
 func (j *Journal) ResetConflictGuard() error {
 	ended := make(chan error, 1)
-	j.queue.put(true, change{kind: resetGuard, done: func(err error) { ended <- err }})
+	j.queue.put(true, change{kind: resetConflictGuard, done: func(err error) { ended <- err }})
 	err := <-ended
 	if err == nil {
 		j.moved.Store(false)

@@ -23,16 +23,16 @@ type body struct {
 	crc        uint64
 	framed     bool // aws-chunked, with the checksum as a trailer
 
-	mu     sync.Mutex
-	over   chan struct{} // closed when net/http is done with it
-	closed bool
-	handed bool // the last byte was handed over
-	err    *Error
+	mu       sync.Mutex
+	done     chan struct{} // closed when net/http is done with it
+	closed   bool
+	bodySent bool // the last byte was handed over
+	err      *Error
 }
 
 // newBody is the body of a request that is not small.
 func newBody(ctx context.Context, q request) *body {
-	return &body{request: q, ctx: ctx, end: q.at + q.size, over: make(chan struct{})}
+	return &body{request: q, ctx: ctx, end: q.at + q.size, done: make(chan struct{})}
 }
 
 const trailerName = "x-amz-checksum-crc64nvme"
@@ -80,10 +80,10 @@ func (b *body) Read(p []byte) (n int, err error) {
 	case b.at < b.end || len(p) == 0:
 		return n, nil
 	case len(b.tail) > 0:
-		m, err := b.end0(p)
+		m, err := b.readTrailer(p)
 		return n + m, err
 	}
-	b.handed = true
+	b.bodySent = true
 	return n, io.EOF
 }
 
@@ -119,7 +119,7 @@ func (b *body) content(p []byte) (int, error) {
 		if b.framed {
 			b.tail = []byte(beforeSum + encode(b.crc) + afterSum)
 		} else {
-			b.handed = true
+			b.bodySent = true
 		}
 	}
 	if b.progress != nil {
@@ -128,12 +128,12 @@ func (b *body) content(p []byte) (int, error) {
 	return n, nil
 }
 
-func (b *body) end0(p []byte) (int, error) {
+func (b *body) readTrailer(p []byte) (int, error) {
 	n := copy(p, b.tail)
 	b.tail = b.tail[n:]
 	if len(b.tail) == 0 {
 		b.tail = []byte{}
-		b.handed = true
+		b.bodySent = true
 		return n, io.EOF
 	}
 	return n, nil
@@ -164,7 +164,7 @@ func (b *body) Close() error {
 	defer b.mu.Unlock()
 	if !b.closed {
 		b.closed = true
-		close(b.over)
+		close(b.done)
 	}
 	return nil
 }

@@ -207,7 +207,7 @@ func (u *Uploader) complete(ctx context.Context, r *remote, job Job, m *Multipar
 	if err != nil {
 		e := failed(PhaseComplete, err)
 		if left.Load() {
-			e.left()
+			e.bodyLeft()
 		}
 		return Result{}, e
 	}

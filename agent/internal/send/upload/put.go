@@ -104,9 +104,9 @@ func (r *remote) put(ctx context.Context, t *target, q request) (answered, error
 	q.header.set("User-Agent", r.userAgent)
 	q.header.set("X-Amz-Expected-Bucket-Owner", q.owner)
 	if q.size <= small {
-		return r.whole(ctx, t, q, req)
+		return r.putBuffered(ctx, t, q, req)
 	}
-	return r.stream(ctx, t, q, req)
+	return r.putStreaming(ctx, t, q, req)
 }
 
 // sign signs a request whose payload is described as S3 wants it in X-Amz-Content-Sha256.
@@ -119,9 +119,9 @@ func (r *remote) sign(ctx context.Context, t *target, q request, req *http.Reque
 	return r.signer.SignHTTP(ctx, credentials, req, payload, t.service, t.region, time.Now())
 }
 
-// whole sends a body that is read into memory first. As it is one of the standard library's own readers, net/http
+// putBuffered sends a body that is read into memory first. As it is one of the standard library's own readers, net/http
 // writes it behind the head at once: one system call and one packet.
-func (r *remote) whole(ctx context.Context, t *target, q request, req *http.Request) (answered, error) {
+func (r *remote) putBuffered(ctx context.Context, t *target, q request, req *http.Request) (answered, error) {
 	held := block(q.size)
 	data := (*held)[:q.size]
 	if n, err := q.file.ReadAt(data, q.at); int64(n) < q.size {
@@ -176,8 +176,8 @@ func (r *remote) whole(ctx context.Context, t *target, q request, req *http.Requ
 	return a, err
 }
 
-// stream sends a body while it is read, and looks at the file again before its last bytes leave.
-func (r *remote) stream(ctx context.Context, t *target, q request, req *http.Request) (answered, error) {
+// putStreaming sends a body while it is read, and looks at the file again before its last bytes leave.
+func (r *remote) putStreaming(ctx context.Context, t *target, q request, req *http.Request) (answered, error) {
 	ctx, cancel := context.WithCancel(ctx) // ends a wait for the limiter, and a body that nobody reads
 	defer cancel()
 	b := newBody(ctx, q)
@@ -206,7 +206,7 @@ func (r *remote) stream(ctx context.Context, t *target, q request, req *http.Req
 	}
 	req.Body = b
 	req.GetBody = func() (io.ReadCloser, error) {
-		<-last.over
+		<-last.done
 		last = last.again()
 		return last, nil
 	}
@@ -216,14 +216,14 @@ func (r *remote) stream(ctx context.Context, t *target, q request, req *http.Req
 		a = r.read(resp, q.phase)
 	}
 	cancel()
-	<-last.over // net/http closes the body in every case
+	<-last.done // net/http closes the body in every case
 	switch {
 	case err == nil:
-		return a.confirm(last.handed, last.crc)
+		return a.confirm(last.bodySent, last.crc)
 	case last.err != nil: // it was broken off by us: nothing whole has left
 		return answered{}, last.err
 	}
-	return answered{}, unanswered(q.phase, err, last.handed)
+	return answered{}, unanswered(q.phase, err, last.bodySent)
 }
 
 // unanswered is the error of a request that got no answer.
@@ -265,8 +265,8 @@ func failed(phase Phase, err error) *Error {
 	return e
 }
 
-// left says how far a request got that failed so, if all of it left.
-func (e *Error) left() {
+// bodyLeft says how far a request got that failed so, if all of it left.
+func (e *Error) bodyLeft() {
 	if e.Sent = Maybe; e.Answered {
 		e.Sent = Whole
 	}
@@ -277,20 +277,20 @@ func (a answer) confirm(left bool, crc uint64) (answered, error) {
 	switch {
 	case a.failure != nil:
 		if left {
-			a.failure.left()
+			a.failure.bodyLeft()
 		}
 		return answered{}, a.failure
 	case !left: // a success for a body that was not there: nobody who got no body stores one
-		return answered{}, a.useless(client.NotTheStore, "early-answer", No, nil)
+		return answered{}, a.rejectSuccess(client.NotTheStore, "early-answer", No, nil)
 	case a.echo != "" && a.echo != encode(crc):
-		return answered{}, a.useless(client.Corrupt, "other-checksum", Whole, ErrOtherChecksum)
+		return answered{}, a.rejectSuccess(client.Corrupt, "other-checksum", Whole, ErrOtherChecksum)
 	}
 	a.crc, a.echoed = crc, a.echo != ""
 	return a.answered, nil
 }
 
-// useless is the error of a success that confirms nothing.
-func (a answer) useless(class client.Class, code string, sent BodySent, why error) *Error {
+// rejectSuccess is the error of a success that confirms nothing.
+func (a answer) rejectSuccess(class client.Class, code string, sent BodySent, why error) *Error {
 	return &Error{Fault: client.Fault{Class: class, Code: code, Status: a.status, RequestID: a.id}, Phase: a.phase, Sent: sent, Answered: true, err: why}
 }
 

@@ -20,7 +20,7 @@ func taken(j *Journal, key string, seq uint64) (bool, error) {
 	return err == nil && by[0], err
 }
 
-// toFormat2 writes a journal as format 2 was: only receipts in the index of keys, and no doubts.
+// toFormat2 writes a journal as format 2 was: only receipts in the index of keys, and no ambiguous ones.
 func toFormat2(t *testing.T, state string) {
 	raw(t, state, func(tx *bbolt.Tx) error {
 		keys := tx.Bucket(keysBucket)
@@ -35,7 +35,7 @@ func toFormat2(t *testing.T, state string) {
 		for _, k := range unproven {
 			err = errors.Join(err, keys.Delete(k))
 		}
-		return errors.Join(err, tx.DeleteBucket(doubtsBucket), tx.Bucket(metaBucket).Put(versionKey, binary.BigEndian.AppendUint32(nil, 2)))
+		return errors.Join(err, tx.DeleteBucket(ambiguousBucket), tx.Bucket(metaBucket).Put(versionKey, binary.BigEndian.AppendUint32(nil, 2)))
 	})
 }
 
@@ -108,8 +108,8 @@ func TestDoubtsEndWithTheirTime(t *testing.T) {
 		must(t, j.Forget(e))
 		now = now.Add(time.Hour)
 	}
-	if n, err := j.ExpireDoubts(now.Add(-90 * time.Minute)); err != nil || n != 2 {
-		t.Errorf("%d doubts are forgotten (%v), want 2", n, err)
+	if n, err := j.ExpireAmbiguousKeys(now.Add(-90 * time.Minute)); err != nil || n != 2 {
+		t.Errorf("%d ambiguous keys are forgotten (%v), want 2", n, err)
 	}
 	for i, want := range []bool{false, false, true} {
 		if taken, err := taken(j, fmt.Sprint(i), 99); err != nil || taken != want {
@@ -126,7 +126,7 @@ type attempts struct {
 	version map[uint64]int            // of an entry: another one after a renewal
 	at      map[string]map[string]int // key → who may have an object there: "seq/version" → how often seen
 	known   map[string]bool           // keys with a receipt
-	shared  map[string]bool           // keys that more than one was at, or that one left in doubt: they may stay taken for nothing
+	shared  map[string]bool           // keys that more than one was at, or that one left ambiguous: they may stay taken for nothing
 }
 
 func (a *attempts) who(e *Entry) string { return fmt.Sprintf("%d/%d", e.Seq, a.version[e.Seq]) }
