@@ -8,11 +8,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -391,24 +389,20 @@ func (o *auditOptions) print(a *app, w io.Writer, result *audit.Report, found *s
 	return report.Audit(w, a.words, result, report.AuditOptions{Texts: found.Texts, Color: s.color, Width: s.width, Verbose: o.verbose})
 }
 
-// lateHeap is how large the heap of an audit grows before garbage is collected for
-// the first time. Most audits end below it, and a third of the smallest was spent on
-// collecting.
-const lateHeap = 96 << 20
+// auditMemory is how much memory an audit may take before garbage is collected: most end
+// below it, and of others a third went into collecting. What they keep stays well below
+// it (reach and strset forget what they have too much of), so that collections are rare.
+const auditMemory = 150 << 20
 
-// collectLate puts the first collection off until the heap is large, and all that
-// follow come as usual; whoever sets GOGC or GOMEMLIMIT is obeyed. What it returns
-// undoes it.
+// collectLate puts collections off until the memory is used; whoever sets GOGC or
+// GOMEMLIMIT is obeyed. What it returns undoes it.
 func collectLate() (undo func()) {
 	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
 		return func() {}
 	}
-	percent, limit := debug.SetGCPercent(-1), debug.SetMemoryLimit(lateHeap)
-	undo = sync.OnceFunc(func() {
+	percent, limit := debug.SetGCPercent(-1), debug.SetMemoryLimit(auditMemory)
+	return func() {
 		debug.SetGCPercent(percent)
 		debug.SetMemoryLimit(limit)
-	})
-	first := new([16]byte)
-	runtime.AddCleanup(first, func(undo func()) { undo() }, undo)
-	return undo
+	}
 }

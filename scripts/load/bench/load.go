@@ -40,6 +40,7 @@ var loads = []load{
 	{name: "w8", what: "a backlog of 1,000,000 files of 1 KiB", folders: 1000, size: 1024, run: backlog},
 	{name: "start", what: "agent version; one file of 4 KiB", files: 1, size: 4096, transfers: 1, run: starts},
 	{name: "audit", what: "60 policies, one process for each", run: audits},
+	{name: "judge", what: "what one process of the auditor costs", run: judging},
 }
 
 func (b *bench) load(ctx context.Context, l load, peers []peer) error {

@@ -18,6 +18,8 @@ func (q *inquiry) effect() {
 	if q.engine.GrantsCut() {
 		q.out.Notes = append(q.out.Notes, Note{What: NoteMoreGrants, Source: -1})
 	}
+	var of policy.Reference // the statement of conditions, which its grants share
+	var conditions map[string]map[string][]string
 	for i, g := range grants {
 		if delegates(&q.s.Set, g.Because) {
 			continue
@@ -26,12 +28,15 @@ func (q *inquiry) effect() {
 		if i < looked && q.meter.Over() == "" {
 			left = q.narrowed(g)
 		}
+		if of != g.Because || conditions == nil {
+			of, conditions = g.Because, q.conditions(g.Conditions)
+		}
 		for _, n := range left {
 			if n.resource == "" {
 				n.resource = q.s.Set.Sources[g.Because.Source].Attached // a trust policy names no resource
 			}
 			q.grant(Grant{
-				Action: q.s.Show(n.action), Resource: q.s.Show(n.resource), Conditions: q.conditions(g.Conditions),
+				Action: q.s.Show(n.action), Resource: q.s.Show(n.resource), Conditions: conditions,
 				NotAction: n.notAction, NotResource: n.notResource, Because: q.reference(g.Because),
 			})
 		}
@@ -119,31 +124,45 @@ func (q *inquiry) held(g reach.Grant, n narrow, actions []string) narrow {
 
 // actionsOf are the actions that a grant's pattern covers.
 func (q *inquiry) actionsOf(g reach.Grant) []string {
-	st := &q.s.Set.Sources[g.Because.Source].Document.Statements[g.Because.Statement]
-	covered := map[string]bool{}
+	if !g.NotAction && g.Action == "*" {
+		return parts().all
+	}
+	covered := map[string]map[string]bool{} // by service
+	put := func(service, action string) {
+		if covered[service] == nil {
+			covered[service] = map[string]bool{}
+		}
+		covered[service][action] = true
+	}
 	cover := func(pattern string) {
 		for _, a := range catalogue.Match(pattern) {
-			covered[a.Name] = true
+			put(a.Service, a.Name)
 		}
-		service, name, _ := strings.Cut(pattern, ":")
+		service, name, _ := strings.Cut(strings.ToLower(pattern), ":")
 		if name == "*" {
-			covered[catalogue.Tomorrow(strings.ToLower(service))] = true
+			put(service, catalogue.Tomorrow(service))
 		}
 	}
 	if !g.NotAction {
-		if g.Action == "*" {
-			return parts().all
-		}
 		cover(g.Action)
 	} else {
+		st := &q.s.Set.Sources[g.Because.Source].Document.Statements[g.Because.Statement]
 		for _, a := range st.Actions {
 			cover(a.Value)
 		}
 	}
 	var out []string
-	for _, a := range parts().all {
-		if covered[a] != g.NotAction {
-			out = append(out, a)
+	for _, of := range parts().services() {
+		service := serviceOf(of[0])
+		switch {
+		case covered[service] != nil:
+			for _, a := range of {
+				if covered[service][a] != g.NotAction {
+					out = append(out, a)
+				}
+			}
+		case g.NotAction:
+			out = append(out, of...)
 		}
 	}
 	return out
@@ -158,6 +177,7 @@ func (q *inquiry) part(g reach.Grant, actions []string) (string, bool) {
 	if !strings.ContainsAny(g.Resource, "*?") && !g.NotResource {
 		return "", false
 	}
+	var held []string // resources of which it is known that they are allowed
 	tried := 0
 	for _, c := range q.candidates() {
 		if c == g.Resource && !g.NotResource || c == "*" {
@@ -166,8 +186,16 @@ func (q *inquiry) part(g reach.Grant, actions []string) (string, bool) {
 		if tried++; tried > most {
 			break
 		}
-		if a := q.engine.Find(reach.Question{Actions: actions, Resources: reach.Except(c), First: true}); a.Kind == reach.Nothing {
+		rest := reach.Except(c)
+		if slices.ContainsFunc(held, rest.Has) {
+			continue
+		}
+		switch a := q.engine.Find(reach.Question{Actions: actions, Resources: rest, First: true}); a.Kind {
+		case reach.Nothing:
 			return c, true
+		case reach.Found:
+			held = append(held, a.Witness.Resource)
+		case reach.Unknown:
 		}
 	}
 	return "", false

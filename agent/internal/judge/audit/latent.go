@@ -19,7 +19,9 @@ func (q *inquiry) latent(without reach.Without) {
 	engine := reach.New(&q.s.Set, q.options(without))
 	var found *Finding
 	ask := func(actions []string, on reach.Resources) {
-		actions = slices.DeleteFunc(slices.Clone(actions), func(a string) bool { return q.reached[a] })
+		if len(q.reached) > 0 {
+			actions = slices.DeleteFunc(slices.Clone(actions), func(a string) bool { return q.reached[a] })
+		}
 		if len(actions) == 0 {
 			return
 		}

@@ -21,7 +21,8 @@ type partition struct {
 	actions map[RuleID][]string // in the catalogue's order; the two above are in neither
 	all     []string            // both as well
 
-	others, everything func() *universe // of other-service, of all; made on first use
+	others, everything func() *universe  // of other-service, of all; made on first use
+	services           func() [][]string // all, service by service
 }
 
 // forbidding are the rules that share the actions out between them.
@@ -49,6 +50,17 @@ var parts = sync.OnceValue(func() *partition {
 	put(catalogue.UnknownService, RuleOtherService)
 	p.others = sync.OnceValue(func() *universe { return newUniverse(p.actions[RuleOtherService]) })
 	p.everything = sync.OnceValue(func() *universe { return newUniverse(p.all) })
+	p.services = sync.OnceValue(func() [][]string {
+		var list [][]string
+		for from := 0; from < len(p.all); {
+			service, to := serviceOf(p.all[from]), from+1
+			for to < len(p.all) && serviceOf(p.all[to]) == service {
+				to++
+			}
+			list, from = append(list, p.all[from:to:to]), to
+		}
+		return list
+	})
 	return p
 })
 

@@ -5,6 +5,7 @@ import (
 	bits64 "math/bits"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"buzon/agent/internal/judge/catalogue"
 	"buzon/agent/policy"
@@ -101,13 +102,16 @@ func (s *actionSet) has(i int32) bool { return s.known[i/64]>>(i%64)&1 == 1 }
 func (s *Space) actionsOf(st *stmt) actionSet {
 	x := actionIndex()
 	set := actionSet{known: make([]uint64, (len(x.actions)+63)/64), not: st.st.NotAction, all: st.all}
-	fill := func(from, to int32) {
-		for i := from; i < to; i++ {
-			set.known[i/64] |= 1 << (i % 64)
+	fill := func() {
+		for i := range set.known {
+			set.known[i] = ^uint64(0)
+		}
+		if extra := len(x.actions) % 64; extra > 0 {
+			set.known[len(set.known)-1] = 1<<extra - 1
 		}
 	}
 	if st.all {
-		fill(0, int32(len(x.actions)))
+		fill()
 		return set
 	}
 	b := st.b
@@ -130,9 +134,9 @@ func (s *Space) actionsOf(st *stmt) actionSet {
 				return r
 			}, pattern)
 		}
-		set.patterns, set.shown = append(set.patterns, actionTokens(pattern)), append(set.shown, text.Value)
+		set.patterns, set.shown = append(set.patterns, s.tokensOf(pattern)), append(set.shown, text.Value)
 		if pattern == "*" {
-			fill(0, int32(len(x.actions)))
+			fill()
 			continue
 		}
 		for _, i := range s.matching(pattern) {
@@ -161,6 +165,19 @@ func actionTokens(pattern string) []strset.Token {
 		default:
 			list = append(list, strset.Token{Kind: strset.Char, R: r})
 		}
+	}
+	return list
+}
+
+// tokensOf are the tokens of a pattern of actions, which many statements share.
+func (s *Space) tokensOf(pattern string) []strset.Token {
+	list, ok := s.tokens[pattern]
+	if !ok {
+		list = actionTokens(pattern)
+		if len(s.tokens) == mostPatterns {
+			clear(s.tokens)
+		}
+		s.tokens[pattern] = list
 	}
 	return list
 }
@@ -197,24 +214,31 @@ func (s *Space) matching(pattern string) []int32 {
 			}
 		}
 	}
+	if len(s.actions) == mostPatterns {
+		clear(s.actions)
+	}
 	s.actions[pattern] = list
 	return list
 }
 
 // globs matches a list of tokens against a text, going back to the last run.
 func globs(list []strset.Token, text string) bool {
-	runes := []rune(text)
 	p, i, star, mark := 0, 0, -1, 0
-	for i < len(runes) {
+	for i < len(text) {
+		r, size := rune(text[i]), 1
+		if r >= utf8.RuneSelf {
+			r, size = utf8.DecodeRuneInString(text[i:])
+		}
 		switch {
 		case p < len(list) && list[p].Kind == strset.Run:
 			star, mark = p, i
 			p++
-		case p < len(list) && (list[p].Kind == strset.One || list[p].R == runes[i]):
+		case p < len(list) && (list[p].Kind == strset.One || list[p].R == r):
 			p++
-			i++
+			i += size
 		case star >= 0:
-			mark++
+			_, size := utf8.DecodeRuneInString(text[mark:])
+			mark += size
 			p, i = star+1, mark
 		default:
 			return false
@@ -249,6 +273,12 @@ type asked struct {
 	lower  string
 	shown  string // as a witness names it
 	number int32  // -1 if the catalogue doesn't know it
+}
+
+// asked is an action of the catalogue.
+func (x *index) asked(i int32) asked {
+	a := &x.actions[i]
+	return asked{name: a.Name, lower: a.Lower, shown: a.Name, number: i}
 }
 
 func (a *asked) entry() *catalogue.Action {

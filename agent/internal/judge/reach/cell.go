@@ -96,13 +96,18 @@ func (v *view) groups(list []asked, given string) []*group {
 	return out
 }
 
+// pageSize is for how many actions of the catalogue a view makes room at once: most
+// views are about few.
+const pageSize = 256
+
 // classOf is the number of an action's class.
 func (v *view) classOf(a *asked) int32 {
 	if a.number >= 0 {
-		if v.numbers == nil {
-			v.numbers = make([]int32, len(actionIndex().actions))
+		page := &v.numbers[a.number/pageSize]
+		if *page == nil {
+			*page = new([pageSize]int32)
 		}
-		if n := v.numbers[a.number]; n > 0 {
+		if n := (*page)[a.number%pageSize]; n > 0 {
 			return n - 1
 		}
 	}
@@ -115,7 +120,7 @@ func (v *view) classOf(a *asked) int32 {
 		v.classes = append(v.classes, v.newClass(a, k, more))
 	}
 	if a.number >= 0 {
-		v.numbers[a.number] = n + 1
+		v.numbers[a.number/pageSize][a.number%pageSize] = n + 1
 	}
 	return n
 }

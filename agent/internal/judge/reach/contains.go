@@ -1,7 +1,6 @@
 package reach
 
 import (
-	"buzon/agent/internal/judge/reach/strset"
 	"maps"
 	"slices"
 	"strings"
@@ -51,7 +50,7 @@ func (e *Engine) contains(v *view, w Witness) (inside, possible bool) {
 	if !c.can(context) {
 		return false, false
 	}
-	b := box{res: e.space.Glob(strset.Chars(w.Resource), false), keys: make([]keyset, len(c.dims))}
+	b := box{res: e.space.text(w.Resource), keys: make([]keyset, len(c.dims))}
 	for i, d := range c.dims {
 		values, ok := context[d.key]
 		if fill, has := e.defaultOf(d.key); !ok && has {
@@ -183,7 +182,7 @@ func (e *Engine) stopped(w Witness) Stops {
 		return Stops{Layers: []policy.Kind{e.identityKind()}}
 	}
 	c := v.makeCell(a, v.matching(a), p, e.settled(v, w.Context))
-	b := box{res: e.space.Glob(strset.Chars(w.Resource), false)}
+	b := box{res: e.space.text(w.Resource)}
 	in := func(j int) bool { return e.space.inside(b, c.boxes[j]) }
 	var stops Stops
 	for _, j := range c.denies {

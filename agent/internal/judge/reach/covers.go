@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"buzon/agent/policy"
 )
@@ -23,10 +24,7 @@ func (e *Engine) Covers(glob string, calls []Call, except ...string) Coverage {
 }
 
 func (e *Engine) covers(glob string, calls []Call, except []string) Coverage {
-	target := e.space.Glob(globTokens(glob), false)
-	for _, g := range except {
-		target = e.space.Minus(target, e.space.Glob(globTokens(g), false))
-	}
+	target := e.target(glob, except)
 	certain := e.narrowView().cover(target, calls)
 	if certain.best.Kind == Full || len(certain.doubts) == 0 && !certain.cut {
 		return certain.best
@@ -39,6 +37,26 @@ func (e *Engine) covers(glob string, calls []Call, except []string) Coverage {
 		return certain.best
 	}
 	return Coverage{Kind: Open, Doubts: distinct(slices.Concat(certain.doubts, perhaps.doubts))}
+}
+
+// target is the resources of a glob, but for those of others. What they all begin with
+// is put before the rest: for every prefix of a bucket the rest is the same.
+func (e *Engine) target(glob string, except []string) *strset.Set {
+	front := glob
+	if i := strings.IndexAny(glob, "*?"); i >= 0 {
+		front = glob[:i]
+	}
+	for _, g := range except {
+		for !strings.HasPrefix(g, front) {
+			_, last := utf8.DecodeLastRuneInString(front)
+			front = front[:len(front)-last]
+		}
+	}
+	rest := e.space.glob(glob[len(front):])
+	for _, g := range except {
+		rest = e.space.Minus(rest, e.space.glob(g[len(front):]))
+	}
+	return e.space.Concat(front, rest)
 }
 
 // cover is a search for the best environment.

@@ -33,6 +33,7 @@ type Engine struct {
 
 	wide, narrow *view
 	world        *world
+	attached     []known
 	others       []others
 	widened      map[widened]*strset.Set
 	looked       int // boxes looked at in the search that is under way
@@ -100,7 +101,8 @@ func New(set *policy.Set, opts Options) *Engine {
 	}
 	e.limits = e.layers()
 	e.others = e.otherAccounts()
-	e.world = e.space.worldOf(e.surroundings())
+	e.attached = e.knownOthers()
+	e.world = e.space.worldOf(e.surroundings(), e.attachments())
 	return e
 }
 

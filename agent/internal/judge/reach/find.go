@@ -176,7 +176,7 @@ func (e *Engine) resources(r Resources) *strset.Set {
 	s := e.space
 	list := make([]*strset.Set, 0, len(r.globs))
 	for _, g := range r.globs {
-		list = append(list, s.Glob(globTokens(g), false))
+		list = append(list, s.glob(g))
 	}
 	switch r.kind {
 	case under:

@@ -30,6 +30,9 @@ func (e *Engine) Granting(q Question) (refs []policy.Reference, whole bool) {
 				break // no other is left
 			}
 			for _, p := range e.placesOf(g.sample) {
+				if !v.unlisted(g, refs) {
+					break
+				}
 				if over < patience && !e.within(func() { refs = e.granting(refs, g, p, asks) }) {
 					over++
 				}
@@ -43,6 +46,15 @@ func (e *Engine) Granting(q Question) (refs []policy.Reference, whole bool) {
 		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Statement, b.Statement))
 	})
 	return refs, whole
+}
+
+// unlisted tells whether some statement that may grant an action of a group isn't in a
+// list.
+func (v *view) unlisted(g *group, refs []policy.Reference) bool {
+	return slices.ContainsFunc(g.stmts, func(j int) bool {
+		st := v.stmts[j]
+		return st.allow && !st.gone && grantsRights(st.kind) && !slices.Contains(refs, st.ref)
+	})
 }
 
 // granting adds the statements that grant an action of a group at a place.

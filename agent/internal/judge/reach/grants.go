@@ -22,6 +22,7 @@ func (e *Engine) Grants() []Grant {
 			continue
 		}
 		r := &remains{v: v, index: j, st: st}
+		conditions := conditionsOf(st.st)
 		if !e.within(func() { r.prepare() }) {
 			r.all = true
 		}
@@ -40,7 +41,7 @@ func (e *Engine) Grants() []Grant {
 				}
 				out = append(out, Grant{
 					Action: a.Value, Resource: res.Value, NotAction: st.st.NotAction, NotResource: st.st.NotResource,
-					Conditions: conditionsOf(st.st), Because: st.ref,
+					Conditions: conditions, Because: st.ref,
 				})
 			}
 		}
@@ -109,10 +110,7 @@ func (r *remains) prepare() {
 	x := actionIndex()
 	r.of1, r.others, r.known = map[int32]int{}, map[string]int{}, map[remainsKey]bool{}
 	var list []asked
-	r.st.actions.each(func(i int32) {
-		a := &x.actions[i]
-		list = append(list, asked{name: a.Name, lower: a.Lower, shown: a.Name, number: i})
-	})
+	r.st.actions.each(func(i int32) { list = append(list, x.asked(i)) })
 	for k, p := range r.st.actions.patterns {
 		text := tokenText(p)
 		if len(r.v.e.space.matching(text)) == 0 {

@@ -22,6 +22,9 @@ type reading struct {
 // without a value, or one that is not known where only the certain counts.
 // vague reports a variable that isn't fixed, or a text that isn't understood.
 func (c *scope) tokens(text string, r reading) (list []strset.Token, ok bool) {
+	if !strings.Contains(text, "$") {
+		return c.plainTokens(text, r)
+	}
 	pieces, understood := policy.Pieces(text, r.variables)
 	if !understood {
 		return []strset.Token{{Kind: strset.Run}}, r.b == may
@@ -33,21 +36,9 @@ func (c *scope) tokens(text string, r reading) (list []strset.Token, ok bool) {
 				return nil, false
 			}
 		case policy.AnyRun:
-			if r.plain {
-				list = append(list, strset.Token{Kind: strset.Char, R: '*'})
-			} else {
-				list = append(list, strset.Token{Kind: strset.Run})
-			}
+			list = append(list, c.wildcard('*', r))
 		case policy.AnyOne:
-			switch {
-			case r.plain:
-				list = append(list, strset.Token{Kind: strset.Char, R: '?'})
-			case r.b == must:
-				// Of how many characters a symbol will be isn't known.
-				list = append(list, strset.Token{Kind: strset.One, But: c.view.e.symbolChars})
-			default:
-				list = append(list, strset.Token{Kind: strset.One})
-			}
+			list = append(list, c.wildcard('?', r))
 		case policy.Variable:
 			key := strings.ToLower(p.Key)
 			state := c.state(key)
@@ -72,6 +63,37 @@ func (c *scope) tokens(text string, r reading) (list []strset.Token, ok bool) {
 		}
 	}
 	return list, true
+}
+
+// plainTokens are those of a text without variables.
+func (c *scope) plainTokens(text string, r reading) (list []strset.Token, ok bool) {
+	list = make([]strset.Token, 0, len(text))
+	for text != "" {
+		at := strings.IndexAny(text, "*?")
+		if at < 0 {
+			return c.literal(list, text, r)
+		}
+		if list, ok = c.literal(list, text[:at], r); !ok {
+			return nil, false
+		}
+		list = append(list, c.wildcard(rune(text[at]), r))
+		text = text[at+1:]
+	}
+	return list, true
+}
+
+// wildcard is "*" or "?" as a reading has it.
+func (c *scope) wildcard(char rune, r reading) strset.Token {
+	switch {
+	case r.plain:
+		return strset.Token{Kind: strset.Char, R: char}
+	case char == '*':
+		return strset.Token{Kind: strset.Run}
+	case r.b == must:
+		// Of how many characters a symbol will be isn't known.
+		return strset.Token{Kind: strset.One, But: c.view.e.symbolChars}
+	}
+	return strset.Token{Kind: strset.One}
 }
 
 // void tells whether a text holds a variable that may have neither a value nor a
@@ -174,6 +196,23 @@ func (c *scope) resource(text string, kind policy.Kind, r reading) *strset.Set {
 	if text == "*" {
 		return s.Any
 	}
+	if c.view.e.symbolChars == "" && !strings.Contains(text, "$") {
+		// Nothing but the text tells what it is: many sets have the same.
+		name := "resource " + text
+		if r.segments {
+			name = "by segment " + text
+		}
+		if kind.OfResource() {
+			name = "of " + name
+		}
+		return s.Named(name, func() *strset.Set { return c.pattern(text, kind, r) })
+	}
+	return c.pattern(text, kind, r)
+}
+
+// pattern makes the set of resource.
+func (c *scope) pattern(text string, kind policy.Kind, r reading) *strset.Set {
+	s := c.view.e.space
 	whole := policy.CompleteARN(text)
 	if r.segments && kind.OfResource() && len(policy.Segments(text)) < 6 && !strings.ContainsAny(text, "*?") {
 		return s.None

@@ -124,26 +124,56 @@ type placeKey struct {
 	family family
 }
 
+// templateKey names a type of resources of the catalogue, as a family of actions has it.
+type templateKey struct {
+	arn    string
+	family family
+}
+
 // world is the places of all actions, the same for every set with the same
 // buckets, access points, keys and roles.
 type world struct {
 	places    map[placeKey][]*place
-	templates map[string][]*place
+	templates map[templateKey][]*place
+	plain     *world // without the keys, roles and other resources whose policies are known; itself where there are none
 }
 
-func (s *Space) worldOf(surroundings string) *world {
-	w := s.worlds[surroundings]
-	if w == nil {
-		if len(s.worlds) > 64 {
-			clear(s.worlds)
-		}
-		w = &world{places: map[placeKey][]*place{}, templates: map[string][]*place{}}
-		s.worlds[surroundings] = w
+// worldOf is the world of one set, whose keys, roles and other resources with policies
+// are told by known. What they have no say in it shares with those without them.
+func (s *Space) worldOf(surroundings, known string) *world {
+	w := s.worlds[surroundings+known]
+	if w != nil {
+		return w
 	}
+	if len(s.worlds) > 16 {
+		clear(s.worlds)
+	}
+	w = &world{places: map[placeKey][]*place{}, templates: map[templateKey][]*place{}}
+	w.plain = w
+	if known != "" {
+		w.plain = s.worldOf(surroundings, "")
+	}
+	s.worlds[surroundings+known] = w
 	return w
 }
 
-// surroundings is everything that places hang on, as one text.
+// worldFor is the world of a template: the plain one where no resource with policies of
+// its own can be of its kind.
+func (e *Engine) worldFor(r catalogue.ResourceType) *world {
+	segs := policy.Segments(r.ARN)
+	if len(segs) != 6 || strings.Contains(segs[2], "${") {
+		return e.world
+	}
+	for _, k := range e.attached {
+		if parts := policy.Segments(k.arn); len(parts) != 6 || parts[2] == segs[2] {
+			return e.world
+		}
+	}
+	return e.world.plain
+}
+
+// surroundings is everything that places hang on, but for the resources of
+// knownOthers, as one text.
 func (e *Engine) surroundings() string {
 	parts := []string{e.partition, e.set.Subject.Account, e.bucket, e.set.BucketAccount}
 	parts = append(append(parts, "buckets"), e.knownBuckets()...)
@@ -151,10 +181,6 @@ func (e *Engine) surroundings() string {
 	parts = append(parts, "points")
 	for _, a := range arns {
 		parts = append(parts, a, bucket[a])
-	}
-	parts = append(parts, "others")
-	for _, o := range e.knownOthers() {
-		parts = append(parts, o.arn, string(o.kind))
 	}
 	parts = append(parts, "policies")
 	for _, b := range e.knownBuckets() {
@@ -168,6 +194,15 @@ func (e *Engine) surroundings() string {
 	return strings.Join(parts, "\x00")
 }
 
+// attachments is the resources of knownOthers as one text, "" where there are none.
+func (e *Engine) attachments() string {
+	var b strings.Builder
+	for _, k := range e.attached {
+		b.WriteString("\x00known\x00" + k.arn + "\x00" + string(k.kind))
+	}
+	return b.String()
+}
+
 // placesOf lists the places of an action; entry is nil for one that the catalogue
 // doesn't know.
 func (e *Engine) placesOf(a *asked) []*place {
@@ -179,28 +214,41 @@ func (e *Engine) placesOf(a *asked) []*place {
 	if list, ok := e.world.places[key]; ok {
 		return list
 	}
+	w := e.world
+	if entry != nil && !slices.ContainsFunc(entry.Resources, func(r catalogue.ResourceType) bool { return e.worldFor(r) == e.world }) {
+		w = e.world.plain
+	}
+	list, ok := w.places[key]
+	if !ok {
+		list = e.makePlaces(entry, key.family)
+		w.places[key] = list
+	}
+	e.world.places[key] = list
+	return list
+}
+
+// makePlaces makes the places of an action.
+func (e *Engine) makePlaces(entry *catalogue.Action, of family) []*place {
 	var found []*place
 	switch {
 	case entry == nil:
 		found = e.everywhere()
 	case len(entry.Resources) == 0:
-		found = []*place{{shape: e.space.Glob(strset.Chars("*"), false), hints: []string{"*"}, rank: 3}}
+		found = []*place{{shape: e.space.text("*"), hints: []string{"*"}, rank: 3}}
 	default:
 		for _, r := range entry.Resources {
-			found = append(found, e.template(r)...)
+			found = append(found, e.template(r, of)...)
 		}
 	}
 	list := make([]*place, 0, len(found))
 	for _, p := range found {
-		if p.shape != nil && p.shape.Empty() || p.foreign && key.family == iamFamily { // IAM lets in nobody from outside
+		if p.shape != nil && p.shape.Empty() || p.foreign && of == iamFamily { // IAM lets in nobody from outside
 			continue
 		}
-		same := *p
-		same.family = key.family
-		list = append(list, &same)
+		p.family = of
+		list = append(list, p)
 	}
 	slices.SortStableFunc(list, func(a, b *place) int { return a.rank - b.rank })
-	e.world.places[key] = list
 	return list
 }
 
@@ -277,7 +325,7 @@ func (e *Engine) knownOthers() []known {
 // and those of its parts and versions. The ARN of a secret ends in six characters
 // that its name lacks (Secrets Manager User Guide, "Secrets Manager ARN").
 func (k known) shape(s *Space) *strset.Set {
-	own := s.Glob(strset.Chars(k.arn), false)
+	own := s.text(k.arn)
 	if k.kind != policy.ResourcePolicy && k.kind != policy.LambdaPermission {
 		return own
 	}
@@ -326,9 +374,11 @@ func accountIn(arn string) string {
 	return parts[4]
 }
 
-// template lists the places of one type of resources of the catalogue.
-func (e *Engine) template(r catalogue.ResourceType) []*place {
-	if list, ok := e.world.templates[r.ARN]; ok {
+// template lists the places of one type of resources of the catalogue, for a family of
+// actions.
+func (e *Engine) template(r catalogue.ResourceType, of family) []*place {
+	w, key := e.worldFor(r), templateKey{r.ARN, of}
+	if list, ok := w.templates[key]; ok {
 		return list
 	}
 	segs := policy.Segments(r.ARN)
@@ -343,7 +393,7 @@ func (e *Engine) template(r catalogue.ResourceType) []*place {
 	default:
 		list = e.otherPlaces(segs)
 	}
-	e.world.templates[r.ARN] = list
+	w.templates[key] = list
 	return list
 }
 
@@ -426,17 +476,11 @@ func (e *Engine) otherPlaces(segs []string) []*place {
 	shape := func(owner string) *strset.Set {
 		parts := slices.Clone(segs)
 		parts[1], parts[4] = partition, owner
-		key := "template " + strings.Join(parts, ":")
-		if l, ok := s.shapes[key]; ok {
-			return l
-		}
-		l := s.Glob(templateTokens(parts), false)
-		s.shapes[key] = l
-		return l
+		return s.Named("template "+strings.Join(parts, ":"), func() *strset.Set { return s.Glob(templateTokens(parts), false) })
 	}
 	var list []*place
 	var known []*strset.Set
-	for _, k := range e.knownOthers() {
+	for _, k := range e.attached {
 		parts := policy.Segments(k.arn)
 		if len(parts) != 6 || !strings.Contains(segs[4], "${") && parts[4] != segs[4] {
 			continue
@@ -505,7 +549,7 @@ func (e *Engine) everywhere() []*place {
 	below := func(arn string) *strset.Set {
 		// Also with nothing after the slash: that is no object's name, but of an action
 		// that nobody knows it isn't said that it needs one.
-		return s.Or(s.Glob(strset.Chars(arn), false), s.Glob(append(strset.Chars(arn+"/"), strset.Token{Kind: strset.Run}), false))
+		return s.Or(s.text(arn), s.Glob(append(strset.Chars(arn+"/"), strset.Token{Kind: strset.Run}), false))
 	}
 	tokensOf := func(service, region string, account []strset.Token) *strset.Set {
 		list := strset.Chars("arn:" + e.partition + ":")
@@ -551,7 +595,7 @@ func (e *Engine) everywhere() []*place {
 		seen = append(seen, p.shape)
 		list = append(list, p)
 	}
-	for _, k := range e.knownOthers() {
+	for _, k := range e.attached {
 		one := k.shape(s)
 		seen = append(seen, one)
 		list = append(list, e.attachedPlace(k, one))
@@ -581,7 +625,7 @@ func (e *Engine) everywhere() []*place {
 			},
 			&place{shape: s.Minus(tokens("any service", "*", account), s.Or(except, points)), rank: 3, owner: account})
 	}
-	ownerless := s.Union([]*strset.Set{tokens("any service", "*", ""), tokens("any service", "*", "aws"), s.Glob(strset.Chars("*"), false)})
+	ownerless := s.Union([]*strset.Set{tokens("any service", "*", ""), tokens("any service", "*", "aws"), s.text("*")})
 	return append(list, &place{shape: s.Minus(ownerless, except), hints: []string{"*"}, rank: 2})
 }
 

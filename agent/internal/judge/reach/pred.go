@@ -141,7 +141,7 @@ func (c *scope) valueOf(p *pred, t policy.Test, v policy.Text, r reading) (texts
 		}
 	case policy.BinaryEquals:
 		if raw, err := base64.StdEncoding.DecodeString(v.Value); err == nil {
-			texts = append(texts, s.Glob(strset.Chars(base64.StdEncoding.EncodeToString(raw)), false))
+			texts = append(texts, s.text(base64.StdEncoding.EncodeToString(raw)))
 		}
 	case policy.IPAddress, policy.NotIPAddress:
 		if b, ok := policy.ParseIP(v.Value); ok {

@@ -1,6 +1,7 @@
 package reach
 
 import (
+	"slices"
 	"time"
 
 	"buzon/agent/policy"
@@ -86,6 +87,12 @@ func Except(globs ...string) Resources { return Resources{except, globs} }
 
 // Under is every resource that matches one of the globs.
 func Under(globs ...string) Resources { return Resources{under, globs} }
+
+// Has tells whether a resource is among them.
+func (r Resources) Has(arn string) bool {
+	in := slices.ContainsFunc(r.globs, func(g string) bool { return globs(globTokens(g), arn) })
+	return r.kind == everything || in == (r.kind == under)
+}
 
 // Kind of an answer.
 type Kind uint8

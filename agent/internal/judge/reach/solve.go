@@ -92,7 +92,7 @@ func (c *cell) within(res *strset.Set) *strset.Set {
 			return res
 		}
 		if text, ok := c.scope.place.example(res); ok {
-			return c.v.e.space.Glob(strset.Chars(text), false) // what holds of one holds of all
+			return c.v.e.space.text(text) // what holds of one holds of all
 		}
 	}
 	return c.v.e.space.And(c.scope.place.lang(), res)

@@ -6,15 +6,27 @@ import "buzon/agent/internal/judge/reach/strset"
 // documents to the next. It may not be used by two goroutines at once.
 type Space struct {
 	*strset.Space
-	meter   *Meter // of the engine that is at work
-	shapes  map[string]*strset.Set
-	actions map[string][]int32
+	meter   *Meter                    // of the engine that is at work
+	actions map[string][]int32        // of the catalogue, by the pattern that covers them
+	tokens  map[string][]strset.Token // by pattern of actions
 	worlds  map[string]*world
+}
+
+// mostPatterns is how many patterns of actions are kept.
+const mostPatterns = 4096
+
+// glob is the texts that match a glob; text is the set of one.
+func (s *Space) glob(text string) *strset.Set {
+	return s.Named("glob "+text, func() *strset.Set { return s.Glob(globTokens(text), false) })
+}
+
+func (s *Space) text(text string) *strset.Set {
+	return s.Named("text "+text, func() *strset.Set { return s.Glob(strset.Chars(text), false) })
 }
 
 // NewSpace makes an empty Space.
 func NewSpace() *Space {
-	return &Space{Space: strset.New(), shapes: map[string]*strset.Set{}, actions: map[string][]int32{}, worlds: map[string]*world{}}
+	return &Space{Space: strset.New(), actions: map[string][]int32{}, tokens: map[string][]strset.Token{}, worlds: map[string]*world{}}
 }
 
 // count takes work off the meter of the engine that is at work.

@@ -107,26 +107,32 @@ func (t *translated) partly(names []string) []int32 {
 // left out.
 func (v *view) ask(names []string) []asked {
 	x := actionIndex()
-	list := make([]asked, 0, len(names))
-	known := func(i int32) {
-		if v.allows.known != nil && v.allows.has(i) || v.e.root {
-			name := x.actions[i].Name
-			list = append(list, asked{name: name, lower: x.actions[i].Lower, shown: name, number: i})
-		}
-	}
 	if names == nil {
+		var list []asked
 		for i := range x.actions {
-			known(int32(i))
+			if v.mayAllow(int32(i)) {
+				list = append(list, x.asked(int32(i)))
+			}
 		}
 		for _, service := range catalogue.Services() {
 			list = append(list, v.tomorrow(service)...)
 		}
 		return append(list, v.tomorrow("")...)
 	}
-	for i, n := range numbersOf(names) {
+	numbers := numbersOf(names)
+	known := 0 // most questions are about twenty thousand, of which few are left
+	for _, n := range numbers {
+		if n >= 0 && v.mayAllow(n) {
+			known++
+		}
+	}
+	list := make([]asked, 0, known)
+	for i, n := range numbers {
 		switch name := names[i]; {
 		case n >= 0:
-			known(n)
+			if v.mayAllow(n) {
+				list = append(list, x.asked(n))
+			}
 		case name == catalogue.UnknownService:
 			list = append(list, v.tomorrow("")...)
 		case strings.HasSuffix(name, ":~"):
@@ -136,6 +142,11 @@ func (v *view) ask(names []string) []asked {
 		}
 	}
 	return list
+}
+
+// mayAllow tells whether some Allow matches an action of the catalogue.
+func (v *view) mayAllow(i int32) bool {
+	return v.allows.known != nil && v.allows.has(i) || v.e.root
 }
 
 // futures are the patterns of all statements that part the names of a service
@@ -370,17 +381,11 @@ const nameChars = "abcdefghijklmnopqrstuvwxyz0123456789"
 // anyName is every name, in lower case, that an action of a service could have;
 // with "", of any service.
 func (s *Space) anyName(service string) *strset.Set {
-	key := "names of " + service
-	if l, ok := s.shapes[key]; ok {
-		return l
-	}
-	word := func(more string) *strset.Set { return s.WordsOf(nameChars + more) }
-	var l *strset.Set
-	if service != "" {
-		l = s.Concat(service+":", word("-_."))
-	} else {
-		l = s.Join(word("-"), ':', word("-_."))
-	}
-	s.shapes[key] = l
-	return l
+	return s.Named("names of "+service, func() *strset.Set {
+		word := func(more string) *strset.Set { return s.WordsOf(nameChars + more) }
+		if service != "" {
+			return s.Concat(service+":", word("-_."))
+		}
+		return s.Join(word("-"), ':', word("-_."))
+	})
 }

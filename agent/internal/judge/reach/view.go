@@ -23,8 +23,8 @@ type view struct {
 
 	classes     []*class
 	classNumber map[groupKey]int32
-	numbers     []int32          // one more than the class of each action of the catalogue; 0: not known yet
-	absent      map[int32]string // by the number of an action's list of keys
+	numbers     []*[pageSize]int32 // one more than the class of each action of the catalogue; 0: not known yet
+	absent      map[int32]string   // by the number of an action's list of keys
 
 	dims  map[string]*dim
 	preds int // numbered so far
@@ -63,6 +63,7 @@ func (e *Engine) newView(wide bool) *view {
 	v := &view{
 		e: e, wide: wide, cells: map[cellKey]*cell{}, dims: map[string]*dim{},
 		classNumber: map[groupKey]int32{}, absent: map[int32]string{},
+		numbers: make([]*[pageSize]int32, (len(actionIndex().actions)+pageSize-1)/pageSize),
 	}
 	keys := map[string]bool{}
 	for i := range e.set.Sources {

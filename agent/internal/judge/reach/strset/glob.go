@@ -43,7 +43,7 @@ func (s *Space) Build(lists [][]Token, fold bool) *Set {
 		b.tokens = append(b.tokens, list...)
 		b.tokens = append(b.tokens, Token{}) // the end of this list
 	}
-	return s.minimal(b.states())
+	return s.minimal(b.automaton())
 }
 
 // builder is the subset construction; a place is an index into tokens.
@@ -86,17 +86,18 @@ func (b *builder) find(places []int32) int32 {
 	return n
 }
 
-func (b *builder) states() []state {
+func (b *builder) automaton() *automaton {
+	out := &b.space.combined
+	out.empty()
 	if len(b.starts) == 0 {
-		return nil
+		return out
 	}
 	b.find(slices.Clone(b.starts))
-	var out []state
 	var named []rune
 	for i := 0; i < len(b.todo); i++ {
 		places := b.todo[i]
 		named = named[:0]
-		var st state
+		accept := false
 		for _, p := range places {
 			switch t := b.tokens[p]; t.Kind {
 			case Char:
@@ -111,18 +112,15 @@ func (b *builder) states() []state {
 					named = append(named, r)
 				}
 			default:
-				st.accept = true
+				accept = true
 			}
 		}
 		slices.Sort(named)
 		named = slices.Compact(named)
-		st.other = b.find(b.step(places, dead))
+		out.add(accept, b.find(b.step(places, dead)))
 		for _, r := range named {
-			if to := b.find(b.step(places, r)); to != st.other {
-				st.edges = append(st.edges, edge{r, to})
-			}
+			out.lead(r, b.find(b.step(places, r)))
 		}
-		out = append(out, st)
 	}
 	return out
 }
@@ -184,6 +182,7 @@ func (s *Space) Glob(list []Token, fold bool) *Set {
 		return l
 	}
 	l := s.Build([][]Token{list}, fold)
+	s.hold(1 + len(key)/16)
 	s.globs[string(key)] = l
 	return l
 }
@@ -192,10 +191,13 @@ func (s *Space) Glob(list []Token, fold bool) *Set {
 func (s *Space) WordsOf(letters string) *Set {
 	sorted := []rune(letters)
 	slices.Sort(sorted)
-	states := []state{{other: dead}, {other: dead, accept: true}}
-	for _, r := range slices.Compact(sorted) {
-		states[0].edges = append(states[0].edges, edge{r, 1})
-		states[1].edges = append(states[1].edges, edge{r, 1})
+	sorted = slices.Compact(sorted)
+	var out automaton
+	for i := range 2 {
+		out.add(i == 1, dead)
+		for _, r := range sorted {
+			out.lead(r, 1)
+		}
 	}
-	return s.minimal(states)
+	return s.minimal(&out)
 }

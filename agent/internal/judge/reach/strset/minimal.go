@@ -1,6 +1,7 @@
 package strset
 
 import (
+	"bytes"
 	"encoding/binary"
 	"slices"
 )
@@ -8,14 +9,14 @@ import (
 // minimal turns an automaton into the one Set that accepts the same: states
 // that can't reach acceptance become dead, states that behave alike become one,
 // and what is left is numbered in the order of a walk from the start.
-func (s *Space) minimal(states []state) *Set {
-	states, before := trim(states)
-	if len(states) == 0 {
+func (s *Space) minimal(from *automaton) *Set {
+	from, before := s.trim(from)
+	if len(from.states) == 0 {
 		return s.None
 	}
-	class := merge(states, before)
+	class := s.refine.merge(from, before)
 
-	number := make([]int32, len(states)+2) // there are at most as many classes, and perhaps one without members
+	number := make([]int32, len(from.states)+2) // there are at most as many classes, and perhaps one without members
 	for i := range number {
 		number[i] = dead
 	}
@@ -31,22 +32,20 @@ func (s *Space) minimal(states []state) *Set {
 		}
 		return number[c]
 	}
+	out := &s.made
+	out.empty()
 	visit(0)
-	out, edges := s.made.begin()
 	for i := 0; i < len(order); i++ {
-		from := &states[order[i]]
-		st := state{accept: from.accept}
-		first := len(edges)
-		for _, e := range from.edges {
-			if !sameClass(class, e.to, from.other) {
-				edges = append(edges, edge{e.r, visit(e.to)})
+		at := order[i]
+		st := &from.states[at]
+		out.add(st.accept, dead)
+		for _, e := range from.of(at) {
+			if !sameClass(class, e.to, st.other) {
+				out.edges = append(out.edges, edge{e.r, visit(e.to)})
 			}
 		}
-		st.edges = edges[first:len(edges):len(edges)]
-		st.other = visit(from.other)
-		out = append(out, st)
+		out.states[i].other = visit(st.other) // numbered after those that edges lead to
 	}
-	s.made = draft{out, edges}
 	return s.intern(out)
 }
 
@@ -60,12 +59,12 @@ func sameClass(class []int32, a, b int32) bool {
 // trim drops the states from which nothing is accepted. All states are reachable
 // from the first by construction, and stay so: a state on the way to one that is
 // kept is kept. It returns the predecessors of those that are left as well.
-func trim(states []state) ([]state, reverse) {
-	before := predecessors(states)
-	live := make([]bool, len(states))
+func (s *Space) trim(a *automaton) (*automaton, reverse) {
+	before := predecessors(a)
+	live := make([]bool, len(a.states))
 	var todo []int32
-	for i := range states {
-		if states[i].accept {
+	for i := range a.states {
+		if a.states[i].accept {
 			live[i] = true
 			todo = append(todo, int32(i))
 		}
@@ -80,15 +79,17 @@ func trim(states []state) ([]state, reverse) {
 			}
 		}
 	}
-	if len(states) == 0 || !live[0] {
-		return nil, reverse{}
+	out := &s.trimmed
+	out.empty()
+	if len(a.states) == 0 || !live[0] {
+		return out, reverse{}
 	}
 	if !slices.Contains(live, false) {
-		return states, before
+		return a, before
 	}
-	renamed := make([]int32, len(states))
+	renamed := make([]int32, len(a.states))
 	n := int32(0)
-	for i := range states {
+	for i := range a.states {
 		renamed[i] = dead
 		if live[i] {
 			renamed[i] = n
@@ -101,18 +102,14 @@ func trim(states []state) ([]state, reverse) {
 		}
 		return renamed[to]
 	}
-	out := make([]state, 0, n)
-	for i := range states {
+	for i := range a.states {
 		if !live[i] {
 			continue
 		}
-		st := state{accept: states[i].accept, other: name(states[i].other)}
-		for _, e := range states[i].edges {
-			if to := name(e.to); to != st.other {
-				st.edges = append(st.edges, edge{e.r, to})
-			}
+		out.add(a.states[i].accept, name(a.states[i].other))
+		for _, e := range a.of(int32(i)) {
+			out.lead(e.r, name(e.to))
 		}
-		out = append(out, st)
 	}
 	return out, predecessors(out)
 }
@@ -125,14 +122,14 @@ type reverse struct {
 
 func (r *reverse) of(i int32) []int32 { return r.list[r.start[i]:r.start[i+1]] }
 
-func predecessors(states []state) reverse {
-	r := reverse{start: make([]int32, len(states)+1)}
+func predecessors(a *automaton) reverse {
+	r := reverse{start: make([]int32, len(a.states)+1)}
 	each := func(do func(from, to int32)) {
-		for i := range states {
-			if states[i].other != dead {
-				do(int32(i), states[i].other)
+		for i := range a.states {
+			if a.states[i].other != dead {
+				do(int32(i), a.states[i].other)
 			}
-			for _, e := range states[i].edges {
+			for _, e := range a.of(int32(i)) {
 				if e.to != dead {
 					do(int32(i), e.to)
 				}
@@ -143,7 +140,7 @@ func predecessors(states []state) reverse {
 	for i := 1; i < len(r.start); i++ {
 		r.start[i] += r.start[i-1]
 	}
-	r.list = make([]int32, r.start[len(states)])
+	r.list = make([]int32, r.start[len(a.states)])
 	at := slices.Clone(r.start)
 	each(func(from, to int32) {
 		r.list[at[to]] = from
@@ -157,15 +154,17 @@ func predecessors(states []state) reverse {
 // splits them until all members of a class lead into the same classes. A class
 // that splits keeps its number for the largest part, so that only predecessors of
 // the smaller ones have to be looked at again.
-func merge(states []state, before reverse) []int32 {
-	r := refinement{states: states, marked: make([]bool, len(states)), groups: map[string]int{}}
-	r.class, r.members = byDistance(states, before)
-	r.pending = make([][]int32, len(r.members), len(states)+1)
+func (r *refinement) merge(of *automaton, before reverse) []int32 {
+	r.automaton, r.touched = of, r.touched[:0]
+	r.marked = append(r.marked[:0], make([]bool, len(of.states))...)
+	r.byDistance(before)
 	for c, list := range r.members {
+		var all []int32
 		if len(list) > 1 {
-			r.pending[c] = slices.Clone(list)
+			all = slices.Clone(list)
 			r.touched = append(r.touched, int32(c))
 		}
+		r.pending = append(r.pending, all)
 	}
 	for len(r.touched) > 0 {
 		slices.Sort(r.touched) // the result doesn't hang on the order of what was found
@@ -185,16 +184,60 @@ func merge(states []state, before reverse) []int32 {
 	return r.class
 }
 
-// refinement is the work of merge.
+// refinement is the work of merge; its room is used again.
 type refinement struct {
-	states  []state
+	*automaton
 	class   []int32   // of each state
+	queue   []int32   // states by how far acceptance is
 	members [][]int32 // of each class
 	pending [][]int32 // of each class, the members to look at
 	touched []int32   // the classes that have such
 	marked  []bool    // states that are among them
-	groups  map[string]int
 	key     []byte
+	first   []byte
+	signs   signatures
+}
+
+// signatures numbers byte strings in the order in which they are found.
+type signatures struct {
+	text   []byte // of all
+	ends   []int
+	number map[string]int // once there are many
+}
+
+// few is how many are compared one by one.
+const few = 16
+
+func (s *signatures) begin() { s.text, s.ends, s.number = s.text[:0], s.ends[:0], nil }
+
+func (s *signatures) find(sig []byte) int {
+	if s.number != nil {
+		if n, ok := s.number[string(sig)]; ok {
+			return n
+		}
+		n := len(s.number)
+		s.number[string(sig)] = n
+		return n
+	}
+	from := 0
+	for n, to := range s.ends {
+		if bytes.Equal(s.text[from:to], sig) {
+			return n
+		}
+		from = to
+	}
+	if len(s.ends) == few {
+		s.number = make(map[string]int, 2*few)
+		from = 0
+		for n, to := range s.ends {
+			s.number[string(s.text[from:to])] = n
+			from = to
+		}
+		return s.find(sig)
+	}
+	s.text = append(s.text, sig...)
+	s.ends = append(s.ends, len(s.text))
+	return len(s.ends) - 1
 }
 
 // split is a class with the parts that it falls into.
@@ -205,16 +248,15 @@ type split struct {
 
 // sign tells into which classes a state leads.
 func (r *refinement) sign(i int32) []byte {
-	st := &r.states[i]
 	c := func(to int32) uint64 {
 		if to == dead {
 			return 0
 		}
 		return uint64(r.class[to]) + 1
 	}
-	other := c(st.other)
+	other := c(r.states[i].other)
 	r.key = binary.AppendUvarint(r.key[:0], other)
-	for _, e := range st.edges {
+	for _, e := range r.of(i) {
 		if to := c(e.to); to != other {
 			r.key = binary.AppendUvarint(r.key, uint64(e.r))
 			r.key = binary.AppendUvarint(r.key, to)
@@ -226,12 +268,14 @@ func (r *refinement) sign(i int32) []byte {
 // divide parts the members of a class by where they lead, and looks at those alone
 // that are pending.
 func (r *refinement) divide(c int32) (parts [][]int32) {
-	clear(r.groups)
+	if r.alike(c) {
+		r.pending[c] = r.pending[c][:0]
+		return nil
+	}
+	r.signs.begin()
 	put := func(sig []byte, i int32) {
-		g, ok := r.groups[string(sig)]
-		if !ok {
-			g = len(parts)
-			r.groups[string(sig)] = g
+		g := r.signs.find(sig)
+		if g == len(parts) {
 			parts = append(parts, nil)
 		}
 		parts[g] = append(parts[g], i)
@@ -258,6 +302,29 @@ func (r *refinement) divide(c int32) (parts [][]int32) {
 	}
 	r.pending[c] = r.pending[c][:0]
 	return parts
+}
+
+// alike tells whether all members of a class lead into the same classes: most do.
+func (r *refinement) alike(c int32) bool {
+	first := r.pending[c][0]
+	r.first = append(r.first[:0], r.sign(first)...)
+	for _, i := range r.pending[c][1:] {
+		if !bytes.Equal(r.first, r.sign(i)) {
+			return false
+		}
+	}
+	if len(r.pending[c]) == len(r.members[c]) {
+		return true
+	}
+	// The others still lead where they led: one of them stands for all.
+	for _, i := range r.pending[c] {
+		r.marked[i] = true
+	}
+	other := slices.IndexFunc(r.members[c], func(i int32) bool { return !r.marked[i] })
+	for _, i := range r.pending[c] {
+		r.marked[i] = false
+	}
+	return bytes.Equal(r.first, r.sign(r.members[c][other]))
 }
 
 // rename gives new numbers to all parts of a class but the largest, and tells the
@@ -306,29 +373,28 @@ func (r *refinement) look(moved []int32, before reverse) {
 }
 
 // byDistance divides states by how far acceptance is. All states can reach it.
-func byDistance(states []state, before reverse) (class []int32, members [][]int32) {
-	class = make([]int32, len(states))
-	queue := make([]int32, 0, len(states)) // one class after the other
-	for i := range states {
-		class[i] = dead
-		if states[i].accept {
-			class[i] = 0
-			queue = append(queue, int32(i))
+func (r *refinement) byDistance(before reverse) {
+	r.class, r.queue = r.class[:0], slices.Grow(r.queue[:0], len(r.states)) // one class after the other
+	for i := range r.states {
+		c := dead
+		if r.states[i].accept {
+			c = 0
+			r.queue = append(r.queue, int32(i))
 		}
+		r.class = append(r.class, c)
 	}
-	members = make([][]int32, 0, len(states)+1)
-	for from := 0; from < len(queue); {
-		now := queue[from:len(queue):len(queue)]
-		from = len(queue)
-		members = append(members, now)
+	r.members, r.pending = r.members[:0], r.pending[:0]
+	for from := 0; from < len(r.queue); {
+		now := r.queue[from:len(r.queue):len(r.queue)]
+		from = len(r.queue)
+		r.members = append(r.members, now)
 		for _, i := range now {
 			for _, p := range before.of(i) {
-				if class[p] == dead {
-					class[p] = int32(len(members))
-					queue = append(queue, p)
+				if r.class[p] == dead {
+					r.class[p] = int32(len(r.members))
+					r.queue = append(r.queue, p)
 				}
 			}
 		}
 	}
-	return class, members
 }

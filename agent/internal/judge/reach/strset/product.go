@@ -1,14 +1,5 @@
 package strset
 
-// draft is room for an automaton that is being made.
-type draft struct {
-	states []state
-	edges  []edge
-}
-
-// begin empties the room.
-func (d *draft) begin() ([]state, []edge) { return d.states[:0], d.edges[:0] }
-
 // pair is a state of each of two automata, or dead.
 type pair struct{ a, b int32 }
 

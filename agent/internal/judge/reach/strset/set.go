@@ -1,39 +1,11 @@
 package strset
 
-import (
-	"encoding/binary"
-	"slices"
-)
-
 // Set is a regular set of texts, as the minimal deterministic automaton over
-// characters. Every state names the characters it treats apart; all others,
-// infinitely many, go one way. Numbering is canonical, so that a Space holds each
-// set once and equal sets are equal pointers.
+// characters. Numbering is canonical, so that a Space holds each set once and equal
+// sets are equal pointers.
 type Set struct {
-	id     uint32
-	states []state // the first is the start; none at all is the empty set
-}
-
-type state struct {
-	accept bool
-	other  int32  // where a character without an edge leads; dead or a state
-	edges  []edge // sorted by character; none leads where other leads
-}
-
-type edge struct {
-	r  rune
-	to int32
-}
-
-// dead is the state from which nothing is accepted.
-const dead int32 = -1
-
-func (s *state) next(r rune) int32 {
-	i, ok := slices.BinarySearchFunc(s.edges, r, func(e edge, r rune) int { return int(e.r) - int(r) })
-	if ok {
-		return s.edges[i].to
-	}
-	return s.other
+	automaton
+	id uint32
 }
 
 // Empty tells whether a set holds nothing.
@@ -46,7 +18,7 @@ func (l *Set) Has(text string) bool {
 	}
 	at := int32(0)
 	for _, r := range text {
-		if at = l.states[at].next(r); at == dead {
+		if at = l.next(at, r); at == dead {
 			return false
 		}
 	}
@@ -54,23 +26,27 @@ func (l *Set) Has(text string) bool {
 }
 
 // Space keeps sets of texts, what was computed with them, and the patterns that
-// they were made from. It grows with every new pattern; a program that asks much
-// keeps one per goroutine. It may not be used by two at once.
+// they were made from. It may not be used by two goroutines at once.
 type Space struct {
 	limit    int // of states before minimisation
 	spent    int // states made since the work began
 	tick     func(work int)
+	sets     uint32 // made so far, each with a number
+	held     int    // states in interned, and what else is remembered
 	interned map[string]*Set
 	memo     map[memoKey]*Set
+	empty    map[memoKey]bool // whether a result is, where it wasn't made
 	globs    map[string]*Set
+	named    map[string]*Set
 	words    map[*Set]word
 
 	None, Any *Set // the empty set, and that of all texts
 
 	// Room for what is made and thrown away, again and again.
-	key            []byte
-	combined, made draft
-	pairs          product
+	key                     []byte
+	combined, trimmed, made automaton
+	pairs                   product
+	refine                  refinement
 }
 
 type memoKey struct {
@@ -138,58 +114,59 @@ const defaultLimit = 20_000
 
 // New makes an empty space.
 func New() *Space {
-	s := &Space{
-		limit:    defaultLimit,
-		interned: map[string]*Set{},
-		memo:     map[memoKey]*Set{},
-		globs:    map[string]*Set{},
-		words:    map[*Set]word{},
-	}
-	s.None = s.intern(nil)
-	s.Any = s.intern([]state{{accept: true, other: 0}})
+	s := &Space{limit: defaultLimit, None: &Set{}, Any: &Set{id: 1}, sets: 2}
+	s.Any.add(true, 0)
+	s.forget()
 	return s
 }
 
-// intern returns the one Set with these states, which must be minimal and in
-// canonical order. It keeps a copy.
-func (s *Space) intern(states []state) *Set {
-	key := s.key[:0]
-	for i := range states {
-		st := &states[i]
-		flag := uint64(len(st.edges)) << 1
-		if st.accept {
-			flag |= 1
-		}
-		key = binary.AppendUvarint(key, flag)
-		key = binary.AppendUvarint(key, uint64(st.other+1))
-		for _, e := range st.edges {
-			key = binary.AppendUvarint(key, uint64(e.r))
-			key = binary.AppendUvarint(key, uint64(e.to+1))
-		}
+// mostHeld is how many states, results and patterns a space holds in all before it
+// forgets them: ten to twenty megabytes.
+const mostHeld = 300_000
+
+// hold counts what is about to be remembered.
+func (s *Space) hold(n int) {
+	if s.held += n; s.held > mostHeld {
+		s.forget()
+		s.held = n
 	}
-	s.key = key
-	if l, ok := s.interned[string(key)]; ok {
+}
+
+// forget leaves what was computed to whoever still uses it, so that a space doesn't
+// grow for ever. Sets of before and after stay good for one another: only the same
+// set made twice, before and after, is two pointers.
+func (s *Space) forget() {
+	s.held = 0
+	s.interned, s.memo, s.empty = map[string]*Set{}, map[memoKey]*Set{}, map[memoKey]bool{}
+	s.globs, s.named, s.words = map[string]*Set{}, map[string]*Set{}, map[*Set]word{}
+	for _, l := range []*Set{s.None, s.Any} {
+		s.interned[string(l.appendKey(nil))] = l
+	}
+}
+
+// intern returns the one Set with this automaton, which must be minimal and in
+// canonical order. It keeps a copy.
+func (s *Space) intern(a *automaton) *Set {
+	s.key = a.appendKey(s.key[:0])
+	if l, ok := s.interned[string(s.key)]; ok {
 		return l
 	}
-	l := &Set{id: uint32(len(s.interned)), states: kept(states)}
-	s.interned[string(key)] = l
+	s.hold(1 + len(a.states))
+	l := &Set{a.copied(), s.sets}
+	s.sets++
+	s.interned[string(s.key)] = l
 	return l
 }
 
-// kept copies states, with the edges of all in one array.
-func kept(states []state) []state {
-	n := 0
-	for i := range states {
-		n += len(states[i].edges)
+// Named is the set of a name, made when it is first asked for.
+func (s *Space) Named(name string, build func() *Set) *Set {
+	l, ok := s.named[name]
+	if !ok {
+		l = build()
+		s.hold(1 + len(name)/16)
+		s.named[name] = l
 	}
-	edges := make([]edge, 0, n)
-	out := slices.Clone(states)
-	for i := range out {
-		first := len(edges)
-		edges = append(edges, out[i].edges...)
-		out[i].edges = edges[first:len(edges):len(edges)]
-	}
-	return out
+	return l
 }
 
 // And is what both sets hold.
@@ -262,10 +239,20 @@ func (s *Space) combine(op operation, a, b *Set) *Set {
 	if l, ok := s.memo[key]; ok {
 		return l
 	}
+	l := s.sideBySide(op, a, b)
+	s.hold(1)
+	s.memo[key] = l
+	return l
+}
+
+func (s *Space) sideBySide(op operation, a, b *Set) *Set {
 	pairs := &s.pairs
 	pairs.begin(len(a.states), len(b.states))
+	none, isA, isB := true, true, true // the result is nothing, or one of the two
 	find := func(p pair) int32 {
-		if op.lost(p) {
+		lost := op.lost(p)
+		isA, isB = isA && lost == (p.a == dead), isB && lost == (p.b == dead)
+		if lost {
 			return dead
 		}
 		n, ok := pairs.find(p)
@@ -275,46 +262,103 @@ func (s *Space) combine(op operation, a, b *Set) *Set {
 		}
 		return n
 	}
-	var gone = state{other: dead}
-	of := func(l *Set, i int32) *state {
-		if i == dead {
-			return &gone
-		}
-		return &l.states[i]
-	}
-	states, edges := s.combined.begin()
+	out := &s.combined
+	out.empty()
 	find(pair{0, 0})
 	for i := 0; i < len(pairs.todo); i++ {
-		x, y := of(a, pairs.todo[i].a), of(b, pairs.todo[i].b)
-		st := state{other: find(pair{x.other, y.other})}
-		st.accept = op.accepts(x.accept, y.accept)
-		first := len(edges)
-		for j, k := 0, 0; j < len(x.edges) || k < len(y.edges); {
-			var r rune
-			to := pair{x.other, y.other}
-			switch {
-			case k == len(y.edges) || j < len(x.edges) && x.edges[j].r < y.edges[k].r:
-				r, to.a = x.edges[j].r, x.edges[j].to
-				j++
-			case j == len(x.edges) || y.edges[k].r < x.edges[j].r:
-				r, to.b = y.edges[k].r, y.edges[k].to
-				k++
-			default:
-				r, to.a, to.b = x.edges[j].r, x.edges[j].to, y.edges[k].to
-				j++
-				k++
-			}
-			if n := find(to); n != st.other {
-				edges = append(edges, edge{r, n})
-			}
+		p := pairs.todo[i]
+		x, y := a.accepts(p.a), b.accepts(p.b)
+		accept := op.accepts(x, y)
+		none, isA, isB = none && !accept, isA && accept == x, isB && accept == y
+		step := stepsOf(a, b, p)
+		out.add(accept, find(step.to))
+		for step.next() {
+			out.lead(step.r, find(step.to))
 		}
-		st.edges = edges[first:len(edges):len(edges)]
-		states = append(states, st)
 	}
-	s.combined = draft{states, edges}
-	l := s.minimal(states)
-	s.memo[key] = l
-	return l
+	switch {
+	case none:
+		return s.None
+	case isA:
+		return a
+	case isB:
+		return b
+	}
+	return s.minimal(out)
+}
+
+// lacks tells whether the result of an operation is empty, without making it.
+func (s *Space) lacks(op operation, a, b *Set) bool {
+	key := memoKey{op, a.id, b.id}
+	if l, ok := s.memo[key]; ok {
+		return l.Empty()
+	}
+	if is, ok := s.empty[key]; ok {
+		return is
+	}
+	is := s.findsNone(op, a, b)
+	s.hold(1)
+	s.empty[key] = is
+	return is
+}
+
+func (s *Space) findsNone(op operation, a, b *Set) bool {
+	pairs := &s.pairs
+	pairs.begin(len(a.states), len(b.states))
+	some := false
+	visit := func(p pair) {
+		if op.lost(p) {
+			return
+		}
+		if _, ok := pairs.find(p); ok {
+			return
+		}
+		s.spend(len(pairs.todo))
+		pairs.add(p)
+		// From every state something is accepted.
+		some = some || op == opMinus && p.b == dead || op.accepts(a.accepts(p.a), b.accepts(p.b))
+	}
+	visit(pair{0, 0})
+	for i := 0; i < len(pairs.todo) && !some; i++ {
+		step := stepsOf(a, b, pairs.todo[i])
+		visit(step.to)
+		for !some && step.next() {
+			visit(step.to)
+		}
+	}
+	return !some
+}
+
+// steps goes through the characters that one of two states names. Before the first, to
+// is where all others lead.
+type steps struct {
+	x, y  []edge
+	other pair
+	r     rune
+	to    pair
+}
+
+func stepsOf(a, b *Set, p pair) steps {
+	other := pair{a.other(p.a), b.other(p.b)}
+	return steps{x: a.of(p.a), y: b.of(p.b), other: other, to: other}
+}
+
+func (s *steps) next() bool {
+	s.to = s.other
+	switch {
+	case len(s.x) == 0 && len(s.y) == 0:
+		return false
+	case len(s.y) == 0 || len(s.x) > 0 && s.x[0].r < s.y[0].r:
+		s.r, s.to.a = s.x[0].r, s.x[0].to
+		s.x = s.x[1:]
+	case len(s.x) == 0 || s.y[0].r < s.x[0].r:
+		s.r, s.to.b = s.y[0].r, s.y[0].to
+		s.y = s.y[1:]
+	default:
+		s.r, s.to.a, s.to.b = s.x[0].r, s.x[0].to, s.y[0].to
+		s.x, s.y = s.x[1:], s.y[1:]
+	}
+	return true
 }
 
 // Disjoint tells whether no text is in both sets, without building what they
@@ -326,58 +370,75 @@ func (s *Space) Disjoint(a, b *Set) bool {
 	if a == b || a == s.Any || b == s.Any {
 		return false
 	}
-	return s.And(a, b).Empty()
+	if a.id > b.id {
+		a, b = b, a
+	}
+	return s.lacks(opAnd, a, b)
 }
 
-// Within tells whether a is part of b.
-func (s *Space) Within(a, b *Set) bool { return s.Minus(a, b).Empty() }
+// Within tells whether a is part of b, without building what is not.
+func (s *Space) Within(a, b *Set) bool {
+	if a == b || a.Empty() || b == s.Any {
+		return true
+	}
+	return !b.Empty() && s.lacks(opMinus, a, b)
+}
 
 // Concat is the set of texts that begin with a prefix and go on with a member.
 func (s *Space) Concat(prefix string, l *Set) *Set {
 	if l.Empty() {
 		return l
 	}
-	runes := []rune(prefix)
-	n := int32(len(runes))
-	states := make([]state, 0, len(runes)+len(l.states))
-	for i, r := range runes {
-		states = append(states, state{other: dead, edges: []edge{{r, int32(i) + 1}}})
+	var out automaton
+	n := int32(0)
+	for _, r := range prefix {
+		n++
+		out.add(false, dead)
+		out.lead(r, n)
 	}
-	return s.minimal(shift(states, l, n))
+	out.shifted(&l.automaton)
+	return s.minimal(&out)
 }
 
-// shift appends the states of a set to others, moving their numbers.
-func shift(states []state, l *Set, by int32) []state {
+// shifted appends the states of another automaton, moving their numbers.
+func (a *automaton) shifted(b *automaton) {
+	by := int32(len(a.states))
 	move := func(to int32) int32 {
 		if to == dead {
 			return dead
 		}
 		return to + by
 	}
-	for _, st := range l.states {
-		moved := state{accept: st.accept, other: move(st.other)}
-		for _, e := range st.edges {
-			moved.edges = append(moved.edges, edge{e.r, move(e.to)})
+	for i := range b.states {
+		a.add(b.states[i].accept, move(b.states[i].other))
+		for _, e := range b.of(int32(i)) {
+			a.lead(e.r, move(e.to))
 		}
-		states = append(states, moved)
 	}
-	return states
 }
 
 // Join is the set of texts of a member of a, a character that no member of a
 // holds, and a member of b.
 func (s *Space) Join(a *Set, r rune, b *Set) *Set {
-	states := shift(nil, a, 0)
-	n := int32(len(states))
-	for i := range states {
-		if !states[i].accept {
-			continue
+	var out automaton
+	n := int32(len(a.states))
+	for i := range a.states {
+		st := &a.states[i]
+		out.add(false, st.other)
+		led := !st.accept
+		for _, e := range a.of(int32(i)) {
+			if !led && e.r > r {
+				out.lead(r, n)
+				led = true
+			}
+			out.lead(e.r, e.to)
 		}
-		states[i].accept = false
-		at, _ := slices.BinarySearchFunc(states[i].edges, r, func(e edge, r rune) int { return int(e.r) - int(r) })
-		states[i].edges = slices.Insert(states[i].edges, at, edge{r, n})
+		if !led {
+			out.lead(r, n)
+		}
 	}
-	return s.minimal(shift(states, b, n))
+	out.shifted(&b.automaton)
+	return s.minimal(&out)
 }
 
 // After is the set of texts that follow a prefix in the members of a set.
@@ -387,7 +448,7 @@ func (s *Space) After(prefix string, l *Set) *Set {
 	}
 	at := int32(0)
 	for _, r := range prefix {
-		if at = l.states[at].next(r); at == dead {
+		if at = l.next(at, r); at == dead {
 			return s.None
 		}
 	}
@@ -405,20 +466,13 @@ func (s *Space) After(prefix string, l *Set) *Set {
 		}
 		return to
 	}
-	states := make([]state, len(l.states))
-	for i, st := range l.states {
-		moved := state{accept: st.accept, other: dead}
-		if st.other != dead {
-			moved.other = swap(st.other)
+	var out automaton
+	for i := range l.states {
+		from := swap(int32(i))
+		out.add(l.states[from].accept, swap(l.states[from].other))
+		for _, e := range l.of(from) {
+			out.lead(e.r, swap(e.to))
 		}
-		for _, e := range st.edges {
-			to := e.to
-			if to != dead {
-				to = swap(to)
-			}
-			moved.edges = append(moved.edges, edge{e.r, to})
-		}
-		states[swap(int32(i))] = moved
 	}
-	return s.minimal(states)
+	return s.minimal(&out)
 }

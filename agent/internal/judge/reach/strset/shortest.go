@@ -43,7 +43,7 @@ func cheapest(l *Set) word {
 			heap.Push(queue, cost{0, int32(i)})
 		}
 	}
-	before := predecessors(l.states)
+	before := predecessors(&l.automaton)
 	for queue.Len() > 0 {
 		c := heap.Pop(queue).(cost)
 		if done[c.state] {
@@ -51,7 +51,7 @@ func cheapest(l *Set) word {
 		}
 		done[c.state] = true
 		for _, from := range before.of(c.state) {
-			r, price := l.states[from].cheapestTo(c.state)
+			r, price := l.cheapestTo(from, c.state)
 			if total := c.cost + price; best[from] < 0 || total < best[from] {
 				best[from] = total
 				way[from] = step{r, c.state}
@@ -71,7 +71,7 @@ func cheapest(l *Set) word {
 }
 
 // cheapestTo is the plainest character that leads to a state.
-func (s *state) cheapestTo(to int32) (rune, int) {
+func (a *automaton) cheapestTo(from, to int32) (rune, int) {
 	var r rune
 	price := -1
 	offer := func(c rune) {
@@ -79,13 +79,13 @@ func (s *state) cheapestTo(to int32) (rune, int) {
 			r, price = c, p
 		}
 	}
-	for _, e := range s.edges {
+	for _, e := range a.of(from) {
 		if e.to == to {
 			offer(e.r)
 		}
 	}
-	if s.other == to {
-		if c, ok := s.unnamed(); ok {
+	if a.other(from) == to {
+		if c, ok := unnamed(a.of(from)); ok {
 			offer(c)
 		}
 	}
@@ -95,10 +95,10 @@ func (s *state) cheapestTo(to int32) (rune, int) {
 // plain are the characters to choose from where any will do, the best first.
 const plain = "xabcdefghijklmnopqrstuvwyz0123456789-_.ABCDEFGHIJKLMNOPQRSTUVWXYZ/ :=+@,;!#%&()~éñøßабв"
 
-// unnamed is a character for which the state has no edge.
-func (s *state) unnamed() (rune, bool) {
+// unnamed is a character that has no edge among some.
+func unnamed(edges []edge) (rune, bool) {
 	named := func(c rune) bool {
-		_, ok := slices.BinarySearchFunc(s.edges, c, func(e edge, r rune) int { return int(e.r) - int(r) })
+		_, ok := slices.BinarySearchFunc(edges, c, func(e edge, r rune) int { return int(e.r) - int(r) })
 		return ok
 	}
 	for _, c := range plain {

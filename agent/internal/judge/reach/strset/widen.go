@@ -11,7 +11,7 @@ import (
 // the part before the first "/" is read so.
 func (s *Space) Widen(l *Set, symbols []rune, but string, skip func(rune) bool) *Set {
 	w := widening{l: l, symbols: symbols, but: but, skip: skip, space: s, number: map[string]int32{}}
-	return s.minimal(w.states())
+	return s.minimal(w.automaton())
 }
 
 // widening is the subset construction over the states of a set, in which reading
@@ -49,10 +49,9 @@ func (w *widening) find(places []int32) int32 {
 // next is where a state leads on a character; on dead, on one that isn't named.
 func (w *widening) next(p int32, r rune) int32 {
 	n := int32(len(w.l.states))
-	st := &w.l.states[p%n]
-	to := st.other
+	to := w.l.other(p % n)
 	if r != dead {
-		to = st.next(r)
+		to = w.l.next(p%n, r)
 	}
 	if to == dead {
 		return dead
@@ -70,9 +69,8 @@ func (w *widening) named(p int32) []int32 {
 	for len(todo) > 0 {
 		at := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		st := &w.l.states[at]
-		tos := []int32{st.other}
-		for _, e := range st.edges {
+		tos := []int32{w.l.other(at)}
+		for _, e := range w.l.of(at) {
 			if !strings.ContainsRune(w.but, e.r) && !w.skip(e.r) {
 				tos = append(tos, e.to)
 			}
@@ -87,18 +85,17 @@ func (w *widening) named(p int32) []int32 {
 	return found
 }
 
-func (w *widening) states() []state {
+func (w *widening) automaton() *automaton {
 	n := int32(len(w.l.states))
 	w.find([]int32{0})
-	var out []state
+	var out automaton
 	for i := 0; i < len(w.todo); i++ {
 		places := w.todo[i]
 		runes := append([]rune{'/'}, w.symbols...)
-		st := state{}
+		accept := false
 		for _, p := range places {
-			own := &w.l.states[p%n]
-			st.accept = st.accept || own.accept
-			for _, e := range own.edges {
+			accept = accept || w.l.accepts(p%n)
+			for _, e := range w.l.of(p % n) {
 				runes = append(runes, e.r)
 			}
 		}
@@ -115,13 +112,10 @@ func (w *widening) states() []state {
 			}
 			return to
 		}
-		st.other = w.find(step(dead))
+		out.add(accept, w.find(step(dead)))
 		for _, r := range slices.Compact(runes) {
-			if to := w.find(step(r)); to != st.other {
-				st.edges = append(st.edges, edge{r, to})
-			}
+			out.lead(r, w.find(step(r)))
 		}
-		out = append(out, st)
 	}
-	return out
+	return &out
 }
