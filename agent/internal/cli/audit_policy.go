@@ -392,7 +392,7 @@ func (o *auditOptions) print(a *app, w io.Writer, result *audit.Report, found *s
 // auditMemory is how much memory an audit may take before garbage is collected: most end
 // below it, and of others a third went into collecting. What they keep stays well below
 // it (reach and strset forget what they have too much of), so that collections are rare.
-const auditMemory = 150 << 20
+const auditMemory = 165 << 20
 
 // collectLate puts collections off until the memory is used; whoever sets GOGC or
 // GOMEMLIMIT is obeyed. What it returns undoes it.

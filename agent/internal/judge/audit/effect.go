@@ -41,6 +41,7 @@ func (q *inquiry) effect() {
 			})
 		}
 	}
+	q.out.Grants = slices.Clone(q.out.Grants) // of the very size: many principals have many
 }
 
 func (q *inquiry) grant(g Grant) {

@@ -20,8 +20,9 @@ package reach
 //     and what an answer shows: witness.go. meter.go bounds them.
 //   - IAM's evaluation as algebra: view.go (the set under one of two readings), cell.go
 //     (an action on a kind of resource), layers.go (which documents must allow), solve.go.
-//   - What can be asked about: place.go (kinds of resources, and whose policies answer
-//     for them), others.go, actions.go, tomorrow.go, members.go (who is named), symbols.go.
+//   - What can be asked about: world.go (all places of a set), place.go (kinds of resources,
+//     and whose policies answer for them), arn.go, others.go, actions.go, tomorrow.go,
+//     members.go (who is named), symbols.go.
 //   - Condition values: cond.go, pred.go, dim.go, box.go, keys.go, line.go.
 //   - Sets of strings: pattern.go makes them of what documents hold; the algebra is a
 //     room of its own, strset.

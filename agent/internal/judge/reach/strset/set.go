@@ -122,7 +122,7 @@ func New() *Space {
 
 // mostHeld is how many states, results and patterns a space holds in all before it
 // forgets them: ten to twenty megabytes.
-const mostHeld = 300_000
+const mostHeld = 200_000
 
 // hold counts what is about to be remembered.
 func (s *Space) hold(n int) {
