@@ -393,6 +393,23 @@ func TestThePageStandsAlone(t *testing.T) {
 	})
 }
 
+// What one statement breaks stands under it, and it is quoted once for each severity.
+func TestThePageQuotesAStatementOnce(t *testing.T) {
+	for _, c := range auditCases(t) {
+		if c.name != "everything" {
+			continue
+		}
+		r, texts := c.judge(t)
+		var b strings.Builder
+		if err := AuditHTML(&b, locale.Load("en"), r, texts); err != nil {
+			t.Fatal(err)
+		}
+		if quoted, findings := strings.Count(b.String(), "<figure>"), len(r.Principals[0].Findings); findings < 8 || quoted > 2 {
+			t.Errorf("%d findings quote their statement %d times", findings, quoted)
+		}
+	}
+}
+
 // No line is wider than the screen, but for one of a single word and a quoted one.
 func TestTheTextFitsTheScreen(t *testing.T) {
 	eachAudit(t, func(t *testing.T, p *locale.Printer, r *audit.Report, texts map[string][]byte) {

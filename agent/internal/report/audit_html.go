@@ -57,16 +57,23 @@ func wordsOf(p *locale.Printer) auditWords {
 
 type principalView struct {
 	ID, ARN, Verdict, Summary, HeldTo, Holds, Simulated, Environment string
-	Findings                                                         []findingView
+	Groups                                                           []groupView
 	Open                                                             []openView
 	Rows                                                             []rowView
 	Assumptions, Notes                                               []string
 }
 
+// groupView are findings that rest on the same statements, which are shown once.
+type groupView struct {
+	Together, Severity, When, Fix string // Together and Fix where there are several
+	Waived                        bool
+	Findings                      []findingView
+	Statements                    []statementView
+}
+
 type findingView struct {
 	Rule, Severity, Title, When, Witness, Missing, Fix, Waived, Count string
 	Actions                                                           []string
-	Statements                                                        []statementView
 	Places, Stops                                                     []string
 }
 
@@ -129,8 +136,8 @@ func newPrincipalView(p *locale.Printer, of *audit.Principal, n int, x *excerpts
 	if len(of.Environment) > 0 {
 		v.Environment = p.Text("report.audit-environment", "conditions", contextText(of.Environment))
 	}
-	for i := range of.Findings {
-		v.Findings = append(v.Findings, newFindingView(p, of, &of.Findings[i], x))
+	for _, list := range groups(of) {
+		v.Groups = append(v.Groups, newGroupView(p, of, list, x))
 	}
 	for i := range of.Undecided {
 		u := &of.Undecided[i]
@@ -153,14 +160,43 @@ func newPrincipalView(p *locale.Printer, of *audit.Principal, n int, x *excerpts
 	return v
 }
 
-func newFindingView(p *locale.Printer, of *audit.Principal, f *audit.Finding, x *excerpts) findingView {
+func newGroupView(p *locale.Printer, of *audit.Principal, list []*audit.Finding, x *excerpts) groupView {
+	first := list[0]
+	v := groupView{Severity: string(first.Severity), Waived: first.Waived != nil}
+	action := "s3:PutObject"
+	if first.Witness != nil {
+		action = first.Witness.Action
+	}
+	for i := range first.Because {
+		if _, st := first.Because[i].In(); st != nil {
+			v.Statements = append(v.Statements, x.statement(p, &first.Because[i], action))
+		}
+	}
+	for _, f := range list {
+		v.Findings = append(v.Findings, newFindingView(p, of, f))
+	}
+	if len(list) > 1 {
+		v.Together = p.Text("report.audit-together", "n", len(list))
+		v.When = v.Findings[0].When
+		for i := range v.Findings {
+			v.Findings[i].When = ""
+		}
+	}
+	if len(list) > few {
+		v.Fix = groupFix(p, of)
+		for i := range v.Findings {
+			v.Findings[i].Fix = ""
+		}
+	}
+	return v
+}
+
+func newFindingView(p *locale.Printer, of *audit.Principal, f *audit.Finding) findingView {
 	v := findingView{
 		Rule: string(f.Rule), Severity: string(f.Severity), Title: title(p, f), Fix: fix(p, of, f), Actions: actionNames(p, f.Actions), Places: lackTexts(p, f),
 		Count: p.Text("report.audit-page-actions", "n", len(f.Actions)),
 	}
-	action := "s3:PutObject"
 	if w := f.Witness; w != nil {
-		action = w.Action
 		id := "report.audit-witness"
 		if w.Latent {
 			id = "report.audit-latent"
@@ -178,11 +214,6 @@ func newFindingView(p *locale.Printer, of *audit.Principal, f *audit.Finding, x 
 	}
 	if w := f.Waived; w != nil {
 		v.Waived = p.Text("report.audit-waived", "who", w.Who, "until", w.Until, "reason", w.Reason)
-	}
-	for i := range f.Because {
-		if _, st := f.Because[i].In(); st != nil {
-			v.Statements = append(v.Statements, x.statement(p, &f.Because[i], action))
-		}
 	}
 	for i := range f.Stops {
 		v.Stops = append(v.Stops, stopText(p, &f.Stops[i]))
