@@ -204,6 +204,22 @@ func TestEveryTextIsUsedAndEveryUseHasAText(t *testing.T) {
 func TestSpanishIsSpanish(t *testing.T) {
 	foreign := regexp.MustCompile(`\b(FILE|NAME|FOLDER|KEY|PATH|TIME|VALUE|RATE|USER|ACCOUNT|ACTION|HOST|COPY|READER)\b`)
 	synonym := regexp.MustCompile(`(?i)\b(petici[oó]n|peticiones|fichero|comando|por omisi[oó]n|sustitu\p{L}+|esta m[aá]quina|deduc\p{L}+|usted(es)? puedes|tu|tus|t[uú])\b`)
+	pages, err := filepath.Glob("../../../docs/es/*.md")
+	if err != nil || len(pages) < 10 {
+		t.Fatal(pages, err)
+	}
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		inPages := regexp.MustCompile(`(?i)\b(petici[oó]n|peticiones|fichero|por omisi[oó]n|sustitu\p{L}+|deduc\p{L}+)\b`)
+		for n, line := range strings.Split(string(text), "\n") {
+			if m := inPages.FindString(line); m != "" {
+				t.Errorf("%s:%d: %q has another word in the table of words", page, n+1, m)
+			}
+		}
+	}
 	for id, forms := range load(t, "es") {
 		for _, text := range forms {
 			if m := foreign.FindString(text); m != "" {
