@@ -171,7 +171,7 @@ var onlyIn = []struct {
 	{"github.com/aws/aws-sdk-go-v2/service/iam", []string{"client", "judge/sources"}, "every IAM read is in sources"},
 	{"github.com/spf13/", []string{"cli"}, "the command line is known to cli alone"},
 	{"go.etcd.io/bbolt", []string{"send/journal"}, "the journal owns its file"},
-	{"github.com/fsnotify/fsnotify", []string{"send/gate", "cli"}, "events are a hint, for those who watch a file or folder"},
+	{"github.com/fsnotify/fsnotify", []string{"client"}, "events are a hint; client watches files for the others, and outboxes are watched without it"},
 	{"github.com/goccy/go-yaml", []string{"config", "judge/audit", "judge/sources"}, "YAML is read where it is configuration or waivers; of a template it tells the place of what isn't YAML"},
 	{"github.com/hashicorp/terraform-json", []string{"judge/sources/terraform"}, "the form of Terraform's plans is known there alone"},
 	{"go.yaml.in/yaml/v3", []string{"judge/sources"}, "templates need its places and its reading of colons"},

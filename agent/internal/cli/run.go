@@ -56,7 +56,7 @@ func runRun(ctx context.Context, a *app, flags *configFlags) (err error) {
 	}
 	defer func() { err = errors.Join(err, j.Close()) }()
 	r := &runner{app: a, english: locale.Load("en").With(hintFlags(flags)...), flags: flags, journal: j, asked: make(chan struct{}), state: c.State,
-		reload: merge(ctx, hangup, watchFile(ctx, c.File))}
+		reload: merge(ctx, hangup, watchConfig(ctx, c.File))}
 	r.newWeb()
 	if err := r.use(c, s); err != nil {
 		return errors.Join(a.sendError(c, err), s.close())
