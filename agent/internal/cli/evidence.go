@@ -127,7 +127,7 @@ func (e *evidenceOptions) make(ctx context.Context, a *app, result *audit.Report
 	if err != nil {
 		return err
 	}
-	text, err := e.bundle(ctx, a, evidence.New(found, opts, result, recorded, a.words.Lang(), previous), concealing(found.Secrets))
+	text, err := e.bundle(ctx, evidence.New(found, opts, result, recorded, a.words.Lang(), previous), concealing(found.Secrets))
 	if err != nil {
 		return err
 	}
@@ -154,7 +154,7 @@ func (e *evidenceOptions) make(ctx context.Context, a *app, result *audit.Report
 
 // bundle gives the bytes of a bundle without secrets, of which it was made sure that they
 // give the same report again.
-func (e *evidenceOptions) bundle(ctx context.Context, a *app, b *evidence.Bundle, hide func(string) string) ([]byte, error) {
+func (e *evidenceOptions) bundle(ctx context.Context, b *evidence.Bundle, hide func(string) string) ([]byte, error) {
 	var out bytes.Buffer
 	if err := evidence.Write(&out, b); err != nil {
 		return nil, err

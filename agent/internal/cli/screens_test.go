@@ -156,7 +156,7 @@ func TestScreensOfErrors(t *testing.T) {
 		s.write("good.json", writeOnlyPolicy, 0o644)
 		s.write("waivers.yaml", "waivers:\n  - rule: nothing\n", 0o644)
 		for _, args := range [][]string{
-			{"verison"}, {"frobnicate"}, {"audit", "--all"}, {"config", "shwo"}, {"config", "show", "--buckte", "x"}, {"audit-policy", "--simulate"},
+			{"verison"}, {"frobnicate"}, {"audit", "--all"}, {"config", "shwo"}, {"config", "show", "--buckte", "x"}, {"audit-policy", "--frobnicate"},
 			{"status", "extra"}, {"config", "show", "--bucket"}, {"version", "--color", "blue"}, {"version", "--lang", "de"},
 			{"version", "--log-level", "loud"}, {"version", "--format", "xml"}, {"completion"}, {"config", "explain", "identity.expct"},
 			{"upload"}, {"upload", "nowhere"}, {"upload", "no/where"}, {"upload", "--config", "agent.yaml", "out", "other"},

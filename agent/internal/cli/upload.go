@@ -253,61 +253,84 @@ func (a *app) foresee(ctx context.Context, c *config.Config, folders []folder) (
 // uploadFolders are the outboxes that the paths stand for: each folder is one, and so are the files of one folder
 // together. A folder that the configuration names keeps what it says there.
 func uploadFolders(c *config.Config, paths []string) ([]folder, error) {
-	var folders []folder
-	files := map[string]int{} // parent → its place among folders
-	keys := map[string]string{}
+	n := named{config: c, files: map[string]int{}, keys: map[string]string{}}
 	for _, path := range paths {
-		abs, err := filepath.Abs(path)
-		if err != nil {
-			return nil, fail(badInput, err)
-		}
-		info, err := os.Lstat(abs)
-		if err != nil {
-			return nil, fail(badInput, err)
-		}
-		if info.Mode()&os.ModeSymlink != 0 && !strings.HasSuffix(path, "/") {
-			if to, err := os.Stat(abs); err != nil || !to.IsDir() {
-				return nil, usage("cli.path-link", "path", abs)
-			}
-		}
-		if info, err = os.Stat(abs); err != nil {
-			return nil, fail(badInput, err)
-		}
-		switch {
-		case info.IsDir():
-			if abs, err = filepath.EvalSymlinks(abs); err != nil {
-				return nil, fail(badInput, err)
-			}
-			if !slices.ContainsFunc(folders, func(f folder) bool { return f.names == nil && f.Path == abs }) {
-				folders = append(folders, configured(c, abs))
-			}
-		case info.Mode().IsRegular():
-			parent, err := filepath.EvalSymlinks(filepath.Dir(abs))
-			if err != nil {
-				return nil, fail(badInput, err)
-			}
-			if outbox.IsSystem(parent) {
-				return nil, usage("cli.path-system", "path", abs)
-			}
-			name := filepath.Base(abs)
-			i, known := files[parent]
-			if !known {
-				i = len(folders)
-				files[parent] = i
-				folders = append(folders, folder{Outbox: config.Outbox{Path: parent, Settle: config.SettleKeep, Key: c.Key}, once: true})
-			}
-			whole := filepath.Join(parent, name)
-			if other, taken := keys[name]; taken && other != whole && c.Key == "{path}" {
-				return nil, usage("cli.same-key", "a", other, "b", whole, "key", c.Prefix+name)
-			} else if !taken {
-				keys[name] = whole
-				folders[i].names = append(folders[i].names, name)
-			}
-		default:
-			return nil, usage("cli.path-special", "path", abs)
+		if err := n.add(path); err != nil {
+			return nil, err
 		}
 	}
-	return folders, apart(c, folders)
+	return n.folders, apart(c, n.folders)
+}
+
+// named collects the paths of a command line.
+type named struct {
+	config  *config.Config
+	folders []folder
+	files   map[string]int    // parent → its place among folders
+	keys    map[string]string // key → file
+}
+
+func (n *named) add(path string) error {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return fail(badInput, err)
+	}
+	info, err := os.Lstat(abs)
+	if err != nil {
+		return fail(badInput, err)
+	}
+	if info.Mode()&os.ModeSymlink != 0 && !strings.HasSuffix(path, "/") {
+		if to, err := os.Stat(abs); err != nil || !to.IsDir() {
+			return usage("cli.path-link", "path", abs)
+		}
+	}
+	if info, err = os.Stat(abs); err != nil {
+		return fail(badInput, err)
+	}
+	switch {
+	case info.IsDir():
+		return n.addFolder(abs)
+	case info.Mode().IsRegular():
+		return n.addFile(abs)
+	}
+	return usage("cli.path-special", "path", abs)
+}
+
+func (n *named) addFolder(abs string) error {
+	abs, err := filepath.EvalSymlinks(abs)
+	if err != nil {
+		return fail(badInput, err)
+	}
+	if !slices.ContainsFunc(n.folders, func(f folder) bool { return f.names == nil && f.Path == abs }) {
+		n.folders = append(n.folders, configured(n.config, abs))
+	}
+	return nil
+}
+
+func (n *named) addFile(abs string) error {
+	parent, err := filepath.EvalSymlinks(filepath.Dir(abs))
+	if err != nil {
+		return fail(badInput, err)
+	}
+	if outbox.IsSystem(parent) {
+		return usage("cli.path-system", "path", abs)
+	}
+	i, known := n.files[parent]
+	if !known {
+		i = len(n.folders)
+		n.files[parent] = i
+		n.folders = append(n.folders, folder{Outbox: config.Outbox{Path: parent, Settle: config.SettleKeep, Key: n.config.Key}, once: true})
+	}
+	name := filepath.Base(abs)
+	whole := filepath.Join(parent, name)
+	switch other, taken := n.keys[name]; {
+	case !taken:
+		n.keys[name] = whole
+		n.folders[i].names = append(n.folders[i].names, name)
+	case other != whole && n.config.Key == "{path}":
+		return usage("cli.same-key", "a", other, "b", whole, "key", n.config.Prefix+name)
+	}
+	return nil
 }
 
 // configured is a folder as the configuration names it, or with the defaults.

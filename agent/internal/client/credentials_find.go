@@ -315,7 +315,7 @@ func (c *Credentials) failed(err error, late bool) error {
 	var syntax *json.SyntaxError
 	switch {
 	case errors.As(err, &process):
-		e.Problem, e.Code, e.Timeout = processProblem(process)
+		e.Problem, e.Code = processProblem(process)
 		if e.Problem == ProcessHung {
 			e.Timeout = c.timeout
 		}

@@ -103,19 +103,19 @@ func quiet(command string) processcreds.NewCommandBuilder {
 
 // processProblem tells the three faults of a credential_process apart without
 // quoting it.
-func processProblem(err *processcreds.ProviderError) (Problem, string, time.Duration) {
+func processProblem(err *processcreds.ProviderError) (Problem, string) {
 	var exit *exec.ExitError
 	switch text := err.Error(); {
 	case strings.Contains(text, "timed out"):
-		return ProcessHung, "", 0
+		return ProcessHung, ""
 	case errors.As(err, &exit):
-		return ProcessFailed, fmt.Sprint(exit.ExitCode()), 0
+		return ProcessFailed, fmt.Sprint(exit.ExitCode())
 	case errors.Is(err, exec.ErrWaitDelay):
-		return ProcessChild, "", 0
+		return ProcessChild, ""
 	case strings.Contains(text, "in process output") || strings.Contains(text, "of process output"):
-		return ProcessRubbish, "", 0
+		return ProcessRubbish, ""
 	default:
-		return ProcessFailed, "", 0
+		return ProcessFailed, ""
 	}
 }
 

@@ -117,7 +117,7 @@ func (v *view) classOf(a *asked) int32 {
 	if !ok {
 		n = int32(len(v.classes))
 		v.classNumber[k] = n
-		v.classes = append(v.classes, v.newClass(a, k, more))
+		v.classes = append(v.classes, v.newClass(k, more))
 	}
 	if a.number >= 0 {
 		v.numbers[a.number/pageSize][a.number%pageSize] = n + 1
@@ -159,7 +159,7 @@ func (v *view) keyOf(a *asked) (k groupKey, more []byte) {
 	return k, more
 }
 
-func (v *view) newClass(a *asked, k groupKey, more []byte) *class {
+func (v *view) newClass(k groupKey, more []byte) *class {
 	c := &class{}
 	for j := range min(64, len(v.stmts)) {
 		if k.low>>j&1 == 1 {

@@ -17,7 +17,7 @@ func (e *Engine) Find(q Question) Answer {
 	if !e.within(func() { f = e.find(q) }) {
 		return Answer{Kind: Unknown, Doubts: []Doubt{e.gaveUp()}, Actions: e.spelled(q.Actions)}
 	}
-	return f.answer(e)
+	return f.answer()
 }
 
 // spelled is how an answer names the actions of a question of which nothing else
@@ -90,7 +90,7 @@ func (e *Engine) find(q Question) finding {
 }
 
 // answer sums the groups up.
-func (f *finding) answer(e *Engine) Answer {
+func (f *finding) answer() Answer {
 	a := Answer{Kind: Nothing, Doubts: distinct(f.open)}
 	want := Nothing
 	switch {

@@ -24,7 +24,7 @@ var rules = map[string]rule{
 			m("PermissionsBoundary", r.value("permissions_boundary")), m("Tags", r.tags()), m("LoginProfile", r.profile()))
 	},
 	"aws_iam_role": func(r planned, add func(string, ...policy.Member)) {
-		add("AWS::IAM::Role", m("RoleName", r.name("name")), m("Path", r.value("path")),
+		add("AWS::IAM::Role", m("RoleName", r.name()), m("Path", r.value("path")),
 			m("PermissionsBoundary", r.value("permissions_boundary")), m("Tags", r.tags()),
 			m("AssumeRolePolicyDocument", r.document("assume_role_policy")),
 			m("ManagedPolicyArns", r.value("managed_policy_arns")), m("Policies", r.inline()))
@@ -33,7 +33,7 @@ var rules = map[string]rule{
 		add("AWS::IAM::Group", m("GroupName", r.value("name")), m("Path", r.value("path")))
 	},
 	"aws_iam_policy": func(r planned, add func(string, ...policy.Member)) {
-		add("AWS::IAM::ManagedPolicy", m("ManagedPolicyName", r.name("name")), m("Path", r.value("path")),
+		add("AWS::IAM::ManagedPolicy", m("ManagedPolicyName", r.name()), m("Path", r.value("path")),
 			m("PolicyDocument", r.document("policy")))
 	},
 	"aws_iam_user_policy":  inlinePolicy("AWS::IAM::UserPolicy", "UserName", "user"),
@@ -106,7 +106,7 @@ func nothing(planned, func(string, ...policy.Member)) {}
 
 func inlinePolicy(kind, holder, attribute string) rule {
 	return func(r planned, add func(string, ...policy.Member)) {
-		add(kind, m(holder, r.value(attribute)), m("PolicyName", r.name("name")), m("PolicyDocument", r.document("policy")))
+		add(kind, m(holder, r.value(attribute)), m("PolicyName", r.name()), m("PolicyDocument", r.document("policy")))
 	}
 }
 
@@ -140,12 +140,12 @@ func attachment(r planned, add func(string, ...policy.Member)) {
 }
 
 // name is a name that may be made of a prefix and what the provider adds to it.
-func (r planned) name(attribute string) *policy.Node {
-	if v := r.value(attribute); v != nil {
+func (r planned) name() *policy.Node {
+	if v := r.value("name"); v != nil {
 		return v
 	}
-	if r.has(attribute + "_prefix") {
-		return call(KnownAfterApply, text(r.address+"."+attribute, nowhere))
+	if r.has("name_prefix") {
+		return call(KnownAfterApply, text(r.address+".name", nowhere))
 	}
 	return nil
 }
@@ -178,7 +178,7 @@ func (r planned) inline() *policy.Node {
 	out := list()
 	for _, b := range r.blocks("inline_policy") {
 		if document := b.document("policy"); document != nil {
-			out.Items = append(out.Items, object(m("PolicyName", b.name("name")), m("PolicyDocument", document)))
+			out.Items = append(out.Items, object(m("PolicyName", b.name()), m("PolicyDocument", document)))
 		}
 	}
 	return out
