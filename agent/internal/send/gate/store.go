@@ -264,66 +264,62 @@ func withTrailer(o *s3.Options) {
 	})
 }
 
-// join sends a part and has it joined under a wrong checksum.
+// joined begins an upload at a key, sends its one part, has judge look at what becomes of a Complete, and aborts it.
+func (s *proof) joined(ctx context.Context, key string, judge func(complete func(sum string, replace bool) answer)) {
+	id, ok := s.begin(ctx, key)
+	if !ok {
+		return
+	}
+	defer s.abort(ctx, key, id)
+	if part, ok := s.part(ctx, key, id); ok {
+		judge(func(sum string, replace bool) answer { return s.complete(ctx, key, id, part, sum, replace) })
+	}
+}
+
+// join has a part joined under a wrong checksum.
 func (s *proof) join(ctx context.Context) {
-	id, ok := s.begin(ctx, s.key)
-	if !ok {
-		return
-	}
-	defer s.abort(ctx, s.key, id)
-	part, ok := s.part(ctx, s.key, id)
-	if !ok {
-		return
-	}
-	a := s.complete(ctx, s.key, id, part, aws.ToString(wrongChecksum), false)
-	if a.status == http.StatusPreconditionFailed {
-		if a = s.complete(ctx, s.key, id, part, aws.ToString(wrongChecksum), true); a.denied() {
-			s.unproven(joinsParts)
-			return
+	s.joined(ctx, s.key, func(complete func(sum string, replace bool) answer) {
+		a := complete(aws.ToString(wrongChecksum), false)
+		if a.status == http.StatusPreconditionFailed {
+			if a = complete(aws.ToString(wrongChecksum), true); a.denied() {
+				s.unproven(joinsParts)
+				return
+			}
 		}
-	}
-	switch {
-	case !s.hear("CompleteMultipartUpload", a):
-	case a.ok():
-		s.lacks(StoreNoJoin, a)
-	case a.badChecksum():
-	case a.status == http.StatusNotImplemented:
-		s.lacks(StoreLacks, a)
-	default:
-		s.odd = &a
-	}
+		switch {
+		case !s.hear("CompleteMultipartUpload", a):
+		case a.ok():
+			s.lacks(StoreNoJoin, a)
+		case a.badChecksum():
+		case a.status == http.StatusNotImplemented:
+			s.lacks(StoreLacks, a)
+		default:
+			s.odd = &a
+		}
+	})
 }
 
 // joinOver has a part joined rightly, where the canary stands.
 func (s *proof) joinOver(ctx context.Context) {
-	id, ok := s.begin(ctx, s.canary)
-	if !ok {
-		return
-	}
-	defer s.abort(ctx, s.canary, id)
-	part, ok := s.part(ctx, s.canary, id)
-	if !ok {
-		return
-	}
-	a := s.complete(ctx, s.canary, id, part, sumOfPart, false)
-	if a.status == http.StatusPreconditionFailed {
-		s.said = append(s.said, a.String())
-		if s.odd != nil { // a right join was let through as far as the condition, which may come first
-			s.unproven(joinsParts)
+	s.joined(ctx, s.canary, func(complete func(sum string, replace bool) answer) {
+		a := complete(sumOfPart, false)
+		switch {
+		case a.status == http.StatusPreconditionFailed:
+			s.said = append(s.said, a.String())
+			if s.odd != nil { // a right join was let through as far as the condition, which may come first
+				s.unproven(joinsParts)
+			}
+		case !s.hear("CompleteMultipartUpload", a):
+		case a.ok():
+			s.lacks(StoreNoJoinCondition, a)
+		case s.odd != nil && a.status < 500:
+			s.lacks(StoreCantJoin, a)
+		case a.status == http.StatusNotImplemented:
+			s.lacks(StoreLacks, a)
+		default:
+			s.unproven(keepsFromJoining)
 		}
-		return
-	}
-	switch {
-	case !s.hear("CompleteMultipartUpload", a):
-	case a.ok():
-		s.lacks(StoreNoJoinCondition, a)
-	case s.odd != nil && a.status < 500:
-		s.lacks(StoreCantJoin, a)
-	case a.status == http.StatusNotImplemented:
-		s.lacks(StoreLacks, a)
-	default:
-		s.unproven(keepsFromJoining)
-	}
+	})
 }
 
 // begin begins an upload.

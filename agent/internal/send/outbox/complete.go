@@ -127,14 +127,8 @@ func (o *Outbox) restless(f File, now time.Time) time.Time {
 	return at
 }
 
-// HasWriter reports whether somebody has the file open for writing, and by what
-// that is known; ByQuiet means that nothing can tell.
-func (o *Outbox) HasWriter(f File) (bool, How) {
-	writer, how, err := o.writer(f)
-	return writer || err != nil, how
-}
-
-// writer is HasWriter. Its error is an ErrMachine: nobody could look.
+// writer reports whether somebody has the file open for writing, and by what that is known; ByQuiet means that nothing
+// can tell. Its error is an ErrMachine: nobody could look.
 func (o *Outbox) writer(f File) (bool, How, error) {
 	closed := o.closes.closed(f)
 	held, err := o.lease(f)

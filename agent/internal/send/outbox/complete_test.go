@@ -141,7 +141,7 @@ func TestNamedFilesDoNotWaitForQuiet(t *testing.T) {
 	}
 	w, err := os.OpenFile(path, os.O_WRONLY, 0)
 	must(t, err)
-	if writer, how := o.HasWriter(f); !writer && how != ByQuiet {
+	if writer, how, _ := o.writer(f); !writer && how != ByQuiet {
 		t.Errorf("while it is written: no writer by %s", how)
 	} else if got := o.Complete(f, f.Changed); writer && got.Ready {
 		t.Errorf("while it is written: %+v", got)
@@ -156,7 +156,7 @@ func TestWhereNothingTellsTheDefaultQuietDoubles(t *testing.T) {
 	}{{nil, 2 * DefaultQuiet}, {rest(0), 2 * DefaultQuiet}, {rest(3 * time.Second), 3 * time.Second}} {
 		o, _ := box(t, Options{Quiet: c.quiet})
 		f := File{Rel: "not there", Changed: time.Unix(1e9, 0), Dev: 1 << 40, Inode: 1}
-		if _, how := o.HasWriter(f); how != ByQuiet {
+		if _, how, _ := o.writer(f); how != ByQuiet {
 			t.Skip("this process may look at all others; the case is told by the test that runs as nobody")
 		}
 		if got := o.Complete(f, f.Changed.Add(c.want-time.Millisecond)); got.Ready {
@@ -246,7 +246,7 @@ func TestAFileThatNothingTellsOfIsSaidOnce(t *testing.T) {
 	o, _ := box(t, Options{Quiet: rest(time.Second), Log: slog.New(slog.NewTextHandler(&log, nil))})
 	for _, name := range []string{"a", "b"} {
 		f := File{Rel: name, Changed: time.Unix(1e9, 5), Dev: 1 << 40, Inode: 1}
-		if _, how := o.HasWriter(f); how != ByQuiet {
+		if _, how, _ := o.writer(f); how != ByQuiet {
 			if os.Geteuid() == 0 {
 				asNobody(t)
 				return

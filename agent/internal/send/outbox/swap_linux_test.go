@@ -194,7 +194,7 @@ func TestEventLeaseAndProcTellInThisOrder(t *testing.T) {
 		t.Helper()
 		f, err := o.Stat(rel)
 		must(t, err)
-		if gotWriter, gotHow := o.HasWriter(f); gotWriter != writer || gotHow != how {
+		if gotWriter, gotHow, _ := o.writer(f); gotWriter != writer || gotHow != how {
 			t.Errorf("%s: writer %v by %s, want %v by %s", rel, gotWriter, gotHow, writer, how)
 		}
 	}
