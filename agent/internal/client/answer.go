@@ -238,7 +238,8 @@ func (a *reply) success() error {
 			a.StatusCode = http.StatusInternalServerError
 			return a.wrap(r)
 		}
-		known = err == nil && a.StatusCode == http.StatusOK && d.root == a.want.root && d.text[a.want.element] != ""
+		mark := d.text[a.want.element]
+		known = err == nil && a.StatusCode == http.StatusOK && d.root == a.want.root && mark != "" && brief(mark, a.Header)
 		if echo = d.text["ChecksumCRC64NVME"]; echo == "" {
 			echo = a.Header.Get(checksumHeader)
 		}
@@ -257,12 +258,17 @@ func (a *reply) success() error {
 // tagged tells whether an answer bears an ETag, and no version id that would fill the journal.
 func tagged(h http.Header) bool {
 	etag := h.Get("Etag")
-	return etag != "" && len(etag) <= mostID && len(h.Get("X-Amz-Version-Id")) <= mostID
+	return etag != "" && brief(etag, h)
 }
 
-// mostID is the longest ETag or version id that is kept (S3 User Guide, "Retaining multiple versions of objects": a
-// version id has at most 1,024 bytes).
+// mostID is the longest ETag, upload id or version id that is kept (S3 User Guide, "Retaining multiple versions of
+// objects": a version id has at most 1,024 bytes).
 const mostID = 1024
+
+// brief tells whether what names an object or an upload, and the version id beside it, would not fill the journal.
+func brief(id string, h http.Header) bool {
+	return len(id) <= mostID && len(h.Get("X-Amz-Version-Id")) <= mostID
+}
 
 // heard takes in whether a success echoed the checksum, and tells whether it did as this store does. At another store
 // than AWS the document of a Complete is proof enough: versitygw echoes nothing where a Complete is repeated.

@@ -275,12 +275,12 @@ func (c *Courier) logProblems(list []Problem) {
 		key := problemKey{p.Kind, p.Outbox, p.Path}
 		if now[key] = true; !m.told[key] {
 			c.Log.Warn("something isn't sent for now; it is tried again until it is", "problem", string(p.Kind),
-				"path", p.Path, "since", p.Since, "detail", strings.ReplaceAll(p.Detail, "\n", " "))
+				"outbox", p.Outbox, "path", p.Path, "since", p.Since, "detail", strings.ReplaceAll(p.Detail, "\n", " "))
 		}
 	}
 	for key := range m.told {
 		if !now[key] {
-			c.Log.Info("problem is over", "problem", string(key.kind), "path", key.path)
+			c.Log.Info("problem is over", "problem", string(key.kind), "outbox", key.outbox, "path", key.path)
 		}
 	}
 	m.told = now

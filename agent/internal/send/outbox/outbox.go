@@ -230,8 +230,8 @@ func (o *Outbox) patiently(do func() error) error {
 			}
 			return err
 		}
-		if stop := o.opts.Lacks(fmt.Errorf("%w: %w", ErrMachine, err)); stop != nil {
-			return errors.Join(err, stop)
+		if o.opts.Lacks(fmt.Errorf("%w: %w", ErrMachine, err)) != nil {
+			return err
 		}
 	}
 }
