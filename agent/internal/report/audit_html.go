@@ -1,58 +1,173 @@
 package report
 
 import (
+	"cmp"
 	_ "embed"
-	"html/template"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
+
+	g "maragu.dev/gomponents"
+	h "maragu.dev/gomponents/html"
 
 	"buzon/agent/internal/judge/audit"
 	"buzon/agent/internal/locale"
 	"buzon/agent/policy"
 )
 
-//go:embed audit.html
-var auditPage string
+//go:embed audit.css
+var auditCSS string
 
-// AuditHTML writes an audit as one page that needs nothing else: no network, no font,
-// no script. html/template escapes whatever comes from a document. texts holds the files
+// AuditHTML writes an audit as one page that needs nothing else. texts holds the files
 // that the documents came from, by name.
 func AuditHTML(w io.Writer, p *locale.Printer, r *audit.Report, texts map[string][]byte) error {
-	t, err := template.New("audit").Parse(auditPage)
-	if err != nil {
-		return err
+	v := newAuditView(p, r, texts)
+	page := p.Text("report.audit-page")
+	return writePage(w, p.Lang(), page+": "+string(v.Verdict), auditCSS, h.Main(
+		h.H1(g.Text(page+": "), tag(string(v.Verdict), string(v.Verdict))),
+		paragraphs("", v.Means),
+		h.Dl(g.Map(v.Head, func(row [2]string) g.Node {
+			return g.Group{h.Dt(g.Text(row[0])), h.Dd(g.Text(row[1]))}
+		})),
+		paragraphs("warning", v.Notes...),
+		principalTable(p, v.Principals),
+		g.Map(v.Principals, func(of principalView) g.Node { return principalSection(p, &of) }),
+		documentList(p, v.Documents),
+		h.H2(g.Text(p.Text("report.audit-no-proof"))), bullets(v.Limits),
+	))
+}
+
+func tag(class, text string) g.Node { return h.Span(h.Class("tag "+class), g.Text(text)) }
+
+func bullets(texts []string) g.Node {
+	return h.Ul(g.Map(texts, func(text string) g.Node { return h.Li(g.Text(text)) }))
+}
+
+// scrolled is a table that scrolls by itself where the screen is narrow, by keyboard too.
+func scrolled(name, caption string, head, rows g.Node) g.Node {
+	return h.Div(h.Class("scroll"), h.TabIndex("0"), h.Role("region"), h.Aria("label", name),
+		h.Table(h.Caption(g.Text(caption)), head, h.TBody(rows)))
+}
+
+func principalTable(p *locale.Printer, list []principalView) g.Node {
+	caption := p.Text("report.audit-page-principals")
+	return scrolled(caption, caption,
+		heads(p.Text("report.audit-page-verdict"), p.Text("report.audit-page-principal"), p.Text("report.audit-page-found")),
+		g.Map(list, func(of principalView) g.Node {
+			return h.Tr(h.Td(h.Class("tag "+of.Verdict), g.Text(of.Verdict)), h.Td(h.A(h.Href("#"+of.ID), g.Text(of.ARN))),
+				h.Td(g.Text(cmp.Or(of.Summary, "–"))))
+		}))
+}
+
+func principalSection(p *locale.Printer, of *principalView) g.Node {
+	return g.Group{
+		h.H2(h.ID(of.ID), tag(of.Verdict, of.Verdict), g.Text(" "+of.ARN)),
+		paragraphs("", of.HeldTo, of.Holds, of.Simulated, of.Environment),
+		paragraphs("warning pre", of.Notes...),
+		g.Map(of.Groups, func(group groupView) g.Node { return groupSection(p, &group) }),
+		g.Map(of.Open, openSection),
+		grantTable(p, of),
+		g.Iff(len(of.Assumptions) > 0, func() g.Node {
+			return h.Section(h.Class("finding undecided"), h.H3(g.Text(p.Text("report.audit-assumed"))), bullets(of.Assumptions))
+		}),
 	}
-	return t.Execute(w, newAuditView(p, r, texts))
+}
+
+func groupSection(p *locale.Printer, group *groupView) g.Node {
+	class := "finding " + group.Severity
+	if group.Waived {
+		class += " is-waived"
+	}
+	statements := g.Map(group.Statements, excerpt)
+	if group.Together == "" {
+		return h.Section(h.Class(class), g.Map(group.Findings, func(f findingView) g.Node { return findingNodes(p, h.H3, &f, statements) }))
+	}
+	return h.Section(h.Class(class),
+		h.H3(g.Text(group.Together)), paragraphs("", group.When), statements,
+		g.Map(group.Findings, func(f findingView) g.Node { return findingNodes(p, h.H4, &f, nil) }),
+		fixParagraph(p, group.Fix),
+	)
+}
+
+func findingNodes(p *locale.Printer, heading func(...g.Node) g.Node, f *findingView, statements g.Node) g.Node {
+	return g.Group{
+		heading(tag(f.Severity, f.Rule+" ("+f.Severity+")"), g.Text(" "+f.Title)),
+		paragraphs("", f.Waived, f.When, f.Witness, f.Missing),
+		g.Iff(len(f.Actions) > 1, func() g.Node {
+			var names g.Group
+			for i, action := range f.Actions {
+				names = append(names, g.If(i > 0, g.Text(", ")), h.Code(g.Text(action)))
+			}
+			return h.Details(h.Summary(g.Text(f.Count)), h.P(names))
+		}),
+		paragraphs("", f.Places...),
+		statements,
+		paragraphs("", f.Stops...),
+		fixParagraph(p, f.Fix),
+	}
+}
+
+func fixParagraph(p *locale.Printer, fix string) g.Node {
+	if fix == "" {
+		return nil
+	}
+	return h.P(h.Class("pre"), h.Strong(g.Text(p.Text("report.audit-fix"))), g.Text(" "+fix))
+}
+
+func openSection(o openView) g.Node {
+	return h.Section(h.Class("finding undecided"),
+		h.H3(h.Class("undecided pre"), g.Text(o.Text)),
+		paragraphs("", o.Place),
+		g.Iff(o.Statement != nil, func() g.Node { return excerpt(*o.Statement) }),
+	)
+}
+
+func grantTable(p *locale.Printer, of *principalView) g.Node {
+	if len(of.Rows) == 0 {
+		return nil
+	}
+	caption := p.Text("report.audit-page-grants")
+	return scrolled(caption+": "+of.ARN, caption,
+		heads(p.Text("report.audit-page-action"), p.Text("report.audit-page-resource"), p.Text("report.audit-page-by"), p.Text("report.audit-page-stops")),
+		g.Map(of.Rows, func(row rowView) g.Node {
+			return h.Tr(h.Td(h.Code(g.Text(row.Action))), h.Td(h.Code(g.Text(row.Resource))), h.Td(g.Text(row.By)), h.Td(g.Text(row.Stops)))
+		}))
+}
+
+func documentList(p *locale.Printer, list []documentView) g.Node {
+	if len(list) == 0 {
+		return nil
+	}
+	return g.Group{
+		h.H2(g.Text(p.Text("report.audit-documents"))),
+		h.Ul(g.Map(list, func(d documentView) g.Node {
+			return h.Li(g.Text(d.Name), h.Br(), h.Span(h.Class("sha"), g.Text("sha256 "+d.SHA256)))
+		})),
+	}
+}
+
+// excerpt is a statement in its document, marked.
+func excerpt(s statementView) g.Node {
+	return h.Figure(h.FigCaption(g.Text(s.Name)),
+		h.Pre(h.TabIndex("0"), h.Role("group"), h.Aria("label", s.Name), g.Map(s.Lines, func(line lineView) g.Node {
+			text := g.Group{h.Span(h.Class("n"), g.Text(fmt.Sprintf("%5d ", line.Number))), g.Text(line.Text)}
+			if line.Mark {
+				return g.Group{h.Mark(text...), g.Text("\n")}
+			}
+			return append(text, g.Text("\n"))
+		})))
 }
 
 // The views are what the page shows, in words.
 type auditView struct {
-	Words      auditWords
-	Lang       string
 	Verdict    audit.Verdict
 	Means      string
-	Strict     bool
 	Head       [][2]string
 	Notes      []string
 	Principals []principalView
 	Documents  []documentView
 	Limits     []string
-}
-
-// auditWords are the words of the page itself.
-type auditWords struct {
-	Page, Strict, Principals, Verdict, Principal, Found, Fix, Grants, Action, Resource, By, Stops, Assumed, Documents, NoProof string
-}
-
-func wordsOf(p *locale.Printer) auditWords {
-	return auditWords{
-		Page: p.Text("report.audit-page"), Strict: p.Text("report.audit-strict"), Principals: p.Text("report.audit-page-principals"),
-		Verdict: p.Text("report.audit-page-verdict"), Principal: p.Text("report.audit-page-principal"), Found: p.Text("report.audit-page-found"),
-		Fix: p.Text("report.audit-fix"), Grants: p.Text("report.audit-page-grants"), Action: p.Text("report.audit-page-action"),
-		Resource: p.Text("report.audit-page-resource"), By: p.Text("report.audit-page-by"), Stops: p.Text("report.audit-page-stops"),
-		Assumed: p.Text("report.audit-assumed"), Documents: p.Text("report.audit-documents"), NoProof: p.Text("report.audit-no-proof"),
-	}
 }
 
 type principalView struct {
@@ -102,9 +217,9 @@ type documentView struct {
 }
 
 func newAuditView(p *locale.Printer, r *audit.Report, texts map[string][]byte) *auditView {
-	v := &auditView{
-		Words: wordsOf(p), Lang: p.Lang(), Verdict: r.Verdict, Means: p.Text("report.audit-means-" + string(r.Verdict)), Head: headRows(p, r), Limits: limitsOf(p),
-		Strict: r.Strict && r.Refused(true) && !r.Refused(false),
+	v := &auditView{Verdict: r.Verdict, Means: p.Text("report.audit-means-" + string(r.Verdict)), Head: headRows(p, r), Limits: limitsOf(p)}
+	if r.Strict && r.Refused(true) && !r.Refused(false) {
+		v.Means += " " + p.Text("report.audit-strict")
 	}
 	x := &excerpts{texts: texts, files: map[string]*sourceText{}}
 	for _, n := range r.Notes {

@@ -2,94 +2,79 @@ package report
 
 import (
 	_ "embed"
-	"html/template"
+	"fmt"
 	"io"
+	"strconv"
+
+	g "maragu.dev/gomponents"
+	h "maragu.dev/gomponents/html"
 
 	"buzon/agent/internal/locale"
 	"buzon/agent/internal/send/courier"
 )
 
-//go:embed status.html
-var statusHTML string
+//go:embed status.css
+var statusCSS string
 
-var statusTemplate = template.Must(template.New("status").Parse(statusHTML))
-
-// statusView is what the page shows. It names no file, folder or key: whoever is logged in on the VM may look at it.
-type statusView struct {
-	Lang, Other, OtherName string
-	Title, State, Sentence string
-	Good                   string // the class of the state: good, warn or bad
-	Problems               []problemView
-	ProblemsHead           string
-	NoProblems             string
-	CountsHead             string
-	Heads                  [3]string // of the table of counts
-	Counts                 [][3]string
-	KeyHead                string
-	Key                    []string
-	HourHead, Hour         string
-	Begin, End             string // below the drawing
-	Bars                   []bar
-	Foot                   string
-}
-
-type problemView struct{ Mark, Text, Since, Kind string }
-
-// bar is one minute of the drawing, in its units.
-type bar struct{ X, Y, Height int }
-
-// The drawing of the last hour.
-const (
-	barWidth   = 10
-	drawHeight = 100
-)
-
-// StatusHTML writes a status as a page for a browser, with the bytes that left in each minute of the last hour.
+// StatusHTML writes a status as a page for a browser, with the bytes that left in each minute of the last hour. It names
+// no file, folder or key: whoever is logged in on the VM may look at it.
 func StatusHTML(w io.Writer, p *locale.Printer, s courier.Status, minutes [60]int64, version string) error {
-	v := statusView{
-		Lang: p.Lang(), Title: p.Text("status.page-title"), State: p.Text("status.page-state-" + string(s.State)), Sentence: StateSentence(p, s),
-		ProblemsHead: p.Text("status.page-problems"), CountsHead: p.Text("status.page-counts"), KeyHead: p.Text("status.page-key"),
-		HourHead: p.Text("status.page-hour"), Begin: p.Text("status.page-hour-ago"), End: p.Text("status.page-now"),
-		Heads: [3]string{p.Text("status.page-what"), p.Text("status.page-files"), p.Text("status.page-size")},
-		Foot:  p.Text("status.page-foot", "at", s.Generated, "since", s.Started, "version", version),
-	}
-	for _, lang := range locale.Languages {
-		if lang != p.Lang() {
-			v.Other, v.OtherName = lang, locale.Load(lang).Text("status.page-language")
-		}
-	}
-	v.Good = map[string]string{red: "bad", yellow: "warn", green: "good"}[stateColor(s)]
-	v.Problems = problemViews(p, s)
-	if len(v.Problems) == 0 {
-		v.NoProblems = p.Text("status.page-no-problems")
-	}
-	for _, stage := range courier.Stages() {
-		n := s.Counts[stage]
-		v.Counts = append(v.Counts, [3]string{p.Text("status.state-" + stage), p.Number(n.Files), p.Size(n.Bytes)})
-	}
-	v.Key = keyTexts(p, s)
-	v.Hour, v.Bars = hourOf(p, minutes)
-	return statusTemplate.Execute(w, v)
+	text := func(id string, args ...any) g.Node { return g.Text(p.Text("status.page-"+id, args...)) }
+	state := p.Text("status.page-state-" + string(s.State))
+	class := map[string]string{red: "bad", yellow: "warn", green: "good"}[stateColor(s)]
+	return writePage(w, p.Lang(), state+" · "+p.Text("status.page-title"), statusCSS,
+		h.Header(h.Span(text("title")), otherLanguages(p)),
+		h.Main(
+			h.H1(h.Class(class), g.Text(state)),
+			paragraphs("lead", StateSentence(p, s)),
+			h.H2(text("problems")), problemList(p, s),
+			h.H2(text("counts")), countTable(p, s),
+			h.H2(text("key")), paragraphs("", keyTexts(p, s)...),
+			h.H2(text("hour")), drawnHour(p, minutes),
+		),
+		h.Footer(text("foot", "at", s.Generated, "since", s.Started, "version", version)),
+	)
 }
 
-// problemViews are the problems by their kinds, without what they are about.
-func problemViews(p *locale.Printer, s courier.Status) (list []problemView) {
+// otherLanguages are links to the same page in each of them.
+func otherLanguages(p *locale.Printer) g.Node {
+	return g.Map(locale.Languages[:], func(lang string) g.Node {
+		if lang == p.Lang() {
+			return nil
+		}
+		return h.A(h.Href("?lang="+lang), h.Lang(lang), g.Attr("hreflang", lang), g.Text(locale.Load(lang).Text("status.page-language")))
+	})
+}
+
+// problemList is the problems by their kinds, without what they are about.
+func problemList(p *locale.Printer, s courier.Status) g.Node {
+	if len(s.Problems) == 0 {
+		return paragraphs("", p.Text("status.page-no-problems"))
+	}
 	seen := map[courier.ProblemKind]bool{}
-	for _, problem := range s.Problems {
+	return h.Ul(g.Map(s.Problems, func(problem courier.Problem) g.Node {
 		if seen[problem.Kind] {
-			continue
+			return nil
 		}
 		seen[problem.Kind] = true
-		mark := "warning"
+		class := "warning"
 		if problem.Kind.Person() {
-			mark = "failed"
+			class = "failed"
 		}
-		list = append(list, problemView{
-			Mark: mark, Kind: string(problem.Kind), Text: p.Text("status.why-" + string(problem.Kind)),
-			Since: p.Text("status.since", "since", problem.Since, "time", max(0, s.Generated.Sub(problem.Since))),
-		})
-	}
-	return list
+		since := p.Text("status.since", "since", problem.Since, "time", max(0, s.Generated.Sub(problem.Since)))
+		return h.Li(h.Class(class), h.Strong(g.Text(string(problem.Kind))), g.Text(" "),
+			h.Span(g.Text(p.Text("status.why-"+string(problem.Kind)))), g.Text(" "), h.Small(g.Text(since)))
+	}))
+}
+
+func countTable(p *locale.Printer, s courier.Status) g.Node {
+	return h.Table(
+		heads(p.Text("status.page-what"), p.Text("status.page-files"), p.Text("status.page-size")),
+		h.TBody(g.Map(courier.Stages(), func(stage string) g.Node {
+			n := s.Counts[stage]
+			return h.Tr(h.Th(h.Scope("row"), g.Text(p.Text("status.state-"+stage))), h.Td(g.Text(p.Number(n.Files))), h.Td(g.Text(p.Size(n.Bytes))))
+		})),
+	)
 }
 
 // keyTexts are how the credentials stand.
@@ -104,21 +89,36 @@ func keyTexts(p *locale.Printer, s courier.Status) []string {
 	return texts
 }
 
-// hourOf is the throughput of an hour in a sentence, and drawn.
-func hourOf(p *locale.Printer, minutes [60]int64) (sentence string, bars []bar) {
+// The drawing of the last hour, in its own units.
+const (
+	barWidth   = 10
+	drawHeight = 100
+)
+
+// drawnHour is the throughput of an hour, in a sentence and drawn.
+func drawnHour(p *locale.Printer, minutes [60]int64) g.Node {
 	var sum, most int64
 	for _, n := range minutes {
 		sum, most = sum+n, max(most, n)
 	}
+	if sum == 0 {
+		return paragraphs("", p.Text("status.page-hour-nothing"))
+	}
+	var bars g.Group
 	for i, n := range minutes {
 		if n == 0 {
 			continue
 		}
 		height := max(1, int(float64(n)/float64(most)*drawHeight))
-		bars = append(bars, bar{X: i * barWidth, Y: drawHeight - height, Height: height})
+		bars = append(bars, g.El("rect", g.Attr("x", strconv.Itoa(i*barWidth)), g.Attr("y", strconv.Itoa(drawHeight-height)),
+			h.Width(strconv.Itoa(barWidth-1)), h.Height(strconv.Itoa(height))))
 	}
-	if sum == 0 {
-		return p.Text("status.page-hour-nothing"), nil
+	return g.Group{
+		h.P(h.ID("hour"), g.Text(p.Text("status.page-hour-sum", "sum", locale.Size(sum), "most", locale.Size(most)))),
+		h.Figure(
+			h.SVG(g.Attr("viewBox", fmt.Sprintf("0 0 %d %d", len(minutes)*barWidth, drawHeight)), g.Attr("preserveAspectRatio", "none"),
+				h.Role("img"), h.Aria("labelledby", "hour"), bars),
+			h.FigCaption(h.Span(g.Text(p.Text("status.page-hour-ago"))), h.Span(g.Text(p.Text("status.page-now")))),
+		),
 	}
-	return p.Text("status.page-hour-sum", "sum", locale.Size(sum), "most", locale.Size(most)), bars
 }
