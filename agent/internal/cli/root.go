@@ -17,6 +17,8 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -53,6 +55,7 @@ type app struct {
 	secrets        *client.Secrets // what no line of output may hold
 	flags          globalFlags
 	command        string // that runs, as it is typed after agent
+	system         string // as runtime.GOOS
 }
 
 // globalFlags are the flags that every command has.
@@ -63,7 +66,7 @@ type globalFlags struct {
 // Main runs the command that args name and returns its exit code. env is the
 // environment as of os.Environ.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer, env []string) int {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, getenv: lookup(env), args: args, secrets: newSecrets()}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, getenv: lookup(env), args: args, secrets: newSecrets(), system: runtime.GOOS}
 	a.words = locale.Load(locale.Detect(asked(args, "--lang"), a.getenv)).With("with_config", locale.Raw(""), "with_state", locale.Raw(""), "with_all", locale.Raw(""))
 	if a.plainMarks(stdout) {
 		a.words = a.words.ASCII()
@@ -174,6 +177,9 @@ func newRoot(a *app, args []string) *cobra.Command {
 // prepare checks the global flags and makes the logger.
 func (a *app) prepare(cmd *cobra.Command) error {
 	a.command = strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
+	if !worksOn(a.system, cmd) {
+		return usage("cli.not-on-this-system", "command", commandOf(cmd))
+	}
 	if a.flags.lang != "" && !locale.Known(a.flags.lang) {
 		return usage("cli.bad-choice", "flag", "--lang", "got", a.flags.lang, "choices", locale.Languages[:])
 	}
@@ -186,6 +192,16 @@ func (a *app) prepare(cmd *cobra.Command) error {
 	log, err := a.newLogger(cmd)
 	a.log = log
 	return err
+}
+
+// onWindows are the commands that work there: those that send nothing and open no journal, and those that only tell.
+var onWindows = []string{"audit-policy", "receipts verify", "version", "completion", "help"}
+
+// worksOn says whether a command works on a system. What only shows its help does everywhere.
+func worksOn(system string, cmd *cobra.Command) bool {
+	path := strings.TrimPrefix(cmd.CommandPath(), cmd.Root().Name()+" ")
+	works := func(name string) bool { return path == name || strings.HasPrefix(path, name+" ") }
+	return system != "windows" || cmd.HasSubCommands() || slices.ContainsFunc(onWindows, works)
 }
 
 // choice is a usage error unless got is one of the choices.

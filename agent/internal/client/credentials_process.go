@@ -6,10 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os/exec"
-	"os/user"
-	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -94,8 +91,7 @@ func quiet(command string) processcreds.NewCommandBuilder {
 			return nil, err
 		}
 		cmd.Stdin, cmd.Stderr = nil, nil
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-		cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+		endTogether(cmd)
 		cmd.WaitDelay = time.Second
 		return cmd, nil
 	})
@@ -120,16 +116,3 @@ func processProblem(err *processcreds.ProviderError) (Problem, string) {
 }
 
 func octal(mode fs.FileMode) string { return fmt.Sprintf("%04o", mode) }
-
-// ownerOf is the owner of a file by name, or by number where there is none.
-func ownerOf(info fs.FileInfo) string {
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return ""
-	}
-	id := strconv.FormatUint(uint64(stat.Uid), 10)
-	if u, err := user.LookupId(id); err == nil {
-		return u.Username
-	}
-	return id
-}

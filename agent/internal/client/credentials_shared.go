@@ -192,7 +192,7 @@ func (f *sharedFile) nearly(profile string) (line int, found string) {
 // loose tells whether group or others may read or write the file. Files that
 // systemd hands over (LoadCredential) are exempt: their folder is closed.
 func (f *sharedFile) loose() bool {
-	if !f.exists || !f.info.Mode().IsRegular() || f.info.Mode()&0o066 == 0 {
+	if !f.exists || !f.info.Mode().IsRegular() || !openToOthers(f.info) {
 		return false
 	}
 	if dir := os.Getenv("CREDENTIALS_DIRECTORY"); dir != "" {

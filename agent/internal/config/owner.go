@@ -5,19 +5,18 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
 )
 
 // trust says whether somebody else could change a file or folder that the agent goes by: the code of
 // the fault, or "". Its group may by its mode (loose); to be readable is no fault.
 func trust(info fs.FileInfo) (fault Code, loose bool) {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
+	owner, known := ownerOf(info)
+	if !known {
 		return "", false
 	}
 	mode := info.Mode().Perm()
 	switch {
-	case st.Uid != 0 && int(st.Uid) != os.Geteuid():
+	case owner != 0 && owner != os.Geteuid():
 		return CodeForeign, false
 	case mode&0o002 != 0:
 		return CodeOpen, false

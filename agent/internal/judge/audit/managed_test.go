@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -224,16 +223,6 @@ func TestEveryManagedPolicyIsJudgedWithinTheBudget(t *testing.T) {
 	}
 	fmt.Printf("%d managed policies read and judged in %v (%v of the processors): %v; open questions: %v\n",
 		len(report.Principals), took.Round(time.Millisecond), used.Round(time.Millisecond), verdicts, open)
-}
-
-// cpuTime is what this process has used of the processors: on a machine that is
-// busy with other things it says more than the clock.
-func cpuTime(t testing.TB) time.Duration {
-	var use syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &use); err != nil {
-		t.Fatal(err)
-	}
-	return time.Duration(use.Utime.Nano() + use.Stime.Nano())
 }
 
 func BenchmarkEveryManagedPolicy(b *testing.B) {

@@ -1,7 +1,5 @@
 package courier
 
-import "syscall"
-
 // What the agent holds open at once, in descriptors: itself (journal, sockets, logs, notices), the walk of an outbox at
 // its deepest, and a transfer with its file, its connection and the look whether somebody writes.
 const (
@@ -15,13 +13,4 @@ func fitting(descriptors uint64, outboxes int) int {
 	const plenty = 1 << 20
 	free := int(min(descriptors, plenty)) - ofTheAgent - ofAWalk*outboxes
 	return max(1, free/ofATransfer)
-}
-
-// descriptors is how many this process may hold open (getrlimit(2), RLIMIT_NOFILE).
-func descriptors() uint64 {
-	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return 1024
-	}
-	return limit.Cur
 }

@@ -15,7 +15,6 @@ import (
 
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
-	"golang.org/x/sys/unix"
 )
 
 // ErrNone means that there is no journal to read.
@@ -114,9 +113,9 @@ const lockFile = "lock"
 // takeLock locks the state folder, shared for reading. The lock ends with the process, however that ends. For reading
 // it is nil where there is no lock file.
 func takeLock(state string, shared bool, wait time.Duration) (*os.File, error) {
-	flag, how := os.O_RDWR|os.O_CREATE, unix.LOCK_EX
+	flag := os.O_RDWR | os.O_CREATE
 	if shared {
-		flag, how = os.O_RDONLY, unix.LOCK_SH
+		flag = os.O_RDONLY
 	}
 	f, err := os.OpenFile(filepath.Join(state, lockFile), flag, 0o600)
 	if shared && errors.Is(err, fs.ErrNotExist) { // a journal that was restored alone: bbolt's own lock on it has to do
@@ -126,11 +125,11 @@ func takeLock(state string, shared bool, wait time.Duration) (*os.File, error) {
 		return nil, fmt.Errorf("lock state folder: %w", err)
 	}
 	for end := time.Now().Add(wait); ; time.Sleep(20 * time.Millisecond) {
-		err = unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
+		err = tryLock(f, shared)
 		if err == nil {
 			break
 		}
-		if !errors.Is(err, unix.EWOULDBLOCK) {
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
 			_ = f.Close()
 			return nil, fmt.Errorf("lock state folder: %w", err)
 		}
@@ -241,13 +240,6 @@ func isFull(err error) bool {
 	}
 	says := func(why syscall.Errno) bool { return strings.HasSuffix(err.Error(), why.Error()) }
 	return says(syscall.ENOSPC) || says(syscall.EDQUOT) || says(syscall.EFBIG) && limited()
-}
-
-// limited says that this process may write files up to some size only (systemd's LimitFSIZE). Without such a limit,
-// a file that is too large is one that a damaged page number has made bbolt write far behind its end.
-func limited() bool {
-	var limit unix.Rlimit
-	return unix.Getrlimit(unix.RLIMIT_FSIZE, &limit) == nil && limit.Cur != unix.RLIM_INFINITY
 }
 
 // SetAside renames a damaged journal so that a new one can be made by import; it returns the new name. It is

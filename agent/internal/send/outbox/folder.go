@@ -131,7 +131,7 @@ func openFolder(path string) (*os.Root, *os.File, error) {
 // openStepwiseNoLinks is openNoLinks where the system has no call for it: every part of the path is
 // looked at after the folder is open.
 func openStepwiseNoLinks(path string) (*os.File, error) {
-	dir, err := os.OpenFile(path, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NOFOLLOW, 0)
+	dir, err := os.OpenFile(path, os.O_RDONLY|noFollow, 0)
 	if err != nil {
 		return nil, err
 	}

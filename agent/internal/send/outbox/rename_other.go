@@ -6,9 +6,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // renameNew renames a file within one folder and fails with fs.ErrExist where the
@@ -21,10 +18,4 @@ func renameNew(from *os.Root, old string, to *os.Root, new string) error {
 		return errors.Join(err, fs.ErrExist)
 	}
 	return from.Rename(old, new)
-}
-
-// setTime gives an open file its modification time.
-func setTime(file *os.File, at time.Time) error {
-	tv := unix.NsecToTimeval(at.UnixNano())
-	return unix.Futimes(int(file.Fd()), []unix.Timeval{tv, tv})
 }
