@@ -16,16 +16,14 @@ import (
 )
 
 // The auditor's rights, written out once more: whoever adds one does so twice.
-const auditorReads = `iam:GenerateCredentialReport iam:GetAccessKeyLastUsed iam:GetAccountAuthorizationDetails iam:GetCredentialReport iam:GetGroup
+const auditorReads = `iam:GenerateCredentialReport iam:GetAccountAuthorizationDetails iam:GetCredentialReport
 iam:GetGroupPolicy iam:GetLoginProfile iam:GetPolicy iam:GetPolicyVersion iam:GetRole iam:GetRolePolicy iam:GetUser iam:GetUserPolicy
 iam:ListAccessKeys iam:ListAttachedGroupPolicies iam:ListAttachedRolePolicies iam:ListAttachedUserPolicies iam:ListGroupPolicies
 iam:ListGroupsForUser iam:ListRolePolicies iam:ListRoles iam:ListSSHPublicKeys iam:ListServiceSpecificCredentials
-iam:ListSigningCertificates iam:ListUserPolicies iam:ListUserTags iam:ListUsers iam:SimulatePrincipalPolicy
-s3:GetAccessGrantsInstance s3:GetAccessGrantsInstanceResourcePolicy s3:GetAccessPoint s3:GetAccessPointPolicy s3:GetAccountPublicAccessBlock s3:GetBucketAcl s3:GetBucketLocation
-s3:GetBucketObjectLockConfiguration s3:GetBucketOwnershipControls s3:GetBucketPolicy s3:GetBucketPolicyStatus
-s3:GetBucketPublicAccessBlock s3:GetBucketVersioning s3:GetEncryptionConfiguration s3:GetLifecycleConfiguration
-s3:GetMultiRegionAccessPointPolicy s3:GetReplicationConfiguration s3:ListAccessGrants s3:ListAccessGrantsInstances s3:ListAccessGrantsLocations s3:ListAccessPoints
-s3:ListAccessPointsForObjectLambda s3:ListMultiRegionAccessPoints`
+iam:ListSigningCertificates iam:ListUserPolicies iam:SimulatePrincipalPolicy
+s3:GetAccessGrantsInstanceResourcePolicy s3:GetAccessPointPolicy s3:GetAccountPublicAccessBlock s3:GetBucketAcl
+s3:GetBucketOwnershipControls s3:GetBucketPolicy s3:GetBucketPublicAccessBlock s3:GetBucketVersioning s3:GetEncryptionConfiguration
+s3:ListAccessGrantsInstances s3:ListAccessPoints`
 
 // Everything that any document in a template allows to anybody, by the type of
 // the resource that carries it.
@@ -53,7 +51,8 @@ func TestTheExactSetOfGrantedActions(t *testing.T) {
 		"role":           {"AWS::IAM::Role": {"s3:PutObject", "sts:AssumeRole"}, "AWS::IAM::ManagedPolicy": managed(write)},
 		"roles-anywhere": {"AWS::IAM::Role": anywhere, "AWS::IAM::ManagedPolicy": managed(write)},
 		"all": {
-			"AWS::IAM::User": withKey, "AWS::IAM::ManagedPolicy": managed(withKey, auditKMS...), "AWS::KMS::Key": {"kms:*"},
+			"AWS::IAM::User": withKey, "AWS::KMS::Key": {"kms:*"},
+			"AWS::IAM::ManagedPolicy": managed(withKey, append([]string{"s3:ListAllMyBuckets"}, auditKMS...)...),
 			// The trail may write its logs into its own bucket, and the rule hand events to its bus.
 			"AWS::S3::BucketPolicy": {"s3:GetBucketAcl", "s3:PutObject"},
 			"AWS::IAM::Role":        {"sts:AssumeRole"},

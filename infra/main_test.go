@@ -66,7 +66,7 @@ var variants = map[string]object{
 	"all": {
 		"stackName": "Drop", "bucketName": "acme", "bucketNamespace": "account-regional", "uploadPrefix": "in/box/", "path": "/drop/",
 		"encryption": "kms", "objectLock": "governance", "objectLockDays": "30", "expireDays": "90", "noncurrentDays": "45", "transitions": "30=STANDARD_IA,60=GLACIER_IR", "trailDays": "400", "alarms": "silentAfter=24",
-		"cloudTrail": "true", "eventBridge": "true", "readers": reader, "auditors": review, "tags": "team=data,cost=42",
+		"cloudTrail": "true", "eventBridge": "true", "readers": reader, "auditors": review, "auditorScope": "account", "tags": "team=data,cost=42",
 		"sourceIps": "203.0.113.0/24,2001:db8::/32", "sourceVpces": "vpce-0123456789abcdef0",
 	},
 	"bare": {

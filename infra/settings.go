@@ -77,6 +77,7 @@ var keys = []key{
 	{"federatedUsers", func(s *Settings, v value) error { return v.either(&s.FederatedUsers, "allow", "deny") }},
 	{"guardRevision", func(s *Settings, v value) error { return v.int(&s.GuardRevision, 0, 1_000_000) }},
 	{"auditors", func(s *Settings, v value) error { return v.filled(&s.Auditors) }},
+	{"auditorScope", func(s *Settings, v value) error { return v.either(&s.AuditAccount, "account", "bucket") }},
 	{"tags", func(s *Settings, v value) error { return v.pairs(&s.Tags) }},
 	{"removalPolicy", func(s *Settings, v value) error {
 		destroy := false

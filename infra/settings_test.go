@@ -248,6 +248,7 @@ func TestEachBadSettingIsOneClearError(t *testing.T) {
 		{object{"readers": reader, "deployers": "ci"}, "deployers", "is not the ARN"},
 		{object{"federatedUsers": true}, "federatedUsers", "must be a text"},
 		{object{"federatedUsers": "yes"}, "federatedUsers", "one of deny, allow"},
+		{object{"auditorScope": "everything"}, "auditorScope", "one of bucket, account"},
 		{object{"guardRevision": "next"}, "guardRevision", "whole number"},
 		{object{"auditors": "arn:aws:iam::111122223333:role/*"}, "auditors", "is not the ARN"},
 		{object{"tags": "team"}, "tags", "NAME=VALUE"},

@@ -14,30 +14,28 @@ import (
 const auditorPath = "/buzon-audit/"
 
 // What `agent audit-policy` asks about the account and the bucket. All of it
-// reads rules; none of it reads data or changes anything.
+// reads rules; none of it reads data or changes anything. A test of the agent
+// holds it to the calls that an audit makes.
 var (
 	// Of the account: IAM's documents, and access points, which have no list for
 	// one bucket.
 	auditAccount = []string{
-		"iam:GenerateCredentialReport", "iam:GetCredentialReport",
-		"iam:GetAccessKeyLastUsed", "iam:GetAccountAuthorizationDetails", "iam:GetGroup", "iam:GetGroupPolicy",
-		"iam:GetLoginProfile", "iam:GetPolicy", "iam:GetPolicyVersion", "iam:GetRole", "iam:GetRolePolicy",
+		"iam:GenerateCredentialReport", "iam:GetCredentialReport", "iam:GetAccountAuthorizationDetails",
+		"iam:GetGroupPolicy", "iam:GetLoginProfile", "iam:GetPolicy", "iam:GetPolicyVersion", "iam:GetRole", "iam:GetRolePolicy",
 		"iam:GetUser", "iam:GetUserPolicy", "iam:ListAccessKeys", "iam:ListAttachedGroupPolicies",
 		"iam:ListAttachedRolePolicies", "iam:ListAttachedUserPolicies", "iam:ListGroupPolicies",
 		"iam:ListGroupsForUser", "iam:ListRolePolicies", "iam:ListRoles", "iam:ListServiceSpecificCredentials",
-		"iam:ListSigningCertificates", "iam:ListSSHPublicKeys", "iam:ListUserPolicies", "iam:ListUserTags",
-		"iam:ListUsers", "iam:SimulatePrincipalPolicy",
-		"s3:GetAccessPoint", "s3:GetAccessPointPolicy", "s3:GetAccessGrantsInstance", "s3:GetAccessGrantsInstanceResourcePolicy",
-		"s3:GetAccountPublicAccessBlock", "s3:ListAccessGrantsInstances",
-		"s3:ListAccessGrants", "s3:ListAccessGrantsLocations", "s3:ListAccessPoints",
-		"s3:ListAccessPointsForObjectLambda", "s3:ListMultiRegionAccessPoints", "s3:GetMultiRegionAccessPointPolicy",
+		"iam:ListSigningCertificates", "iam:ListSSHPublicKeys", "iam:ListUserPolicies", "iam:SimulatePrincipalPolicy",
+		"s3:GetAccessPointPolicy", "s3:GetAccessGrantsInstanceResourcePolicy", "s3:GetAccountPublicAccessBlock",
+		"s3:ListAccessGrantsInstances", "s3:ListAccessPoints",
 	}
 	// Of the bucket.
 	auditBucket = []string{
-		"s3:GetBucketAcl", "s3:GetBucketLocation", "s3:GetBucketObjectLockConfiguration", "s3:GetBucketOwnershipControls",
-		"s3:GetBucketPolicy", "s3:GetBucketPolicyStatus", "s3:GetBucketPublicAccessBlock", "s3:GetBucketVersioning",
-		"s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration", "s3:GetReplicationConfiguration",
+		"s3:GetBucketAcl", "s3:GetBucketOwnershipControls", "s3:GetBucketPolicy", "s3:GetBucketPublicAccessBlock",
+		"s3:GetBucketVersioning", "s3:GetEncryptionConfiguration",
 	}
+	// Of every bucket, for --all-buckets.
+	auditBuckets = []string{"s3:GetBucketPolicy", "s3:ListAllMyBuckets"}
 	// Of its key.
 	auditKey = []string{"kms:DescribeKey", "kms:GetKeyPolicy", "kms:ListGrants"}
 )
@@ -53,6 +51,9 @@ func newAuditor(scope constructs.Construct, bucket awss3.Bucket, p *Props) awsia
 	statements := []awsiam.PolicyStatement{
 		allow("ReadTheRules", auditAccount, "*"),
 		allow("ReadTheBucketsRules", auditBucket, *bucket.BucketArn()),
+	}
+	if p.AuditAccount {
+		statements = append(statements, allow("ReadEveryBucketsPolicy", auditBuckets, "*"))
 	}
 	if key := bucket.EncryptionKey(); key != nil {
 		statements = append(statements, allow("ReadTheKeysRules", auditKey, *key.KeyArn()))

@@ -77,6 +77,7 @@ type Props struct {
 	GuardRevision       int      // a number in the guard: another one makes CloudFormation write it again
 	FederatedUsers      bool     // lets sessions of GetFederationToken reach the bucket
 	Auditors            []string // ARNs that may assume the auditor's role; none: no role
+	AuditAccount        bool     // the auditor may read the policy of every bucket of the account
 	Retain              *bool    // bucket, guard and key outlive the stack; default true
 }
 

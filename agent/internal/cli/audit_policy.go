@@ -78,6 +78,7 @@ func newAuditPolicy(a *app) *cobra.Command {
 	f.StringArrayVar(&s.Users, "user", nil, a.words.Text("audit.flag-user"))
 	f.StringArrayVar(&s.Roles, "role", nil, a.words.Text("audit.flag-role"))
 	f.BoolVar(&s.All, "all", false, a.words.Text("audit.flag-all"))
+	f.BoolVar(&s.AllBuckets, "all-buckets", false, a.words.Text("audit.flag-all-buckets"))
 	f.StringArrayVar(&s.Templates, "template", nil, a.words.Text("audit.flag-template"))
 	f.StringArrayVar(&s.Plans, "terraform-plan", nil, a.words.Text("audit.flag-terraform-plan"))
 	f.StringArrayVar(&s.Parameters, "parameter", nil, a.words.Text("audit.flag-parameter"))
@@ -125,6 +126,9 @@ func runAuditPolicy(ctx context.Context, a *app, o *auditOptions) error {
 	}
 	if s := o.sources; len(s.Compare) > 0 && (!s.Live() && len(s.Exports) == 0 || len(s.Templates) > 0) {
 		return usage("audit.compare-alone")
+	}
+	if o.sources.AllBuckets && !o.sources.Live() {
+		return usage("audit.all-buckets-alone")
 	}
 	if o.asks && !o.sources.Live() {
 		return usage("audit.simulate-alone")

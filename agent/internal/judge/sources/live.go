@@ -43,7 +43,7 @@ func (l *loader) readLive(ctx context.Context) (*account, error) {
 	}
 	v := newLive(l)
 	ctx = l.recording(ctx)
-	for _, step := range []func(context.Context) error{v.caller, v.principals, v.bucket} {
+	for _, step := range []func(context.Context) error{v.caller, v.principals, v.bucket, v.otherBuckets} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}

@@ -20,6 +20,7 @@ const maxAnswer = 64 << 20
 // roots are the root elements of S3's answers (S3 API Reference, each call's
 // "Response syntax"). Those of IAM and STS are the call's name with "Response".
 var roots = map[string]string{
+	"ListBuckets":                "ListAllMyBucketsResult",
 	"GetBucketAcl":               "AccessControlPolicy",
 	"GetBucketOwnershipControls": "OwnershipControls",
 	"GetBucketVersioning":        "VersioningConfiguration",

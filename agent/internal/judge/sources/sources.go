@@ -45,6 +45,7 @@ type Selection struct {
 	Users       []string   // live, by name or ARN
 	Roles       []string   // live, by name or ARN
 	All         bool       // live, whoever is under Path
+	AllBuckets  bool       // live, the policies of the account's other buckets too
 
 	Parameters     []string // NAME=VALUE, of templates
 	ParameterFiles []string // as the AWS CLI's --parameters takes them
@@ -258,6 +259,8 @@ const (
 	NoteAWSManaged NoteWhat = "aws-managed-policy"
 	// NoteACLElsewhere: the bucket's ACL gives something to another account, Name.
 	NoteACLElsewhere NoteWhat = "acl-elsewhere"
+	// NoteAllBuckets: the policies of all buckets of the account were read, Name of them.
+	NoteAllBuckets NoteWhat = "all-buckets"
 	// NoteUnwrapped: the file held more than the document, which was taken out of
 	// the element Name.
 	NoteUnwrapped NoteWhat = "unwrapped"
