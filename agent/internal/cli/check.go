@@ -52,11 +52,11 @@ func runCheck(ctx context.Context, a *app, o checkOptions) error {
 	c.Identity.Canary = c.Identity.Canary && !o.noCanary
 	c.Identity.Probes = c.Identity.Probes && !o.noProbes
 	r := a.newGate(c).Pass(ctx, gate.Full)
-	outboxes := lookInto(ctx, c.Outboxes)
+	checked := report.Checked{Gate: r, Outboxes: lookInto(ctx, c.Outboxes), Keys: c.EmptyParts(), Loose: c.Loose, Verbose: o.verbose}
 	if o.format == "json" {
-		err = report.CheckJSON(a.stdout, a.words, r, outboxes, Version())
+		err = report.CheckJSON(a.stdout, a.words, checked, Version())
 	} else {
-		err = report.Check(a.stdout, a.words, report.Checked{Gate: r, Outboxes: outboxes, Keys: c.EmptyParts(), Loose: c.Loose, Verbose: o.verbose}, a.screen(a.stdout))
+		err = report.Check(a.stdout, a.words, checked, a.screen(a.stdout))
 	}
 	if err != nil {
 		return err

@@ -53,10 +53,13 @@ func TestAKeyWithAnEmptyPartIsToldBeforeAnythingIsSent(t *testing.T) {
 	config := h.file("agent.yaml")
 	for text, empty := range map[string]bool{"{ext}/{name}": true, "{path}/{ext}": true, "x{ext}/{name}": false, "{path}": false} {
 		h.settings("outboxes:\n  - path: " + dir + "\n    key: \"" + text + "\"\n")
-		for _, args := range [][]string{{"config", "validate"}, {"check"}} {
+		for _, args := range [][]string{{"config", "validate"}, {"check"}, {"check", "--format", "json"}} {
 			code, out, errs := h.run("en", append(args, "--config", config)...)
 			if code != 0 || strings.Contains(out+errs, "empty part") != empty {
 				t.Errorf("%q: %v ends with %d\n%s%s", text, args, code, out, errs)
+			}
+			if len(args) == 3 {
+				valid(t, "check", out)
 			}
 		}
 		code, out, errs := h.run("en", "upload", "--dry-run", "--config", config, dir)

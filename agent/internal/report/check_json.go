@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"buzon/agent/internal/locale"
-	"buzon/agent/internal/send/gate"
 )
 
 // checkJSON is buzon/check/v1.
@@ -22,6 +21,13 @@ type checkJSON struct {
 	Overpowered []string        `json:"overpowered"`
 	Checks      []checkJSONLine `json:"checks"`
 	Outboxes    []checkOutbox   `json:"outboxes"`
+	Warnings    []checkWarning  `json:"warnings"` // of this host's files, beside those of the checks and outboxes
+}
+
+type checkWarning struct {
+	About   string `json:"about"` // key: a template that some files can't have; files: what its group may write
+	What    string `json:"what"`
+	Message string `json:"message"`
 }
 
 type checkOutbox struct {
@@ -70,9 +76,10 @@ type checkJSONLine struct {
 	Message    string            `json:"message"`
 }
 
-// CheckJSON writes a pass through the gate as buzon/check/v1. Its messages are
-// in the language of the printer; all else is the same in both.
-func CheckJSON(w io.Writer, p *locale.Printer, r gate.Report, outboxes []Outbox, version string) error {
+// CheckJSON writes what is checked as buzon/check/v1. Its messages are in the
+// language of the printer; all else is the same in both.
+func CheckJSON(w io.Writer, p *locale.Printer, c Checked, version string) error {
+	r := c.Gate
 	out := checkJSON{
 		Schema: "buzon/check/v1", Generated: r.Time.UTC().Format(time.RFC3339), Tool: checkTool{version},
 		Passed: r.Passed, Depth: string(r.Depth),
@@ -94,8 +101,14 @@ func CheckJSON(w io.Writer, p *locale.Printer, r gate.Report, outboxes []Outbox,
 	for _, c := range r.Checks {
 		out.Checks = append(out.Checks, checkJSONLine{string(c.ID), string(c.Status), string(c.Outcome), c.Asked, c.Answered, c.Permission, c.Args, sentence(p, r, c)})
 	}
-	out.Outboxes = []checkOutbox{}
-	for _, o := range outboxes {
+	out.Outboxes, out.Warnings = []checkOutbox{}, []checkWarning{}
+	for _, path := range c.Loose {
+		out.Warnings = append(out.Warnings, checkWarning{"files", path, p.Text("check.loose", "path", path)})
+	}
+	for _, key := range c.Keys {
+		out.Warnings = append(out.Warnings, checkWarning{"key", key, p.Text("check.empty-part", "key", key)})
+	}
+	for _, o := range c.Outboxes {
 		out.Outboxes = append(out.Outboxes, checkOutbox{o.Path, o.How, o.Quiet.Seconds(), o.Settle, o.Fault, o.sentence(p)})
 	}
 	e := json.NewEncoder(w)
