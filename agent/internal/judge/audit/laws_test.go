@@ -117,8 +117,8 @@ type answer struct {
 	verdict Verdict // "" where the input is refused
 	broken  string  // each broken rule with its actions
 	over    bool    // a question was over budget
+	more    bool    // an error besides cannot-write, or an open question
 	lacking []sources.Topic
-	open    []string // reasons of what is undecided
 }
 
 // good: nothing stands against the user.
@@ -158,13 +158,14 @@ func answerIn(report *Report) answer {
 		if p.ARN == lawUser {
 			a.verdict = p.Verdict
 			for _, f := range p.Findings {
+				a.more = a.more || f.Severity == Error && f.Rule != RuleCannotWrite
 				for _, action := range f.Actions {
 					broken = append(broken, string(f.Rule)+" "+action)
 				}
 			}
 		}
 		for _, u := range p.Undecided {
-			a.open = append(a.open, u.Reason)
+			a.more = true
 			a.over = a.over || u.Reason == string(reach.OverBudget)
 		}
 		for _, lack := range p.Assumptions {

@@ -77,6 +77,11 @@ func (s *scenario) statement() any {
 	if s.rng.IntN(3) > 0 {
 		return st
 	}
+	return s.under(st)
+}
+
+// under puts a statement under a condition that compares two values, on either side.
+func (s *scenario) under(st node) node {
 	name := "C" + strconv.Itoa(len(s.spots))
 	pair := []any{"a", "b"}
 	s.pairs = append(s.pairs, len(s.spots))
@@ -98,6 +103,8 @@ func newScenario(rng *rand.Rand) *scenario {
 	own := []any{contractOf()}
 	guarded := rng.IntN(5) == 0
 	switch {
+	case rng.IntN(6) == 0:
+		own = append(own, s.under(node{"Effect": "Allow", "Action": "s3:GetObject", "Resource": lawBucket + "/*"}))
 	case guarded:
 		own = append(own, node{"Effect": "Allow", "Action": pick[any](rng, "s3:GetObject", []any{"s3:GetObject", "s3:PutObject"}), "Resource": lawBucket + "/*"})
 	case rng.IntN(2) == 0:
@@ -322,7 +329,7 @@ func (h *hidden) take(a answer) {
 func (s *scenario) hideValues(t *testing.T) hidden {
 	chosen := []spot{s.spots[s.rng.IntN(len(s.spots))]}
 	switch {
-	case len(s.pairs) > 0 && s.rng.IntN(2) == 0:
+	case len(s.pairs) > 0 && s.rng.IntN(4) > 0:
 		at := s.pairs[s.rng.IntN(len(s.pairs))]
 		chosen = s.spots[at : at+2]
 	case len(s.spots) > 1 && s.rng.IntN(3) == 0:

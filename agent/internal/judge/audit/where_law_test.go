@@ -241,6 +241,11 @@ func (s lawSet) documents(t *testing.T) answer {
 }
 
 func (s lawSet) exported(t *testing.T, how string) answer {
+	return s.load(t, sources.Selection{Exports: []string{"export"}}, map[string]any{"export": s.export(how)})
+}
+
+// export is the set as the account's authorization details tell it.
+func (s lawSet) export(how string) node {
 	const fence, own = "arn:aws:iam::111122223333:policy/fence", "arn:aws:iam::111122223333:policy/own"
 	version := func(name, arn string, statements []any) node {
 		return node{"PolicyName": name, "Arn": arn, "DefaultVersionId": "v1", "PolicyVersionList": []any{
@@ -264,14 +269,15 @@ func (s lawSet) exported(t *testing.T, how string) answer {
 		policies = append(policies, version("fence", fence, s.boundary))
 		user["PermissionsBoundary"] = node{"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": fence}
 	}
-	trust := document1(node{"Effect": "Allow", "Principal": node{"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"})
-	if s.role {
-		trust = document1(trustOfUser())
+	ec2 := document1(node{"Effect": "Allow", "Principal": node{"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"})
+	roles := []any{
+		node{"Arn": account + "role/machines", "RoleName": "machines", "Path": "/", "AssumeRolePolicyDocument": ec2},
+		node{"Arn": account + "role/r", "RoleName": "r", "Path": "/", "AssumeRolePolicyDocument": ec2},
 	}
-	roles := []any{node{"Arn": "arn:aws:iam::111122223333:role/r", "RoleName": "r", "Path": "/", "AssumeRolePolicyDocument": trust}}
-	return s.load(t, sources.Selection{Exports: []string{"export"}}, map[string]any{"export": node{
-		"UserDetailList": []any{user}, "GroupDetailList": groups, "RoleDetailList": roles, "Policies": policies,
-	}})
+	if s.role {
+		roles[1].(node)["AssumeRolePolicyDocument"] = document1(trustOfUser())
+	}
+	return node{"UserDetailList": []any{user}, "GroupDetailList": groups, "RoleDetailList": roles, "Policies": policies}
 }
 
 // planned is the set as a plan of Terraform tells it.

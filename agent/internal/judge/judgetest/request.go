@@ -53,7 +53,7 @@ func Request(c Chooser, set *policy.Set) Asked {
 	case "role":
 		r.Resource = pick(c, Role, Role, "arn:aws:iam::111122223333:role/other", theirRole)
 	case "queue":
-		r.Resource = pick(c, Queue, Queue, Queue+"-2", "arn:aws:sqs:eu-west-1:444455556666:jobs")
+		r.Resource = pick(c, Queue, Queue, Queue+"-2", theirQueue)
 	case "edge": // of an action that nobody knows
 		r.Resource = pick(c, bucketID, bucketID+"/", bucketID+"/p/", bucketID+"/p/a", Point, Point+"/object/p/a", "arn:aws:s3:::other/", Role, "*")
 		if strings.HasPrefix(r.Resource, Point+"/") {

@@ -42,6 +42,7 @@ const (
 	theirPoint = "arn:aws:s3:eu-west-1:444455556666:accesspoint/gate"
 	theirKey   = "arn:aws:kms:eu-west-1:444455556666:key/k1"
 	theirRole  = "arn:aws:iam::444455556666:role/weak"
+	theirQueue = "arn:aws:sqs:eu-west-1:444455556666:jobs"
 )
 
 // Set makes a principal with its documents.
@@ -134,6 +135,30 @@ func More(c Chooser, set *policy.Set, kind policy.Kind) policy.Source {
 		policy.Boundary, policy.Session, policy.SCP, policy.RCP, policy.KMSGrant, policy.LambdaPermission, policy.ACL:
 	}
 	return src
+}
+
+// Foreign makes the policy of something that another account owns, as its ARN says.
+func Foreign(c Chooser, set *policy.Set) policy.Source {
+	kind := pick(c, policy.KeyPolicy, policy.Trust, policy.ResourcePolicy)
+	src := policy.Source{Kind: kind, Name: "theirs", SHA256: "x", Document: document(c, &set.Subject, kind)}
+	switch kind {
+	case policy.KeyPolicy:
+		src.Attached = theirKey
+	case policy.Trust:
+		src.Attached = theirRole
+	default:
+		src.Attached = theirQueue
+	}
+	return src
+}
+
+// Others are principals that a statement may name.
+func Others(c Chooser, set *policy.Set) []policy.Principal {
+	var out []policy.Principal
+	for range 1 + c.IntN(2) {
+		out = append(out, principal(c, &set.Subject))
+	}
+	return out
 }
 
 // Grants are the kinds of documents whose Allows give rights to a principal.

@@ -24,17 +24,21 @@ func (e *Engine) contains(v *view, w Witness) (inside, possible bool) {
 		return false, false
 	}
 	context, _ := normalised(w.Context)
-	if account := accountIn(w.Resource); p.foreign && p.owner == "" && account != "" {
-		context["aws:resourceaccount"] = []string{account}
-		if p.family == s3Family {
+	if context == nil {
+		context = map[string][]string{}
+	}
+	if account := accountIn(w.Resource); p.owner == "" && account != "" {
+		if p.foreign {
+			context["aws:resourceaccount"] = []string{account}
+		}
+		if p.foreign && p.family == s3Family {
 			context["s3:resourceaccount"] = []string{account}
+		}
+		if p.point && context["s3:dataaccesspointaccount"] == nil {
+			context["s3:dataaccesspointaccount"] = []string{account}
 		}
 	}
 	if arn, _, _ := strings.Cut(w.Resource, "/object/"); p.point && p.pointARN == "" && context["s3:dataaccesspointarn"] == nil {
-		context = maps.Clone(context)
-		if context == nil {
-			context = map[string][]string{}
-		}
 		context["s3:dataaccesspointarn"] = []string{arn}
 	}
 	given := map[string][]string{}

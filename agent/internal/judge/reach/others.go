@@ -134,7 +134,11 @@ func (l *look) accounts() []others {
 	return list
 }
 
-func isOwnerKey(key string) bool { return key == "aws:resourceaccount" || key == "s3:resourceaccount" }
+// isOwnerKey tells the keys that hold whose a resource is, or the access point on the way
+// to it.
+func isOwnerKey(key string) bool {
+	return key == "aws:resourceaccount" || key == "s3:resourceaccount" || key == "s3:dataaccesspointaccount"
+}
 
 // What accountOf gives besides an account.
 const (

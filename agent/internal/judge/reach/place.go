@@ -95,6 +95,13 @@ func (p *place) pointState(key string) keyState {
 	return keyState{}
 }
 
+// holds tells of a key whose value isn't known that every request at the place holds it:
+// somebody owns what is another's, and what is asked through an access point is asked
+// through that one.
+func (p *place) holds(key string) bool {
+	return p.foreign && isOwnerKey(key) || p.point && (key == "s3:dataaccesspointarn" || key == "s3:dataaccesspointaccount")
+}
+
 // example is a resource of the place that lies in a set, if one is known without
 // making the whole of it.
 func (p *place) example(res *strset.Set) (string, bool) {

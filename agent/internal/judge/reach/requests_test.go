@@ -104,6 +104,43 @@ func TestDelegationToAccessPoints(t *testing.T) {
 	}
 }
 
+// TestAnAccessPointIsSomebodys: a request through an access point holds its account and its
+// ARN, whatever else is known of it.
+func TestAnAccessPointIsSomebodys(t *testing.T) {
+	const theirs = "arn:aws:s3:eu-west-1:444455556666:accesspoint/gate/object/*"
+	read := func(resource, condition string) doc {
+		return doc{"user-inline", `{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "` + resource + `", "Condition": {` + condition + `}}`}
+	}
+	for _, tr := range []struct {
+		name string
+		docs []doc
+		want Kind
+	}{
+		{"theirs, if not theirs", []doc{read(theirs, `"StringNotEquals": {"s3:DataAccessPointAccount": "444455556666"}`)}, Nothing},
+		{"any, within a boundary of theirs, if not theirs", []doc{
+			read("*", `"StringNotEqualsIgnoreCase": {"s3:DataAccessPointAccount": "444455556666"}`),
+			{"boundary", `{"Effect": "Allow", "Action": "*", "Resource": "` + theirs + `"}`},
+		}, Nothing},
+		{"theirs, if through none", []doc{read(theirs, `"Null": {"s3:DataAccessPointAccount": "true"}`)}, Nothing},
+		{"theirs, if the ARN is absent", []doc{read(theirs, `"Null": {"s3:DataAccessPointArn": "true"}`)}, Nothing},
+		{"our own, if through none", []doc{read("arn:aws:s3:eu-west-1:111122223333:accesspoint/*", `"Null": {"s3:DataAccessPointArn": "true"}`)}, Nothing},
+		{"theirs, if theirs", []doc{read(theirs, `"StringEquals": {"s3:DataAccessPointAccount": "444455556666"}`)}, Found},
+		{"theirs, if not ours", []doc{read(theirs, `"StringNotEquals": {"s3:DataAccessPointAccount": "111122223333"}`)}, Found},
+		{"an object, if not theirs", []doc{read("arn:aws:s3:::other/*", `"StringNotEquals": {"s3:DataAccessPointAccount": "444455556666"}`)}, Found},
+	} {
+		t.Run(tr.name, func(t *testing.T) {
+			set := makeSet(t, theUser(), tr.docs...)
+			a := engine(set).Find(Question{Actions: []string{"s3:GetObject"}})
+			if a.Kind != tr.want {
+				t.Fatalf("%d, want %d: %+v", a.Kind, tr.want, a)
+			}
+			if a.Kind == Found && replay(set, a.Witness) != decide.Allowed {
+				t.Errorf("the witness %+v is refused", a.Witness)
+			}
+		})
+	}
+}
+
 // TestNotPrincipalDeniesWhoeverHasABoundary, whatever it names (IAM User Guide,
 // "Permissions boundaries for IAM entities").
 func TestNotPrincipalDeniesWhoeverHasABoundary(t *testing.T) {

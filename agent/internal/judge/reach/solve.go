@@ -111,8 +111,8 @@ func (c *cell) start(q ask) box {
 		if slices.Contains(q.present, c.dims[d].key) {
 			b.keys[d].absent = false
 		}
-		if p := c.scope.place; p.foreign && p.owner == "" && isOwnerKey(c.dims[d].key) {
-			b.keys[d] = keyset{one: c.dims[d].full.one} // somebody owns it
+		if c.scope.place.holds(c.dims[d].key) {
+			b.keys[d].absent = false
 		}
 	}
 	return b

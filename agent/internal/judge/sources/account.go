@@ -55,6 +55,7 @@ type principal struct {
 	declared Declared     // of a template
 	unnamed  bool         // by the template: CloudFormation makes its name
 	written  string       // the name as a template writes it, with what is open in it
+	path     string       // the path likewise, where something is open in it
 	topics   []Assumption // besides the account's
 	notes    []Note       // likewise
 	home     *account     // the source that told of it first

@@ -163,6 +163,9 @@ const (
 	TopicNestedStack    Topic = "nested-stack"
 	TopicCustomResource Topic = "custom-resource"
 
+	// TopicPath: a principal's path is open, and taken to be one of those to judge.
+	TopicPath Topic = "path"
+
 	TopicOutsidePlan Topic = "outside-the-plan"
 	TopicPlanPartial Topic = "plan-partial"
 	TopicOtherStack  Topic = "other-stack"
@@ -584,9 +587,14 @@ func (l *loader) hangOn(s *Subject) {
 }
 
 // picks reports whether a principal of that path is to be judged, and counts it
-// where it is not.
+// where it is not. One whose path is open is taken to be under the path asked for, if
+// it may be.
 func (l *loader) picks(p *principal) bool {
 	if strings.HasPrefix(p.subject.Path, l.sel.Path) {
+		return true
+	}
+	if p.path != "" && mayBe(p.path, l.sel.Path+string(policy.FirstSymbol)) {
+		p.topics = append(slices.Clip(p.topics), Assumption{TopicPath, NotGiven})
 		return true
 	}
 	l.notJudged[p.subject.ARN] = true

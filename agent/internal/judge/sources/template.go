@@ -308,6 +308,9 @@ func (t *template) principal(res *resource, kind policy.Type) *principal {
 		declared: t.declaredBy(res), written: t.writtenName(res),
 		unnamed: res.properties.Get(nameProperty[res.kind]) == nil,
 	}
+	if path := res.properties.Get("Path"); path != nil && policy.HasSymbol(p.subject.Path) {
+		p.path = t.string(path)
+	}
 	t.inlineAndAttached(res, &p.holder)
 	if b := res.properties.Get("PermissionsBoundary"); b != nil {
 		p.boundary = t.string(b)
