@@ -24,11 +24,11 @@ import (
 	"syscall"
 	"time"
 
-	"buzon/scripts/words"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"buzon/scripts/words"
 )
 
 // Exit codes, as the agent's: the answer is no; wrong usage.
@@ -48,16 +48,16 @@ func main() {
 	// A pipe that nobody reads any more must be an error of the write, after which
 	// the key is deleted, and not the end of this program.
 	signal.Ignore(syscall.SIGPIPE)
-	k := &keys{out: os.Stdout, log: os.Stderr, pace: 500 * time.Millisecond, lang: speak(os.Args[1:], os.Getenv)}
+	k := &keys{out: os.Stdout, log: words.Screen(os.Stderr, os.Getenv), pace: 500 * time.Millisecond, lang: speak(os.Args[1:], os.Getenv)}
 	err := k.run(ctx, os.Args[1:])
 	var usage usageError
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 	case errors.As(err, &usage):
-		fmt.Fprintln(os.Stderr, err)
+		fmt.Fprintln(k.log, err)
 		os.Exit(exitUsage)
 	default:
-		fmt.Fprintln(os.Stderr, err)
+		fmt.Fprintln(k.log, err)
 		if id := remedy(err); id != "" {
 			k.say(id)
 		}
