@@ -50,6 +50,10 @@ type Options struct {
 	Time, TotalTime time.Duration
 }
 
+// workers is how many subjects are judged at once. What each keeps for the next subject
+// is its own: more would cost more memory, and work done twice.
+const workers = 2
+
 // Judge judges every subject. Where ctx ends, or the time for all, what was not
 // asked yet is undecided, and the principals that were not reached are.
 func Judge(ctx context.Context, found *sources.Found, opts Options) *Report {
@@ -66,7 +70,7 @@ func Judge(ctx context.Context, found *sources.Found, opts Options) *Report {
 	defer done()
 	var next atomic.Int64
 	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(found.Subjects)) {
+	for range min(workers, runtime.GOMAXPROCS(0), len(found.Subjects)) {
 		wg.Go(func() {
 			judge := newJudge(opts) // what it keeps of one subject for the next is not for two at once
 			for {

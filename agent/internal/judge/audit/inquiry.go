@@ -32,6 +32,7 @@ type inquiry struct {
 	sure, least     *surely
 	surely          *reach.Engine
 	weighed, opened bool
+	oracle          *decide.Evaluator // of the subject's own set, once it was asked
 }
 
 func newInquiry(j *judge, s *sources.Subject, meter *reach.Meter) *inquiry {
@@ -270,7 +271,15 @@ func (q *inquiry) open(u Undecided) {
 
 // allows replays a witness.
 func (q *inquiry) allows(set *policy.Set, w reach.Witness) bool {
-	got := decide.Decide(set, decide.Request{Action: w.Action, Resource: w.Resource, Bucket: w.Bucket, Context: w.Context})
+	oracle := q.oracle
+	switch {
+	case set != &q.s.Set:
+		oracle = decide.New(set)
+	case oracle == nil:
+		oracle = decide.New(set)
+		q.oracle = oracle
+	}
+	got := oracle.Decide(decide.Request{Action: w.Action, Resource: w.Resource, Bucket: w.Bucket, Context: w.Context})
 	return got.Outcome == decide.Allowed
 }
 

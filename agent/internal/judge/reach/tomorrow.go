@@ -14,7 +14,7 @@ import (
 // the actions. The same long lists are asked for again and again, whole or with
 // some names left out; comparing them is cheaper than looking each name up.
 type translations struct {
-	mu    sync.RWMutex
+	mu    sync.Mutex
 	lists []translated
 }
 
@@ -58,10 +58,12 @@ func numbersOf(names []string) []int32 {
 }
 
 func (l *translations) find(names []string) []int32 {
-	l.mu.RLock()
-	defer l.mu.RUnlock()
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for i := range l.lists {
-		if t := &l.lists[i]; len(t.names) == len(names) && slices.Equal(t.names, names) {
+		if t := l.lists[i]; len(t.names) == len(names) && slices.Equal(t.names, names) {
+			copy(l.lists[1:], l.lists[:i]) // those that are asked for most stay in front
+			l.lists[0] = t
 			return t.numbers
 		}
 	}
@@ -77,7 +79,7 @@ func (l *translations) keep(t translated) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.lists) == translationsKept {
-		l.lists = slices.Delete(l.lists, 0, 1)
+		l.lists = l.lists[:translationsKept-1]
 	}
 	l.lists = append(l.lists, t)
 }
