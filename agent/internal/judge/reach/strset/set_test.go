@@ -143,3 +143,23 @@ func TestTooManyStatesAreRefused(t *testing.T) {
 	s := New()
 	s.Build([][]Token{tokensOf("*a" + strings.Repeat("?", 30))}, false)
 }
+
+func TestASpaceForgets(t *testing.T) {
+	s := New()
+	r := rand.New(rand.NewPCG(3, 4))
+	before := s.Glob(Chars("kept"), false)
+	for range 4 * mostHeld / 50 {
+		a := s.Glob(append(Chars(strings.Repeat(string('a'+rune(r.IntN(26))), 40)), Chars(randomPattern(r))...), false)
+		s.Or(a, before)
+		if s.held > mostHeld {
+			t.Fatalf("%d states are held", s.held)
+		}
+	}
+	if n := len(s.interned) + len(s.memo) + len(s.empty) + len(s.globs); n > mostHeld {
+		t.Errorf("%d sets and results are held", n)
+	}
+	// What was made before still goes together with what is made now.
+	if now := s.Glob(Chars("kept"), false); !s.Within(now, before) || !s.Within(before, now) || !before.Has("kept") {
+		t.Error("sets of before and after differ")
+	}
+}
