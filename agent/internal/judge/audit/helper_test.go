@@ -98,8 +98,8 @@ func judgeFound(t *testing.T, found *sources.Found, opts Options) *Principal {
 func replay(t *testing.T, p *Principal) {
 	t.Helper()
 	for _, f := range p.Findings {
-		if f.Witness == nil || f.Rule == RuleOpenTrust {
-			continue
+		if f.Witness == nil || f.Rule == RuleOpenTrust || strings.Contains(f.Witness.Resource, "${") {
+			continue // of a template's symbols only the names are shown
 		}
 		got := decide.Decide(&p.Subject().Set, decide.Request{
 			Action: f.Witness.Action, Resource: f.Witness.Resource, Context: lowered(f.Witness.Context),

@@ -23,7 +23,10 @@ type thing struct {
 	unknown object // known after apply
 	refers  object // attribute → what the configuration refers to: a list
 	data    bool
-	gone    bool // the plan deletes it
+	gone    bool     // the plan deletes it
+	forgot  bool     // the plan stops to manage it, and lets it stand
+	before  object   // where the plan changes it
+	reads   []string // attributes that the configuration says nothing of: the provider reads them back
 }
 
 // planOf writes the plan of a configuration, as `terraform show -json` does.
@@ -51,11 +54,18 @@ func planWith(t *testing.T, more object, things ...thing) string {
 			mode, actions = "data", []string{"read"}
 		case x.gone:
 			actions = []string{"delete"}
+		case x.forgot:
+			actions = []string{"forget"}
+		case x.before != nil:
+			actions = []string{"update"}
 		case len(x.unknown) == 0:
 			actions = []string{"no-op"}
 		}
 		change := object{"actions": actions, "before": nil, "after": x.values, "after_unknown": x.unknown}
-		if x.gone {
+		if x.before != nil {
+			change["before"] = x.before
+		}
+		if x.gone || x.forgot {
 			change["before"], change["after"] = x.values, nil
 		}
 		common := object{
@@ -67,7 +77,7 @@ func planWith(t *testing.T, more object, things ...thing) string {
 			c[key], v[key] = value, value
 		}
 		changes = append(changes, c)
-		if !x.gone && !x.data {
+		if !x.gone && !x.forgot && !x.data {
 			if module == "" {
 				planned = append(planned, v)
 			} else {
@@ -87,6 +97,9 @@ func planWith(t *testing.T, more object, things ...thing) string {
 			if expressions[attribute] == nil && attribute != "arn" && attribute != "id" {
 				expressions[attribute] = object{"references": []string{"local.of_something"}}
 			}
+		}
+		for _, attribute := range x.reads {
+			delete(expressions, attribute)
 		}
 		if module == "" {
 			config = append(config, object{"address": strings.SplitN(own, "[", 2)[0], "mode": mode, "type": kind, "name": name, "expressions": expressions})
@@ -299,7 +312,7 @@ func TestPlans(t *testing.T) {
 			}}},
 		},
 		{
-			name: "a policy of something whose ARN is not known", verdict: NoVerdict,
+			name: "a policy of something whose ARN is not known", verdict: Violation, rules: "other-service",
 			more: []thing{{address: "aws_sns_topic.t", values: object{
 				"policy": document(allow("sns:Subscribe", "*", `"Principal":{"AWS":"`+account+`user/buzon/vm-01"}`)),
 			}, unknown: object{"arn": true}}},

@@ -186,6 +186,7 @@ func (t *template) hang(res *resource, n *policy.Node) {
 	}
 	faults := len(t.faults)
 	src, ok := t.document(whole, kind, res.id)
+	t.asWritten(&src, n)
 	if len(t.faults) > faults { // a grammar of its own
 		t.faults = t.faults[:faults]
 		t.out.gaps = append(t.out.gaps, Gap{Reason: GapNotModelled, What: res.id + " (" + res.kind + ")", Source: -1, File: t.file, Pos: n.Pos})
@@ -250,6 +251,9 @@ const maxHeld = 6
 // hangsOn finds the ARNs of what a policy hangs on: as its statements say, else
 // one that has the shape of what their actions are about.
 func (t *template) hangsOn(res *resource, statements []*policy.Node) []string {
+	if t.plan != nil && t.plan.Attached[res.id] != "" {
+		return []string{t.plan.Attached[res.id]}
+	}
 	var out []string
 	add := func(arn string) {
 		if !slices.Contains(out, arn) && len(out) < maxHeld {

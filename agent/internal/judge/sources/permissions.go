@@ -1,5 +1,7 @@
 package sources
 
+import "buzon/agent/internal/judge/sources/terraform"
+
 // meaning is what a property of a resource means for rights.
 type meaning uint8
 
@@ -135,4 +137,5 @@ var permissions = map[string]map[string]meaning{
 	"AWS::VpcLattice::AuthPolicy":                        {"Policy": grants},
 	"AWS::VpcLattice::ResourcePolicy":                    {"Policy": grants},
 	"AWS::XRay::ResourcePolicy":                          {"PolicyDocument": grants},
+	terraform.KMSGrant:                                   {"GranteePrincipal": namesWhom},
 }

@@ -22,7 +22,6 @@ func (l *loader) readPlan(file string) (*templateFile, error) {
 // fromPlan adds what a template has no place for.
 func (t *template) fromPlan(p *terraform.Plan) {
 	a := t.out
-	a.resources = append(a.resources, p.Policies...)
 	for _, what := range p.Open {
 		a.gaps = append(a.gaps, Gap{Reason: GapUnresolved, What: what, Source: -1, File: t.file})
 	}
@@ -34,6 +33,15 @@ func (t *template) fromPlan(p *terraform.Plan) {
 	a.beyond = append(a.beyond, Assumption{TopicOutsidePlan, NotGiven})
 	if p.Partial {
 		a.beyond = append(a.beyond, Assumption{TopicPlanPartial, NotGiven})
+	}
+}
+
+// asWritten puts the places of a policy that stands as a text in a plan into that text,
+// which has lines of its own.
+func (t *template) asWritten(src *policy.Source, n *policy.Node) {
+	if w, ok := t.textOf(n); ok {
+		src.File, src.First, src.Address, src.Raw = "", policy.Position{}, w.Address, w.Raw
+		src.SHA256 = digest(src.Raw)
 	}
 }
 

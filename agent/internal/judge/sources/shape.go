@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"buzon/agent/internal/judge/sources/terraform"
 	"buzon/agent/policy"
 )
 
@@ -205,8 +206,8 @@ func (t *template) beyond(res *resource) {
 	case strings.HasSuffix(res.kind, "::MODULE"):
 		t.gap(res.id+" ("+res.kind+")", res.pos)
 		return
-	case strings.HasPrefix(res.kind, "AWS::Serverless::"):
-		return // its Transform says so
+	case strings.HasPrefix(res.kind, "AWS::Serverless::"), strings.HasPrefix(res.kind, terraform.Own):
+		return // its Transform says so; it is of a plan
 	case res.kind == "AWS::CloudFormation::Stack":
 		topic = TopicNestedStack
 	case res.kind == "AWS::CloudFormation::StackSet", res.kind == "AWS::ServiceCatalog::CloudFormationProvisionedProduct":

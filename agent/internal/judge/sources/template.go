@@ -487,11 +487,8 @@ func (t *template) perhaps(n *policy.Node, kind policy.Kind, name, unsure string
 	src := policy.Source{
 		Kind: kind, Name: showSymbols(t.symbols, name), File: t.file, Raw: doc.JSON(), First: n.Pos, Document: doc,
 	}
-	if w, ok := t.textOf(n); ok {
-		// The text has lines of its own.
-		src.File, src.First, src.Address, src.Raw = "", policy.Position{}, w.Address, w.Raw
-	}
 	src.SHA256 = digest(src.Raw)
+	t.asWritten(&src, n)
 	if c.open != nil {
 		surely, ok := t.parse(where, c.surely, kind, name, true)
 		if !ok {

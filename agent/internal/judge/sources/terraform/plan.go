@@ -31,12 +31,10 @@ type Plan struct {
 	Template  *policy.Node
 	ARNs      map[string]string     // that are known, by address
 	Documents map[*policy.Node]Text // the policies that stand as texts in it
-	// Policies hang on resources that are no part of Template. Their grants count;
-	// whether they are good for anything isn't looked at.
-	Policies []policy.Source
-	Open     []string // addresses of what may give rights and isn't known, with the attribute
-	Partial  bool     // not all that will stand is in it
-	Secrets  []string // the texts that the plan calls sensitive; no policy is one of them
+	Attached  map[string]string     // the ARN of what a resource's policy hangs on, where an attribute tells
+	Open      []string              // addresses of what may give rights and isn't known, with the attribute
+	Partial   bool                  // not all that will stand is in it
+	Secrets   []string              // the texts that the plan calls sensitive; no policy is one of them
 }
 
 // Text is a policy as it stands in an attribute of a resource. Places in it are its
@@ -52,7 +50,15 @@ const KnownAfterApply = "Fn::KnownAfterApply"
 
 // Attachment is the kind of resource in Template for what CloudFormation has no
 // resource for: the managed policy PolicyArn, on Users, Roles and Groups.
-const Attachment = "Terraform::PolicyAttachment"
+const Attachment = Own + "PolicyAttachment"
+
+// KMSGrant is the kind of resource in Template for another such: its GranteePrincipal
+// gets a right on a key. The kinds of all that CloudFormation has no type for begin
+// with Own.
+const (
+	KMSGrant = Own + "KMSGrant"
+	Own      = "Terraform::"
+)
 
 // The faults of plans, besides those of the documents in them.
 const (
@@ -72,6 +78,7 @@ type plan struct {
 	values  map[string]*tfjson.StateResource // after the plan, by address
 	byKind  map[string][]string              // their addresses, in order, by type
 	changes map[string]*tfjson.ResourceChange
+	changed map[string][]*tfjson.ResourceChange // by type
 	faults  policy.Errors
 	out     Plan
 }
@@ -98,8 +105,8 @@ func Read(file string, raw []byte) (*Plan, error) {
 	}
 	p := &plan{
 		file: file, tf: &tfjson.Plan{}, values: map[string]*tfjson.StateResource{}, changes: map[string]*tfjson.ResourceChange{},
-		byKind: map[string][]string{},
-		out:    Plan{ARNs: map[string]string{}, Documents: map[*policy.Node]Text{}},
+		byKind: map[string][]string{}, changed: map[string][]*tfjson.ResourceChange{},
+		out: Plan{ARNs: map[string]string{}, Documents: map[*policy.Node]Text{}, Attached: map[string]string{}},
 	}
 	p.tf.UseJSONNumber(true)
 	if err := p.tf.UnmarshalJSON(raw); err != nil {
@@ -138,14 +145,19 @@ func (p *plan) gather() {
 	if p.tf.PlannedValues != nil {
 		walk(p.tf.PlannedValues.RootModule)
 	}
-	for _, address := range sorted(p.values) {
-		kind := p.values[address].Type
-		p.byKind[kind] = append(p.byKind[kind], address)
-	}
 	for _, c := range p.tf.ResourceChanges {
+		if c.Change == nil {
+			continue
+		}
+		p.changed[c.Type] = append(p.changed[c.Type], c)
+		p.forget(c)
 		if c.DeposedKey == "" {
 			p.changes[c.Address] = c
 		}
+	}
+	for _, address := range sorted(p.values) {
+		kind := p.values[address].Type
+		p.byKind[kind] = append(p.byKind[kind], address)
 	}
 }
 
@@ -200,9 +212,17 @@ func isEmpty(v any) bool {
 func (r planned) value(attribute string) *policy.Node {
 	if r.open(attribute) {
 		if id, name, ok := r.refers(attribute); ok {
-			return reference(r.plan, id, name)
+			if n := reference(r.plan, id, name); n != nil {
+				return n
+			}
 		}
 	}
+	return r.own(attribute)
+}
+
+// own is value for what may be built of that to which it refers, such as the name of
+// the resource itself: no other's value is the same.
+func (r planned) own(attribute string) *policy.Node {
 	return r.node(r.values[attribute], r.unknown[attribute], attribute)
 }
 
@@ -275,7 +295,7 @@ func (r planned) document(attribute string) *policy.Node {
 				return n
 			}
 		}
-		return r.value(attribute)
+		return r.own(attribute)
 	}
 	s, _ := r.values[attribute].(string)
 	return r.parse(s, attribute)
@@ -319,15 +339,33 @@ func object(members ...policy.Member) *policy.Node {
 	return with(&policy.Node{Kind: policy.ObjectNode, Pos: nowhere}, members...)
 }
 
-// reference is a reference to a resource of the plan, as a template writes it.
+// reference is a reference to a resource of the plan, as a template writes it; nil
+// where the template has no such resource, or nothing that is called so.
 func reference(p *plan, address, attribute string) *policy.Node {
-	switch {
-	case attribute == "arn", attribute == "id" && p.values[address].Type == "aws_iam_policy":
-		return call("Fn::GetAtt", list(text(address, nowhere), text("Arn", nowhere)))
-	case slices.Contains([]string{"name", "id", "bucket", "key_id"}, attribute):
-		return call("Ref", text(address, nowhere))
+	v := p.values[address]
+	if v == nil {
+		return nil
 	}
-	return call(KnownAfterApply, text(address+"."+attribute, nowhere))
+	ref, arn := call("Ref", text(address, nowhere)), call("Fn::GetAtt", list(text(address, nowhere), text("Arn", nowhere)))
+	switch {
+	case strings.HasPrefix(v.Type, "aws_s3_bucket_") && (attribute == "bucket" || attribute == "id"):
+		return p.resource(address).value("bucket") // it stands beside a bucket, and has its name
+	case identified[v.Type] == "":
+		return nil
+	case attribute == "arn", attribute == "id" && identified[v.Type] == "arn":
+		return arn
+	case attribute == "id", attribute == identified[v.Type]:
+		return ref
+	}
+	return nil
+}
+
+// identified are the resources of a template that others refer to, each with the
+// attribute that its id is the same as.
+var identified = map[string]string{
+	"aws_iam_user": "name", "aws_iam_role": "name", "aws_iam_group": "name", "aws_iam_policy": "arn",
+	"aws_iam_openid_connect_provider": "arn", "aws_iam_saml_provider": "arn",
+	"aws_s3_bucket": "bucket", "aws_s3_access_point": "name", "aws_kms_key": "key_id",
 }
 
 // arnOf notes the ARN of a resource where it is known, and gives its account.

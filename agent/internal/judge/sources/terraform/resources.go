@@ -1,12 +1,8 @@
 package terraform
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"slices"
 	"strings"
-
-	tfjson "github.com/hashicorp/terraform-json"
 
 	"buzon/agent/policy"
 )
@@ -20,17 +16,17 @@ func m(key string, value *policy.Node) policy.Member { return policy.Member{Key:
 // aws. Of any other, a policy is looked for in its attributes.
 var rules = map[string]rule{
 	"aws_iam_user": func(r planned, add func(string, ...policy.Member)) {
-		add("AWS::IAM::User", m("UserName", r.value("name")), m("Path", r.value("path")),
+		add("AWS::IAM::User", m("UserName", r.own("name")), m("Path", r.value("path")),
 			m("PermissionsBoundary", r.value("permissions_boundary")), m("Tags", r.tags()), m("LoginProfile", r.profile()))
 	},
 	"aws_iam_role": func(r planned, add func(string, ...policy.Member)) {
 		add("AWS::IAM::Role", m("RoleName", r.name()), m("Path", r.value("path")),
 			m("PermissionsBoundary", r.value("permissions_boundary")), m("Tags", r.tags()),
 			m("AssumeRolePolicyDocument", r.document("assume_role_policy")),
-			m("ManagedPolicyArns", r.value("managed_policy_arns")), m("Policies", r.inline()))
+			m("ManagedPolicyArns", r.managed()), m("Policies", r.inline()))
 	},
 	"aws_iam_group": func(r planned, add func(string, ...policy.Member)) {
-		add("AWS::IAM::Group", m("GroupName", r.value("name")), m("Path", r.value("path")))
+		add("AWS::IAM::Group", m("GroupName", r.own("name")), m("Path", r.value("path")))
 	},
 	"aws_iam_policy": func(r planned, add func(string, ...policy.Member)) {
 		add("AWS::IAM::ManagedPolicy", m("ManagedPolicyName", r.name()), m("Path", r.value("path")),
@@ -70,14 +66,18 @@ var rules = map[string]rule{
 
 	"aws_s3_bucket": bucketRule,
 	"aws_s3_bucket_policy": func(r planned, add func(string, ...policy.Member)) {
-		add("AWS::S3::BucketPolicy", m("Bucket", r.value("bucket")), m("PolicyDocument", r.document("policy")))
+		kind := "AWS::S3::BucketPolicy"
+		if r.express("bucket") {
+			kind = "AWS::S3Express::BucketPolicy"
+		}
+		add(kind, m("Bucket", r.value("bucket")), m("PolicyDocument", r.document("policy")))
 	},
 	"aws_s3_bucket_versioning":                           nothing, // these are asked for by the bucket
 	"aws_s3_bucket_ownership_controls":                   nothing,
 	"aws_s3_bucket_server_side_encryption_configuration": nothing,
 	"aws_s3_bucket_acl":                                  nothing,
 	"aws_s3_access_point": func(r planned, add func(string, ...policy.Member)) {
-		add("AWS::S3::AccessPoint", m("Name", r.value("name")), m("Bucket", r.value("bucket")), m("Policy", r.policyOf("policy", "aws_s3control_access_point_policy", "access_point_arn", "arn")))
+		add("AWS::S3::AccessPoint", m("Name", r.own("name")), m("Bucket", r.value("bucket")), m("Policy", r.policyOf("policy", "aws_s3control_access_point_policy", "access_point_arn", "arn")))
 	},
 	"aws_s3control_access_point_policy": nothing, // the access point's rule asks for it
 	"aws_kms_key": func(r planned, add func(string, ...policy.Member)) {
@@ -85,7 +85,9 @@ var rules = map[string]rule{
 	},
 	"aws_kms_key_policy": nothing, // the key's rule asks for it
 	"aws_lambda_permission": func(r planned, add func(string, ...policy.Member)) {
-		add("AWS::Lambda::Permission", m("FunctionName", r.value("function_name")), m("Action", r.value("action")), m("Principal", r.value("principal")))
+		add("AWS::Lambda::Permission", m("FunctionName", r.value("function_name")), m("Action", r.value("action")), m("Principal", r.value("principal")),
+			m("PrincipalOrgID", r.value("principal_org_id")), m("SourceAccount", r.value("source_account")), m("SourceArn", r.value("source_arn")),
+			m("FunctionUrlAuthType", r.value("function_url_auth_type")))
 	},
 	"aws_s3control_access_grant": func(r planned, add func(string, ...policy.Member)) {
 		grantee := object()
@@ -141,7 +143,7 @@ func attachment(r planned, add func(string, ...policy.Member)) {
 
 // name is a name that may be made of a prefix and what the provider adds to it.
 func (r planned) name() *policy.Node {
-	if v := r.value("name"); v != nil {
+	if v := r.own("name"); v != nil {
 		return v
 	}
 	if r.has("name_prefix") {
@@ -173,15 +175,55 @@ func (r planned) tags() *policy.Node {
 // that there are to be none.
 func (r planned) inline() *policy.Node {
 	if r.open("inline_policy") {
-		return r.value("inline_policy")
+		if !r.configured("inline_policy") {
+			return nil // the provider will read back what other resources write
+		}
+		return r.own("inline_policy")
 	}
 	out := list()
 	for _, b := range r.blocks("inline_policy") {
+		if !r.configured("inline_policy") && r.speaksOf("aws_iam_role_policy", func(v map[string]any) bool {
+			return v["role"] == r.values["name"] && v["name"] == b.values["name"]
+		}) {
+			continue // read back from a resource of its own, which may change it
+		}
 		if document := b.document("policy"); document != nil {
 			out.Items = append(out.Items, object(m("PolicyName", b.name()), m("PolicyDocument", document)))
 		}
 	}
 	return out
+}
+
+// managed are the managed policies of a role, but for those that the provider read
+// back from attachments of their own, which may go.
+func (r planned) managed() *policy.Node {
+	configured := r.configured("managed_policy_arns")
+	if r.open("managed_policy_arns") && !configured {
+		return nil
+	}
+	v := r.own("managed_policy_arns")
+	if v == nil || v.Kind != policy.ArrayNode || configured {
+		return v
+	}
+	v.Items = slices.DeleteFunc(v.Items, func(arn *policy.Node) bool {
+		return r.speaksOf("aws_iam_role_policy_attachment", func(a map[string]any) bool {
+			return a["role"] == r.values["name"] && a["policy_arn"] == arn.Text
+		})
+	})
+	return v
+}
+
+// express reports whether an attribute names a directory bucket, whose policies
+// speak of calls of S3 Express.
+func (r planned) express(attribute string) bool {
+	if name, _ := r.values[attribute].(string); strings.HasSuffix(name, "--x-s3") {
+		return true
+	}
+	if !r.open(attribute) {
+		return false
+	}
+	address, _, ok := r.refers(attribute)
+	return ok && r.plan.values[address] != nil && r.plan.values[address].Type == "aws_s3_directory_bucket"
 }
 
 // profile is the password of a user, where the plan gives it one.
@@ -232,8 +274,10 @@ func (r planned) policyOf(attribute, kind, link, own string) *policy.Node {
 	if other, ok := r.beside(kind, link, own); ok {
 		return other.document("policy")
 	}
-	if r.open(attribute) && !r.configured(attribute) {
-		return nil // the default, which the provider reads back
+	if !r.configured(attribute) && (r.open(attribute) || r.speaksOf(kind, func(v map[string]any) bool {
+		return !isEmpty(r.values[own]) && v[link] == r.values[own]
+	})) {
+		return nil // the default, which the provider reads back; or what goes
 	}
 	return r.document(attribute)
 }
@@ -265,12 +309,12 @@ func bucketRule(r planned, add func(string, ...policy.Member)) {
 	if len(versioning.Items) > 0 {
 		status = object(m("Status", versioning.Items[0]))
 	}
-	add("AWS::S3::Bucket", m("BucketName", r.value("bucket")), m("VersioningConfiguration", status),
+	add("AWS::S3::Bucket", m("BucketName", r.own("bucket")), m("VersioningConfiguration", status),
 		m("OwnershipControls", r.ownership()), m("AccessControl", r.accessControl()), m("BucketEncryption", r.encryption()))
 	// An attribute of the bucket itself, of older configurations; the provider also
 	// reads back there what aws_s3_bucket_policy has written.
-	if _, beside := r.beside("aws_s3_bucket_policy", "bucket", "bucket"); !beside && (!r.open("policy") || r.configured("policy")) {
-		if document := r.document("policy"); document != nil {
+	if document := r.policyOf("policy", "aws_s3_bucket_policy", "bucket", "bucket"); document != nil {
+		if _, beside := r.beside("aws_s3_bucket_policy", "bucket", "bucket"); !beside {
 			add("AWS::S3::BucketPolicy", m("Bucket", call("Ref", text(r.address, nowhere))), m("PolicyDocument", document))
 		}
 	}
@@ -339,96 +383,8 @@ func (p *plan) translate() {
 			put(r, add)
 			continue
 		}
-		p.other(r)
+		p.other(r, add)
 	}
 	p.out.Template = object(m("Resources", resources))
 	p.deferred()
-}
-
-// holding are attributes that hold policy documents, of whatever resource: where
-// one of them is known after apply only, what it grants is not known.
-var holding = []string{"policy", "policy_document", "resource_policy", "access_policy", "access_policies", "bucket_policy", "assume_role_policy"}
-
-// other looks for policies in a resource that no rule knows.
-func (p *plan) other(r planned) {
-	if strings.HasPrefix(r.kind, "awscc_iam_") || strings.HasPrefix(r.kind, "awscc_s3_") || strings.HasPrefix(r.kind, "awscc_kms_") ||
-		slices.Contains([]string{"aws_cloudformation_stack", "aws_cloudformation_stack_set", "aws_cloudformation_stack_set_instance", "aws_cloudformation_stack_instances",
-			"aws_servicecatalog_provisioned_product", "aws_serverlessapplicationrepository_cloudformation_stack",
-			"aws_kms_grant"}, r.kind) {
-		p.notKnown(r.address, "")
-		return
-	}
-	for _, attribute := range holding {
-		if r.open(attribute) && r.configured(attribute) {
-			p.notKnown(r.address, attribute)
-		}
-	}
-	for _, attribute := range sorted(r.values) {
-		s, ok := r.values[attribute].(string)
-		if !ok || !strings.Contains(s, `"Statement"`) {
-			continue
-		}
-		n := r.parse(s, attribute)
-		if n == nil {
-			continue
-		}
-		delete(p.out.Documents, n)
-		doc, err := policy.ParseNode(p.place(r.address, attribute), n, policy.ParseOptions{Grammar: policy.ResourcePolicy.Grammar()})
-		if err != nil {
-			p.notKnown(r.address, attribute) // a document of another kind, or none
-			continue
-		}
-		on := r.attached(doc)
-		if on == "" {
-			p.notKnown(r.address, attribute)
-			continue
-		}
-		raw := []byte(s)
-		p.out.Policies = append(p.out.Policies, policy.Source{
-			Kind: policy.ResourcePolicy, Name: r.address, Address: r.address + "." + attribute, Raw: raw, SHA256: digest(raw),
-			Attached: on, Document: doc,
-		})
-	}
-}
-
-// attached is the ARN of what a resource's policy hangs on: as an attribute says,
-// else the one that the policy itself names; "" where neither tells.
-func (r planned) attached(doc *policy.Document) string {
-	for _, attribute := range []string{"resource_arn", "secret_arn", "topic_arn", "queue_arn", "arn"} {
-		if arn, _ := r.values[attribute].(string); strings.HasPrefix(arn, "arn:") {
-			return arn
-		}
-	}
-	named := map[string]bool{}
-	for _, s := range doc.Statements {
-		for _, resource := range s.Resources {
-			named[resource.Value] = true
-		}
-	}
-	if only := sorted(named); len(only) == 1 && strings.HasPrefix(only[0], "arn:") && !strings.ContainsAny(only[0], "*?$") {
-		return only[0]
-	}
-	return ""
-}
-
-func (p *plan) notKnown(address, attribute string) {
-	if attribute != "" {
-		address += "." + attribute
-	}
-	p.out.Open = append(p.out.Open, address)
-}
-
-// deferred names the resources of changes that were put off: nobody knows yet what
-// they will be.
-func (p *plan) deferred() {
-	for _, d := range p.tf.DeferredChanges {
-		if d.ResourceChange != nil && strings.HasPrefix(d.ResourceChange.Type, "aws") && d.ResourceChange.Mode == tfjson.ManagedResourceMode {
-			p.notKnown(d.ResourceChange.Address, "")
-		}
-	}
-}
-
-func digest(raw []byte) string {
-	sum := sha256.Sum256(raw)
-	return hex.EncodeToString(sum[:])
 }
