@@ -46,8 +46,16 @@ var issuers = []issuer{
 	{"api.pulumi.com/oidc", oneOf(claim{"sub", segment("pulumi:deploy:org:", ":")}, claim{"sub", segment("pulumi:environments:org:", ":")}, claim{"aud", exact}), "aud", "ORGANIZATION"},
 	{"studio.datachain.ai/api", oneOf(claim{"sub", segment("credentials:", "/")}), "sub", "credentials:TEAM/*"},
 	{"tokens.cloud.shisho.dev", oneOf(claim{"sub", segment("job:", ":")}), "sub", "job:ORGANIZATION:*"},
-	{"proxy.upbound.io", oneOf(claim{"sub", segment("mcp:", "/")}), "sub", "mcp:ORGANIZATION/*"},
+	{"proidc.upbound.io", oneOf(claim{"sub", segment("mcp:", "/")}), "sub", "mcp:ORGANIZATION/*"},
 	{"sandboxes.cloud", oneOf(claim{"aud", exact}), "aud", "ORGANIZATION"},
+
+	// Six clusters serve all customers of IBM Turbonomic.
+	{"rh-oidc.s3.us-east-1.amazonaws.com/22ejnvnnturfmt6km08idd0nt4hekbn7", turbonomic, "sub", cluster},
+	{"rh-oidc.s3.us-east-1.amazonaws.com/23e3sd27sju1hoou6ohfs68vbno607tr", turbonomic, "sub", cluster},
+	{"rh-oidc.s3.us-east-1.amazonaws.com/23ne21h005qjl3n33d8dui5dlrmv2tmg", turbonomic, "sub", cluster},
+	{"rh-oidc.s3.us-east-1.amazonaws.com/24jrf12m5dj7ljlfb4ta2frhrcoadm26", turbonomic, "sub", cluster},
+	{"oidc.op1.openshiftapps.com/2f785sojlpb85i7402pk3qogugim5nfb", turbonomic, "sub", cluster},
+	{"oidc.op1.openshiftapps.com/2c51blsaqa9gkjt0o9rt11mle8mmropu", turbonomic, "sub", cluster},
 
 	// One tenant of Microsoft's serves all customers of Sentinel.
 	{"sts.windows.net/33e01921-4d64-4f8c-a055-5bdaffd5e33d*", oneOf(claim{"sts:rolesessionname", exact}), "sts:RoleSessionName", "MicrosoftSentinel_WORKSPACE-ID"},
@@ -57,7 +65,7 @@ var issuers = []issuer{
 
 	{"oidc.circleci.com/org/*", oneOf(claim{"sub", segment("org/", "/")}, claim{"oidc.circleci.com/project-id", exact}), "sub", "org/ORGANIZATION-ID/project/PROJECT-ID/*"},
 	{"api.bitbucket.org/2.0/workspaces/*", oneOf(claim{"sub", segment("{", "}")}), "sub", "{REPOSITORY-UUID}:*"},
-	{"oidc.eks.*", oneOf(claim{"sub", segment("system:serviceaccount:", ":")}), "sub", "system:serviceaccount:NAMESPACE:NAME"},
+	{"oidc.eks.*", oneOf(claim{"sub", segment("system:serviceaccount:", ":")}), "sub", cluster},
 
 	{"cognito-identity.amazonaws.com", [][]claim{
 		{{"aud", exact}, {"amr", signedIn}}, {{"sub", exact}},
@@ -77,6 +85,12 @@ var issuers = []issuer{
 		claim{"eduorgidentityauthnpolicyuri", something},
 	), "saml:aud", "https://signin.aws.amazon.com/saml"},
 }
+
+// turbonomic: the customer is the name space of the service account.
+var turbonomic = oneOf(claim{"sub", segment("system:serviceaccount:", ":")})
+
+// cluster is how a cluster's service accounts are called.
+const cluster = "system:serviceaccount:NAMESPACE:NAME"
 
 // github are the claims that name whose repository a workflow runs in. Not among
 // them: job_workflow_ref (anybody may call a public workflow), actor (who can be made
@@ -136,7 +150,8 @@ func segment(prefix, end string) func(string) bool {
 // name after them; other installations of the same software write them too.
 var forms = [][2]string{
 	{"repo:", "/"}, {"project_path:", "/"}, {"organization:", ":"}, {"system:serviceaccount:", ":"}, {"account:", ":"},
-	{"owner:", ":"}, {"org/", "/"}, {"sc://", "/"},
+	{"owner:", ":"}, {"org/", "/"}, {"sc://", "/"}, {"mcp:", "/"}, {"credentials:", "/"}, {"job:", ":"},
+	{"repository:", "/"}, {"repository_owner:", ":"}, {"pulumi:deploy:org:", ":"}, {"pulumi:environments:org:", ":"},
 }
 
 // begun: the value's beginning is said, beyond what all values of such a form share; of
