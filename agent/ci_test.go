@@ -1,0 +1,60 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// The examples for CI are YAML of the shape that their services read, and their commands
+// run here: those that call agent, as they are written.
+func TestTheExamplesForCIWork(t *testing.T) {
+	commands := map[string][]string{}
+	for name, path := range map[string]string{
+		"github": "$.jobs.audit.steps[*].run", "gitlab": "$.audit.script[*]", "pre-commit": "$.repos[0].hooks[*].entry",
+	} {
+		text, err := os.ReadFile(filepath.Join("..", "docs", "ci", name+".yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		at, err := yaml.PathString(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var found []string
+		if err := at.Read(bytes.NewReader(text), &found); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		for _, command := range found {
+			if strings.Contains(command, "agent audit-policy") {
+				commands[name] = append(commands[name], command)
+			}
+		}
+		if len(commands[name]) != 1 {
+			t.Fatalf("%s: %d commands call agent", name, len(commands[name]))
+		}
+	}
+	testscript.Run(t, testscript.Params{
+		Files:               []string{filepath.Join("testdata", "ci.txtar")},
+		RequireExplicitExec: true, RequireUniqueNames: true,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Setup: func(env *testscript.Env) error {
+			env.Vars = append(env.Vars, "HOME="+env.WorkDir, "LC_ALL=C", "COLUMNS=400")
+			for name, list := range commands {
+				script := list[0]
+				if name == "pre-commit" {
+					script += ` "$@"` // it hands over the files
+				}
+				if err := os.WriteFile(filepath.Join(env.WorkDir, name+".sh"), []byte(script+"\n"), 0o600); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	})
+}
