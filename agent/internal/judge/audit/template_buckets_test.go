@@ -8,6 +8,47 @@ import (
 	"buzon/agent/policy"
 )
 
+func TestWhoseBucketIsKnownOrAsked(t *testing.T) {
+	reads := strings.Replace(writer(), `Action: "s3:PutObject"`, `Action: ["s3:PutObject", "s3:GetObject"]`, 1)
+	bucket := func(properties string) string {
+		return "  Logs: {Type: AWS::S3::Bucket, Properties: {" + properties + "}}\n"
+	}
+	guard := func(of string) string {
+		return `  Guard:
+    Type: AWS::S3::BucketPolicy
+    Properties:
+      Bucket: ` + of + `
+      PolicyDocument: {Version: "2012-10-17", Statement: [{Effect: Deny, Principal: "*", Action: "s3:GetObject", Resource: !Sub "${Logs.Arn}/*"}]}
+`
+	}
+	output := "Outputs: {BucketName: {Value: !Ref Logs}}"
+	named := "Parameters: {Name: {Type: String}}"
+	for _, c := range []stackCase{
+		{name: "another's guard", resources: reads + bucket("BucketName: some-other-bucket") + guard("!Ref Logs"), verdict: Violation, rules: "read-object"},
+		{name: "its own guard", resources: reads + bucket("BucketName: acme-uploads") + guard("!Ref Logs"), verdict: WriteOnly, rules: "broad-policy overwrite"},
+		{name: "the outputs name it", sections: output, resources: reads + bucket("") + guard("!Ref Logs"), verdict: WriteOnly, rules: "broad-policy overwrite"},
+		{name: "the outputs name another", sections: output, resources: reads + bucket("BucketName: some-other-bucket") + guard("!Ref Logs"), verdict: Violation, rules: "read-object"},
+		{name: "a name that isn't known", resources: reads + bucket("") + guard("!Ref Logs"), verdict: NoVerdict, reasons: ReasonBucket},
+		{name: "a name from a parameter", sections: named, resources: reads + bucket("BucketName: !Ref Name") + guard("!Ref Logs"), verdict: NoVerdict, reasons: ReasonBucket},
+		{name: "the parameter is given", sections: named, parameters: []string{"Name=acme-uploads"}, resources: reads + bucket("BucketName: !Ref Name") + guard("!Ref Logs"),
+			verdict: WriteOnly, rules: "broad-policy overwrite"},
+		{name: "the parameter is another's", sections: named, parameters: []string{"Name=other"}, resources: reads + bucket("BucketName: !Ref Name") + guard("!Ref Logs"),
+			verdict: Violation, rules: "read-object"},
+		{name: "a guard of a parameter's", sections: named, resources: reads + bucket("BucketName: acme-uploads") + guard("!Ref Name"), verdict: NoVerdict, reasons: ReasonBucket, rules: "overwrite"},
+		{name: "writes to another", resources: writer(`{Effect: Allow, Action: "s3:PutObject", Resource: !Sub "${Logs.Arn}/uploads/vm-01/*"}`) + bucket("BucketName: some-other-bucket"),
+			verdict: Violation, rules: "write-elsewhere"},
+		{name: "writes to one that may be it", resources: writer(`{Effect: Allow, Action: "s3:PutObject", Resource: !Sub "${Logs.Arn}/uploads/vm-01/*"}`) + bucket(""),
+			verdict: NoVerdict, reasons: ReasonBucket},
+		{name: "reads one that may be it", resources: writer(`{Effect: Allow, Action: "s3:GetObject", Resource: !Sub "${Logs.Arn}/*"}`) + bucket(""),
+			verdict: Violation, rules: "read-object"},
+		{name: "nothing hangs on it", resources: writer() + bucket(""), verdict: WriteOnly},
+		{name: "its policy may let the user read", resources: writer() + bucket("") + strings.Replace(strings.Replace(guard("!Ref Logs"), "Deny", "Allow", 1), `Principal: "*"`, "Principal: {AWS: !GetAtt U.Arn}", 1),
+			verdict: NoVerdict, reasons: ReasonBucket},
+	} {
+		c.run(t)
+	}
+}
+
 // tlsOnly is a bucket of a template whose policy asks for TLS, as tools that write
 // templates give to every bucket; statements go into the policy besides.
 func tlsOnly(id, properties string, statements ...string) string {
