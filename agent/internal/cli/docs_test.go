@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -141,6 +142,8 @@ func table(t *testing.T, p *locale.Printer, lang, name string) string {
 		}
 	case "metrics":
 		b.WriteString(metricRows(p))
+	case "report":
+		b.WriteString(auditReport(t, lang))
 	case "commands":
 		b.WriteString(commandReference(lang))
 	case "excludes":
@@ -238,4 +241,20 @@ func TestEveryKeyIsExplained(t *testing.T) {
 			}
 		}
 	}
+}
+
+// auditReport is what the audit says of the contract, as a page shows it.
+func auditReport(t *testing.T, lang string) string {
+	t.Helper()
+	var out, errs bytes.Buffer
+	args := []string{"audit-policy", "--identity-policy", "-", "--principal", vm01, "--bucket", "acme-uploads", "--prefix", "uploads/vm-01/"}
+	env := []string{"COLUMNS=90", "LANG=" + lang + ".UTF-8"}
+	if code := Main(t.Context(), args, strings.NewReader(writeOnlyPolicy), &out, &errs, env); code != 0 {
+		t.Fatalf("the audit ends with %d\n%s%s", code, out.String(), errs.String())
+	}
+	text := out.String()
+	for _, c := range changing {
+		text = c.pattern.ReplaceAllString(text, c.to)
+	}
+	return "```text\n" + strings.TrimRight(text, "\n") + "\n```\n"
 }

@@ -54,13 +54,17 @@ type part struct {
 // parts are the pieces of a page that both languages must have alike.
 func parts(page string) []part {
 	var all []part
-	fenced, blank := false, true
+	fenced, shown, blank := false, false, true
 	for line := range strings.Lines(page) {
 		line = strings.TrimRight(line, "\n")
 		indented := strings.HasPrefix(line, "    ") && (blank || len(all) > 0 && all[len(all)-1].kind == "code")
 		switch {
 		case strings.HasPrefix(line, "```"):
 			fenced = !fenced
+			if shown = line == "```text"; shown { // what a program prints in that language
+				all = append(all, part{"shown", ""})
+			}
+		case fenced && shown:
 		case fenced || indented:
 			all = append(all, part{"code", line})
 		case strings.HasPrefix(line, "#"):
