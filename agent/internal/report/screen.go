@@ -52,7 +52,8 @@ func (s Screen) indent(b *strings.Builder, text string, left int) {
 // name is a path as a line can hold it, and as a shell takes it back; one that would fill the screen is cut in its
 // middle, and one that isn't text is shown with its codes. JSON has it whole.
 func (s Screen) name(path string) string {
-	if locale.Clean(path) == path && (s.Width == 0 || locale.Columns(path) <= 3*s.Width) {
+	codes := strings.Contains(path, `\x`) // of bytes that are no UTF-8: in quotes they would be letters
+	if locale.Clean(path) == path && !codes && (s.Width == 0 || locale.Columns(path) <= 3*s.Width) {
 		return locale.Isolated(locale.Shell(path))
 	}
 	return locale.Isolated(locale.Cut(locale.Clean(path), 3*s.Width))

@@ -2,29 +2,43 @@ package courier
 
 import (
 	"context"
+	"errors"
 
 	"buzon/agent/internal/send/journal"
 )
 
-// recheckQuarantine takes what could not be read out of quarantine where it can be read now, and forgets what was in quarantine
-// and has left the outbox: somebody dealt with it.
-func (c *Courier) recheckQuarantine(ctx context.Context, b *box) error {
-	for place := uint64(0); ctx.Err() == nil; {
-		list, err := c.Journal.Quarantine(place, readAhead)
-		if err != nil || len(list) == 0 {
+// eachEntry visits the entries of a list of the journal, a batch at a time, in the order in which they were accepted. It
+// ends with the first error.
+func eachEntry(list func(after uint64, n int) ([]*journal.Entry, error), visit func(*journal.Entry) error) error {
+	for place := uint64(0); ; {
+		batch, err := list(place, readAhead)
+		if err != nil || len(batch) == 0 {
 			return err
 		}
-		for _, e := range list {
+		for _, e := range batch {
 			place = e.Seq
-			if e.Route != b.id {
-				continue
-			}
-			if err := c.recheck(b, e); err != nil {
+			if err := visit(e); err != nil {
 				return err
 			}
 		}
 	}
-	return ctx.Err()
+}
+
+// EachQuarantined calls each for every file in quarantine, in the order in which they were accepted. It ends with
+// each's first error.
+func EachQuarantined(j *journal.Journal, each func(Aside) error) error {
+	return eachEntry(j.Quarantine, func(e *journal.Entry) error { return each(asideOf(j, e)) })
+}
+
+// recheckQuarantine takes what could not be read out of quarantine where it can be read now, and forgets what was in quarantine
+// and has left the outbox: somebody dealt with it.
+func (c *Courier) recheckQuarantine(ctx context.Context, b *box) error {
+	return eachEntry(c.Journal.Quarantine, func(e *journal.Entry) error {
+		if e.Route != b.id {
+			return ctx.Err()
+		}
+		return errors.Join(c.recheck(b, e), ctx.Err())
+	})
 }
 
 func (c *Courier) recheck(b *box, e *journal.Entry) error {

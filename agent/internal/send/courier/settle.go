@@ -12,21 +12,14 @@ import (
 
 // settleAll settles files whose receipt is durable: first those that an earlier process left, then what comes.
 func (c *Courier) settleAll(ctx context.Context) error {
-	for place := uint64(0); ctx.Err() == nil; {
-		list, err := c.Journal.Unsettled(place, readAhead)
-		if err != nil {
-			c.stopWith(err)
-			break
+	err := eachEntry(c.Journal.Unsettled, func(e *journal.Entry) error {
+		if b := c.route[e.Route]; b != nil {
+			c.settle(&task{e: e, box: b})
 		}
-		if len(list) == 0 {
-			break
-		}
-		for _, e := range list {
-			place = e.Seq
-			if b := c.route[e.Route]; b != nil {
-				c.settle(&task{e: e, box: b})
-			}
-		}
+		return ctx.Err()
+	})
+	if err != nil && !ended(err) {
+		c.stopWith(err)
 	}
 	for t := range c.toSettle {
 		c.settle(t)
@@ -39,23 +32,18 @@ func (c *Courier) settleAgain(ctx context.Context, b *box) error {
 	if c.tally.settleFailed.Swap(0) == 0 {
 		return nil
 	}
-	for place := uint64(0); ; {
-		list, err := c.Journal.Unsettled(place, readAhead)
-		if err != nil || len(list) == 0 {
-			return err
+	return eachEntry(c.Journal.Unsettled, func(e *journal.Entry) error {
+		if e.Route != b.id {
+			c.tally.settleFailed.Add(1) // it waits for its own outbox's rescan
+			return nil
 		}
-		for _, e := range list {
-			if place = e.Seq; e.Route != b.id {
-				c.tally.settleFailed.Add(1) // it waits for its own outbox's rescan
-				continue
-			}
-			select {
-			case c.toSettle <- &task{e: e, box: b}:
-			case <-ctx.Done():
-				return ctx.Err()
-			}
+		select {
+		case c.toSettle <- &task{e: e, box: b}:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
 		}
-	}
+	})
 }
 
 // settle does to the local file what its outbox says. A file that changed, that is gone already, or whose receipt is

@@ -251,21 +251,6 @@ func facts(j *journal.Journal, now time.Time, ours func(*journal.Entry) bool) (S
 	return s, err
 }
 
-// Quarantine lists all of the quarantine of a status that names only the first of it.
-func Quarantine(j *journal.Journal) ([]Aside, error) {
-	var all []Aside
-	for place := uint64(0); ; {
-		list, err := j.Quarantine(place, readAhead)
-		if err != nil || len(list) == 0 {
-			return all, err
-		}
-		for _, e := range list {
-			place = e.Seq
-			all = append(all, asideOf(j, e))
-		}
-	}
-}
-
 func asideOf(j *journal.Journal, e *journal.Entry) Aside {
 	return Aside{
 		Path: legible(sourceOf(j, e)), Size: e.Size, Reason: e.Reason.Code, Detail: e.Reason.Detail, At: time.Unix(0, e.Reason.At).UTC(),
@@ -308,22 +293,14 @@ func retryQuarantined(j *journal.Journal, paths []string, free func(*journal.Ent
 		}
 	}
 	n := 0
-	for place := uint64(0); ; {
-		list, err := j.Quarantine(place, readAhead)
-		if err != nil || len(list) == 0 {
-			return n, err
+	err := eachEntry(j.Quarantine, func(e *journal.Entry) error {
+		if !chosen(sourceOf(j, e), paths) {
+			return nil
 		}
-		for _, e := range list {
-			place = e.Seq
-			if !chosen(sourceOf(j, e), paths) {
-				continue
-			}
-			if err := free(e); err != nil {
-				return n, err
-			}
-			n++
-		}
-	}
+		n++
+		return free(e)
+	})
+	return n, err
 }
 
 // unquarantine takes an entry out of quarantine.

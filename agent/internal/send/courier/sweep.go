@@ -29,8 +29,8 @@ func (c *Courier) sweepAll(ctx context.Context) error {
 	}
 }
 
-// Sweep forgets the receipts that are older than the configuration retains and whose file has left its outbox, and as
-// what is not known of old keys. It returns how many receipts.
+// Sweep forgets the receipts that are older than the configuration retains and whose file has left its outbox, and
+// which keys were ambiguous as long ago. It returns how many receipts.
 func (c *Courier) Sweep(ctx context.Context) (int, error) {
 	limit := c.Now().Add(-c.set.Retain).UnixNano()
 	n := 0
