@@ -25,8 +25,8 @@ type trouble struct {
 	kinds []string // one of them; none: nothing is wrong, as far as anybody can tell
 	begin func(*troubles) error
 	end   func(*troubles) error
-	// usual says that an agent that starts in it finds nothing wrong.
-	usual bool
+	// itself says that it is about the agent that runs: another one would find another trouble, or none.
+	itself bool
 }
 
 // troubles is a soak in which one agent lives through one trouble after the other, while files come all the time, into
@@ -57,7 +57,7 @@ func answering(name, kind string, f s3server.Fault) trouble {
 var allTroubles = []trouble{
 	{name: "the outbox is unmounted (renamed away)", kinds: []string{"outbox-missing"}, begin: func(s *troubles) error { return os.Rename(s.path("out"), s.path("was")) },
 		end: func(s *troubles) error { return os.Rename(s.path("was"), s.path("out")) }},
-	{name: "the outbox is swapped for a link", kinds: []string{"outbox-replaced"}, usual: true, begin: func(s *troubles) error {
+	{name: "the outbox is swapped for a link", kinds: []string{"outbox-replaced"}, itself: true, begin: func(s *troubles) error {
 		if err := os.Rename(s.path("out"), s.path("was")); err != nil {
 			return err
 		}
@@ -85,9 +85,9 @@ var allTroubles = []trouble{
 		s.empty()
 		return nil
 	}},
-	{name: "descriptors run out", kinds: []string{"machine", "not-answering"}, begin: func(s *troubles) error { return s.descriptors(8) },
+	{name: "descriptors run out", kinds: []string{"machine", "not-answering"}, itself: true, begin: func(s *troubles) error { return s.descriptors(8) },
 		end: func(s *troubles) error { return s.descriptors(1024) }},
-	{name: "the agent is killed", kinds: []string{"not-running"}, begin: func(s *troubles) error {
+	{name: "the agent is killed", kinds: []string{"not-running"}, itself: true, begin: func(s *troubles) error {
 		err := s.running.cmd.Process.Kill()
 		s.running.wait()
 		return err
@@ -193,16 +193,13 @@ func (s *troubles) through(one trouble, kill bool) {
 	s.t.Helper()
 	s.more()
 	must(s.t, one.begin(s))
-	if kill = kill && !slices.Contains(one.kinds, "not-running") && !slices.Contains(one.kinds, "not-answering"); kill {
+	if kill = kill && !one.itself; kill {
 		must(s.t, s.running.cmd.Process.Kill())
 		s.running.wait()
 		s.running = s.start("", "run", "--config", s.path("agent.yaml"))
 	}
 	began := time.Now()
 	said := time.Duration(0)
-	if kill && one.usual {
-		one.kinds = nil
-	}
 	if one.kinds == nil {
 		said = 1 // nothing is to be said
 	}

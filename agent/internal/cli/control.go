@@ -16,6 +16,7 @@ import (
 // handlers answer on the control socket for whoever holds the journal; current is the courier that runs.
 func (a *app) handlers(c *config.Config, j *journal.Journal, current func() *courier.Courier) serve.Handlers {
 	return serve.Handlers{
+		Log: a.log,
 		Status: func() (any, error) {
 			s, err := current().Status()
 			s.Folder = c.State

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -35,6 +36,7 @@ type Handlers struct {
 	Quarantine func(ctx context.Context, w io.Writer) error
 	// Receipts writes the receipts since a time, one a line.
 	Receipts func(ctx context.Context, w io.Writer, since time.Time) error
+	Log      *slog.Logger // of what goes wrong with the socket
 }
 
 // Control is a control socket that listens.
@@ -65,7 +67,9 @@ func Listen(state string, h Handlers) (*Control, error) {
 	if err := os.Chmod(path, 0o600); err != nil {
 		return nil, errors.Join(fmt.Errorf("control socket: %w", err), l.Close())
 	}
-	c := &Control{server: &http.Server{Handler: h.mux(), ReadHeaderTimeout: 10 * time.Second}, ended: make(chan struct{})}
+	c := &Control{ended: make(chan struct{}), server: &http.Server{
+		Handler: h.mux(), ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(h.Log.Handler(), slog.LevelWarn),
+	}}
 	go func() {
 		defer close(c.ended)
 		_ = c.server.Serve(l) // it ends with Close

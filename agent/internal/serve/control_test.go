@@ -2,13 +2,17 @@ package serve
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -22,6 +26,7 @@ func handlers() Handlers {
 			}
 			return len(paths), nil
 		},
+		Log: slog.New(slog.DiscardHandler),
 		Quarantine: func(_ context.Context, w io.Writer) error {
 			_, err := io.WriteString(w, "{\"path\":\"/a\"}\n")
 			return err
@@ -139,3 +144,37 @@ func TestADeadSocketIsTakenOver(t *testing.T) {
 		t.Errorf("the file holds %q (%v)", text, err)
 	}
 }
+
+// Whatever the server of the standard library has to say goes into the agent's own log, which may be JSON.
+func TestTheServersOwnWordsAreInTheLog(t *testing.T) {
+	var log strings.Builder
+	var mu sync.Mutex
+	h := handlers()
+	h.Log = slog.New(slog.NewJSONHandler(writer(func(p []byte) (int, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		return log.Write(p)
+	}), nil))
+	h.Status = func() (any, error) { panic("a fault of the program") }
+	state := t.TempDir()
+	c, err := Listen(state, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := AskJSON(t.Context(), state, "GET", "/status", nil, nil); err == nil {
+		t.Error("it is answered")
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	var line map[string]any
+	if err := json.Unmarshal([]byte(log.String()), &line); err != nil || !strings.Contains(fmt.Sprint(line["msg"]), "a fault of the program") {
+		t.Errorf("the log is %q (%v)", &log, err)
+	}
+}
+
+type writer func([]byte) (int, error)
+
+func (w writer) Write(p []byte) (int, error) { return w(p) }

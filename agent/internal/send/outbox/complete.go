@@ -3,7 +3,6 @@ package outbox
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"sync"
 	"time"
@@ -168,7 +167,7 @@ func (o *Outbox) lease(f File) (answer, error) {
 	})
 	switch {
 	case lacking(err):
-		return unknown, fmt.Errorf("%w: %w", ErrMachine, err)
+		return unknown, machine(err)
 	case err != nil:
 		return unknown, nil
 	}

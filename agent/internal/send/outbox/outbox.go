@@ -230,10 +230,18 @@ func (o *Outbox) patiently(do func() error) error {
 			}
 			return err
 		}
-		if o.opts.Lacks(fmt.Errorf("%w: %w", ErrMachine, err)) != nil {
+		if o.opts.Lacks(machine(err)) != nil {
 			return err
 		}
 	}
+}
+
+// machine makes an ErrMachine of what the machine lacks, once.
+func machine(err error) error {
+	if errors.Is(err, ErrMachine) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrMachine, err)
 }
 
 func fileError(err error) error {
