@@ -127,7 +127,7 @@ func (f *configFlags) read(a *app, need ...string) (*config.Config, error) {
 		return c, fail(badInput, a.foreignState(err))
 	}
 	for _, path := range c.Loose {
-		a.log.Warn("its group may write it, and so change what is sent", "path", path)
+		a.log.Warn("its group may write it, and so change what is sent", "file", path)
 	}
 	return c, nil
 }

@@ -52,6 +52,7 @@ type app struct {
 	args           []string // of the command line
 	words          *locale.Printer
 	log            *slog.Logger    // made once, before the command runs
+	fileLog        *slog.Logger    // gets a line for each file that is sent; nil without --log-files
 	secrets        *client.Secrets // what no line of output may hold
 	flags          globalFlags
 	command        string // that runs, as it is typed after agent
@@ -61,6 +62,8 @@ type app struct {
 // globalFlags are the flags that every command has.
 type globalFlags struct {
 	lang, logLevel, logFormat, color string
+
+	logFiles bool // of those commands that send
 }
 
 // Main runs the command that args name and returns its exit code. env is the
@@ -191,6 +194,9 @@ func (a *app) prepare(cmd *cobra.Command) error {
 	}
 	log, err := a.newLogger(cmd)
 	a.log = log
+	if a.flags.logFiles {
+		a.fileLog = a.newFileLog()
+	}
 	return err
 }
 

@@ -33,6 +33,7 @@ func newRun(a *app) *cobra.Command {
 		RunE:        func(cmd *cobra.Command, _ []string) error { return runRun(cmd.Context(), a, flags) },
 	}
 	flags = a.addConfigFlags(cmd, false)
+	a.addLogFiles(cmd)
 	return cmd
 }
 
@@ -168,7 +169,7 @@ func (r *runner) one(ctx context.Context) (next *config.Config, with *sending, e
 		case why := <-r.reload:
 			c, fresh, err := r.reread(why)
 			if err != nil {
-				r.log.Error("new configuration can't be used; the old one stays in force", "reason", r.oneLine(err))
+				r.log.Error("new configuration can't be used; the old one stays in force", "error", r.oneLine(err))
 				continue
 			}
 			r.notify(daemon.SdNotifyReloading + "\n" + daemon.SdNotifyMonotonicUsec())
@@ -245,9 +246,9 @@ func (r *runner) gated(seen gate.Report, final bool) {
 	first := seen.First()
 	if first == nil {
 		if r.told.outcome != "" || r.told.at.IsZero() {
-			r.log.Info("gate passed", "identity", arnOf(seen), "key", seen.Source.Key)
+			r.log.Info("gate passed", "identity", arnOf(seen), "access_key", seen.Source.Key)
 			for _, w := range report.CheckWarnings(r.english, seen) {
-				r.log.Warn("gate", "warning", strings.ReplaceAll(w, "\n", " "))
+				r.log.Warn("gate passed with a warning", "detail", strings.ReplaceAll(w, "\n", " "))
 			}
 		}
 		r.told = gateTold{at: seen.Time}
@@ -258,7 +259,7 @@ func (r *runner) gated(seen gate.Report, final bool) {
 	}
 	r.told = gateTold{first.Outcome, seen.Time}
 	r.log.Error("gate not passed; nothing is sent, nothing is lost", "check", string(first.ID), "outcome", string(first.Outcome),
-		"why", strings.ReplaceAll(report.Waiting(r.english, seen), "\n", " "))
+		"detail", strings.ReplaceAll(report.Waiting(r.english, seen), "\n", " "))
 }
 
 func arnOf(r gate.Report) string {

@@ -73,7 +73,7 @@ func (a *app) put(level slog.Level, outcome string, err error) {
 
 // jsonLine writes a sentence, its hint and the command to type as one line of the log.
 func (a *app) jsonLine(level slog.Level, outcome, text string) {
-	log := slog.New(slog.NewJSONHandler(a.stderr, &slog.HandlerOptions{ReplaceAttr: utcTimes}))
+	log := slog.New(slog.NewJSONHandler(a.stderr, &slog.HandlerOptions{ReplaceAttr: plainValues}))
 	var said, commands []string
 	for _, line := range strings.Split(strings.TrimRight(text, "\n"), "\n") {
 		if command, ok := strings.CutPrefix(line, "  "); ok {

@@ -53,6 +53,7 @@ func newUpload(a *app) *cobra.Command {
 	cmd.Flags().IntVar(&o.transfers, "transfers", 0, a.words.Text("cli.upload-transfers"))
 	cmd.Flags().StringVar(&o.limit, "limit", "", a.words.Text("cli.upload-limit"))
 	cmd.Flags().StringVar(&o.format, "format", "text", a.words.Text("cli.upload-format"))
+	a.addLogFiles(cmd)
 	return cmd
 }
 

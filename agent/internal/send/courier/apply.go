@@ -75,7 +75,7 @@ func (c *Courier) apply(t *task, o outcome, a action) {
 		}
 		c.guarded()
 	case quarantine:
-		c.Log.Warn("file is in quarantine", "path", e.Path, "reason", e.Reason.Code)
+		c.Log.Warn("file is in quarantine", "outbox", t.box.Path, "path", e.Path, "reason", e.Reason.Code)
 		if err := c.Journal.Save(e); err != nil {
 			c.stopWith(err)
 		}

@@ -92,7 +92,7 @@ func (c *Courier) remoteFault(t *task, err error) outcome {
 		c.stopWith(err)
 		return outcome{result: broken}
 	}
-	c.Log.Debug("attempt failed", "path", t.e.Path, "class", fault.Fault.Class.String(), "code", fault.Fault.Code, "error", err)
+	c.Log.Debug("attempt failed", "outbox", t.box.Path, "path", t.e.Path, "class", fault.Fault.Class.String(), "code", fault.Fault.Code, "error", err)
 	c.tally.trouble(t.box.path(t.e.Path), fault, c.Now())
 	o := outcome{
 		result: failed, class: fault.Fault.Class, sent: fault.Sent, answered: fault.Answered, least: fault.Fault.RetryAfter,
@@ -132,7 +132,7 @@ func (c *Courier) prove(t *task, file *os.File, was outbox.File) outcome {
 	if err != nil {
 		return c.localFault(t, err)
 	}
-	c.Log.Warn("receipt is inferred", "path", t.e.Path, "key", t.e.Key)
+	c.Log.Warn("receipt is inferred", "outbox", t.box.Path, "path", t.e.Path, "key", t.e.Key)
 	return outcome{result: confirmed, proof: &journal.Proof{CRC64: sum, Evidence: receipt.Inferred, SentAt: c.Now().UnixNano()}}
 }
 

@@ -87,6 +87,7 @@ type Deps struct {
 	OtherProblems func() []Problem
 	Meter         Meter // nil for none
 	Log           *slog.Logger
+	FileLog       *slog.Logger      // gets a line for each file that was sent; nil for none
 	Now           func() time.Time  // nil for time.Now
 	Failpoint     func(name string) // called at the named kill points; nil for none
 }

@@ -55,5 +55,10 @@ func (c *Courier) ended(e *journal.Entry, how Ending) {
 			ending = InferredEnding
 		}
 	}
-	c.Meter.File(ending, e.Size, time.Duration(max(0, at-e.Added)))
+	after := time.Duration(max(0, at-e.Added))
+	c.Meter.File(ending, e.Size, after)
+	if how == Sent && c.FileLog != nil {
+		c.FileLog.Info("file sent", "outbox", c.Journal.RouteOf(e.Route).Outbox, "path", e.Path, "key", e.Key, "bytes", e.Size,
+			"evidence", string(e.Proof.Evidence), "after", after.Round(time.Millisecond))
+	}
 }

@@ -61,7 +61,7 @@ func (s *supervisor) restarting(ctx context.Context, name string, run func(conte
 			if time.Since(began) > restartCap {
 				pause = restartFirst
 			}
-			s.log.Error("a part of the agent ended and is started again", "part", name, "in", pause, "error", err)
+			s.log.Error("a part of the agent ended and is started again", "part", name, "wait", pause, "error", err)
 			trouble(err)
 			select {
 			case <-ctx.Done():
