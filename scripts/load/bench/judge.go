@@ -17,18 +17,18 @@ type object = map[string]any
 
 // question is what the auditor is asked in one process, and the file that it reads.
 type question struct {
-	load string
 	file func() (object, error)
 	args func(file string) []string
 }
 
-// questions are asked in turn, in each round beside `agent version`.
-var questions = []question{
-	{"judge-one", typical, ofOne},
-	{"judge-not", notAction, ofOne},
-	{"judge-managed", managed, ofAll},
-	{"judge-1000", thousand, ofAll},
-	{"judge-120", varied, ofAll},
+// questions are those of the loads of the auditor.
+var questions = map[string]question{
+	"judge-one":     {typical, ofOne},
+	"judge-not":     {notAction, ofOne},
+	"judge-hard":    {hard, ofOne},
+	"judge-managed": {managed, ofAll},
+	"judge-1000":    {thousand, ofAll},
+	"judge-120":     {varied, ofAll},
 }
 
 // ofOne asks about one principal with one document.
@@ -42,39 +42,44 @@ func ofAll(file string) []string {
 	return []string{"audit-policy", "--authorization-details", file, "--path", "/", "--bucket", "acme-uploads", "--prefix", "uploads/{name}/"}
 }
 
-// judging measures whole processes of the auditor: what one of them costs, and an account.
-func judging(ctx context.Context, b *bench, _ load, _ []peer) error {
-	dir := filepath.Join(b.work, "judge")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+// judging measures whole processes of the auditor, each beside `agent version`.
+func judging(ctx context.Context, b *bench, l load, peers []peer) error {
+	q := questions[l.name]
+	content, err := q.file()
+	if err != nil {
+		return err
+	}
+	data, err := json.Marshal(content)
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(b.work, l.name+".json")
+	if err := os.WriteFile(file, data, 0o600); err != nil {
 		return err
 	}
 	agent := filepath.Join(b.bin, "agent")
-	for _, q := range questions {
-		content, err := q.file()
-		if err != nil {
+	run := func(run Run, program string, args ...string) error {
+		if err := b.measure(ctx, command{args: append([]string{program}, args...)}, &run); err != nil {
 			return err
 		}
-		data, err := json.Marshal(content)
-		if err != nil {
-			return err
-		}
-		if err := os.WriteFile(filepath.Join(dir, q.load+".json"), data, 0o600); err != nil {
-			return err
-		}
+		run.Fault = "" // most verdicts are no, and the process ends with another code than 0
+		b.add(run)
+		return nil
 	}
 	for round := range b.rounds {
-		version := Run{Load: "judge", Round: round, Peer: "version"}
-		if err := b.measure(ctx, command{args: []string{agent, "version"}}, &version); err != nil {
+		if err := run(Run{Load: "version-" + l.name, Round: round, Peer: "agent"}, agent, "version"); err != nil {
 			return err
 		}
-		b.add(version)
-		for _, q := range questions {
-			run := Run{Load: q.load, Round: round, Peer: "agent"}
-			if err := b.measure(ctx, command{args: append([]string{agent}, q.args(filepath.Join(dir, q.load+".json"))...)}, &run); err != nil {
+		if err := run(Run{Load: l.name, Round: round, Peer: "agent"}, agent, q.args(file)...); err != nil {
+			return err
+		}
+		for _, p := range peers {
+			if p.program == "" {
+				continue
+			}
+			if err := run(Run{Load: l.name, Round: round, Peer: p.name}, p.program, q.args(file)...); err != nil {
 				return err
 			}
-			run.Fault = "" // most verdicts are no, and the process ends with another code than 0
-			b.add(run)
 		}
 	}
 	return nil
@@ -94,6 +99,32 @@ func typical() (object, error) {
 
 func notAction() (object, error) {
 	return policyOf(object{"Effect": "Allow", "NotAction": []string{"iam:*", "organizations:*"}, "Resource": "*"}), nil
+}
+
+// hard is a policy of which everything crosses everything: it ends over the budget, and what it costs is bounded.
+func hard() (object, error) {
+	random := rand.New(rand.NewPCG(3, 4))
+	word := func() string { return string(rune('a'+random.IntN(8))) + string(rune('a'+random.IntN(8))) }
+	keys := []string{"aws:username", "s3:prefix", "aws:UserAgent", "aws:Referer", "aws:SourceVpce", "s3:VersionId", "aws:PrincipalTag/a", "aws:RequestTag/b"}
+	operators := []string{"StringLike", "StringNotLike"}
+	var statements []object
+	for i := range 120 {
+		var resources []string
+		for range 4 {
+			resources = append(resources, "arn:aws:s3:::*"+word()+"*"+word()+"*/"+word())
+		}
+		conditions := map[string]map[string][]string{}
+		for range 3 {
+			operator, key := operators[random.IntN(2)], keys[random.IntN(len(keys))]
+			if conditions[operator] == nil {
+				conditions[operator] = map[string][]string{}
+			}
+			conditions[operator][key] = []string{"*" + word() + "*", "*" + word() + "*" + word()}
+		}
+		effect := []string{"Allow", "Allow", "Deny"}[i%3]
+		statements = append(statements, object{"Effect": effect, "Action": []string{"s3:*", "s3:Get*"}[i%2], "Resource": resources, "Condition": conditions})
+	}
+	return policyOf(statements...), nil
 }
 
 // awsPolicies reads AWS's managed policies, which the agent knows (scripts/tools/awsmanaged), sorted by path.

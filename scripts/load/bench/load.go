@@ -40,7 +40,12 @@ var loads = []load{
 	{name: "w8", what: "a backlog of 1,000,000 files of 1 KiB", folders: 1000, size: 1024, run: backlog},
 	{name: "start", what: "agent version; one file of 4 KiB", files: 1, size: 4096, transfers: 1, run: starts},
 	{name: "audit", what: "60 policies, one process for each", run: audits},
-	{name: "judge", what: "what one process of the auditor costs", run: judging},
+	{name: "judge-one", what: "audit of a policy of one statement", run: judging},
+	{name: "judge-not", what: "audit of a policy of NotAction", run: judging},
+	{name: "judge-hard", what: "audit of a policy that goes over the budget", run: judging},
+	{name: "judge-managed", what: "audit of AWS's 1,582 managed policies, in one process", run: judging},
+	{name: "judge-1000", what: "audit of 1,000 users with 10 statements each", run: judging},
+	{name: "judge-120", what: "audit of 120 users and roles with AWS's own policies", run: judging},
 }
 
 func (b *bench) load(ctx context.Context, l load, peers []peer) error {

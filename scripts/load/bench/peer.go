@@ -16,7 +16,8 @@ type peer struct {
 	name string
 	ours bool // it is an agent
 	// send is its command for a folder; again says that the folder was sent before and the peer may look.
-	send func(b *bench, dir string, s *server, l load, again bool) command
+	send    func(b *bench, dir string, s *server, l load, again bool) command
+	program string // of another agent, "" for this one
 }
 
 // state is where the agent keeps its journal during a run.
@@ -32,7 +33,7 @@ func tlsEnv(s *server, l load) []string {
 var all = []peer{
 	{"bare", false, func(b *bench, dir string, s *server, l load, _ bool) command {
 		return command{[]string{filepath.Join(b.bin, "bare"), "-dir", dir, "-endpoint", s.url, "-workers", strconv.Itoa(l.transfers)}, tlsEnv(s, l)}
-	}},
+	}, ""},
 	agentAs("agent", ""),
 	{"s5cmd", false, func(b *bench, dir string, s *server, l load, again bool) command {
 		args := []string{filepath.Join(b.bin, "s5cmd"), "--log", "error", "--endpoint-url", s.url, "--numworkers", strconv.Itoa(l.transfers)}
@@ -43,7 +44,7 @@ var all = []peer{
 			return command{append(args, "sync", dir+"/", "s3://"+bucket+"/"+prefix), nil}
 		}
 		return command{append(args, "cp", "-c", "8", "-p", "16", dir+"/", "s3://"+bucket+"/"+prefix), nil}
-	}},
+	}, ""},
 	{"rclone", false, func(b *bench, dir string, s *server, l load, again bool) command {
 		n := strconv.Itoa(l.transfers)
 		args := []string{
@@ -61,7 +62,7 @@ var all = []peer{
 			args = append(args, "--no-check-dest", "--s3-no-head", "--s3-no-head-object")
 		}
 		return command{append(args, dir, ":s3:"+bucket+"/"+prefix), nil}
-	}},
+	}, ""},
 	{"awscli", false, func(b *bench, dir string, s *server, l load, again bool) command {
 		verb := []string{"cp", "--recursive"}
 		if again {
@@ -73,7 +74,7 @@ var all = []peer{
 		}
 		args = append(append(args, verb...), "--only-show-errors", dir, "s3://"+bucket+"/"+prefix)
 		return command{args, nil}
-	}},
+	}, ""},
 }
 
 // agentAs is an agent under a name; program is "" for the one that is measured. As it comes: it chooses how many to send
@@ -84,7 +85,7 @@ func agentAs(name, program string) peer {
 			[]string{cmp.Or(program, filepath.Join(b.bin, "agent")), "upload", "--bucket", bucket, "--prefix", prefix, "--state", b.state(), dir},
 			append(tlsEnv(s, l), "AWS_ENDPOINT_URL="+s.url),
 		}
-	}}
+	}, program}
 }
 
 // peers are those that are asked for, else all that are there. The yardstick always is.

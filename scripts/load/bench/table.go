@@ -85,6 +85,13 @@ func most(load string, of func(Run) float64) func(*Results) (float64, bool) {
 	}
 }
 
+// aboveVersion is a bound on the median of CPU over that of agent version, in milliseconds.
+func aboveVersion(load string) func(*Results) (float64, bool) {
+	return func(r *Results) (float64, bool) {
+		return 1000 * (median(each(r.good(load, "agent"), cpu)) - median(each(r.good("version-"+load, "agent"), cpu))), r.has(load, "agent")
+	}
+}
+
 func anon(r Run) float64 { return float64(r.Anon) / 1000 }
 
 var bounds = []bound{
@@ -109,6 +116,19 @@ var bounds = []bound{
 	{"start", "one file, ms above bare", 50, false, func(r *Results) (float64, bool) {
 		a, b := r.good("start", "agent"), r.good("start", "bare")
 		return 1000 * (median(each(a, wall)) - median(each(b, wall))), len(a) > 0 && len(b) > 0
+	}},
+	{"judge-one", "CPU above agent version, ms", 35, false, aboveVersion("judge-one")},
+	{"judge-not", "CPU above agent version, ms", 100, false, aboveVersion("judge-not")},
+	{"judge-managed", "CPU, s", 6, false, own("judge-managed", cpu)},
+	{"judge-1000", "CPU, s", 4, false, own("judge-1000", cpu)},
+	{"judge-120", "CPU, s", 5, false, own("judge-120", cpu)},
+	{"judge-*", "peak resident memory, MB", 200, false, func(r *Results) (float64, bool) {
+		worst, some := 0.0, false
+		for name := range questions {
+			got, ok := most(name, func(run Run) float64 { return float64(run.Peak) / 1000 })(r)
+			worst, some = max(worst, got), some || ok
+		}
+		return worst, some
 	}},
 	{"binary", "MB", 25, false, func(r *Results) (float64, bool) { return float64(r.Sizes["agent"]) / 1e6, r.Sizes["agent"] > 0 }},
 }
@@ -156,6 +176,14 @@ var spanish = map[string]string{
 	"a backlog of 1,000,000 files of 1 KiB":                 "aparecen de golpe 1 000 000 de archivos de 1 KiB",
 	"agent version; one file of 4 KiB":                      "agent version; un archivo de 4 KiB",
 	"60 policies, one process for each":                     "60 políticas, un proceso para cada una",
+	"CPU above agent version, ms":                           "CPU por encima de agent version, ms",
+	"peak resident memory, MB":                              "memoria residente máxima, MB",
+	"audit of a policy of one statement":                    "auditoría de una política de una declaración",
+	"audit of a policy of NotAction":                        "auditoría de una política con NotAction",
+	"audit of a policy that goes over the budget":           "auditoría de una política que supera el presupuesto",
+	"audit of AWS's 1,582 managed policies, in one process": "auditoría de las 1582 políticas administradas de AWS, en un proceso",
+	"audit of 1,000 users with 10 statements each":          "auditoría de 1000 usuarios con 10 declaraciones cada uno",
+	"audit of 120 users and roles with AWS's own policies":  "auditoría de 120 usuarios y roles con políticas de AWS",
 }
 
 // programs are all that can stand in the table, in its order; agents under other names come last.
