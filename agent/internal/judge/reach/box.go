@@ -105,7 +105,7 @@ type box struct {
 }
 
 // and cuts two boxes; false if nothing is left.
-func (s *Space) cut(a, b box) (box, bool) {
+func (s *Space) intersect(a, b box) (box, bool) {
 	out := box{res: s.And(a.res, b.res)}
 	if out.res.Empty() {
 		return out, false
@@ -120,8 +120,8 @@ func (s *Space) cut(a, b box) (box, bool) {
 	return out, true
 }
 
-// apart tells whether two boxes have nothing in common.
-func (s *Space) apart(a, b box) bool {
+// disjoint tells whether two boxes have nothing in common.
+func (s *Space) disjoint(a, b box) bool {
 	for i := range a.keys {
 		if a.keys[i].and(b.keys[i]).empty() {
 			return true
@@ -130,8 +130,8 @@ func (s *Space) apart(a, b box) bool {
 	return s.Disjoint(a.res, b.res)
 }
 
-// sticksOut counts the dimensions in which a isn't within b.
-func (s *Space) sticksOut(a, b box) int {
+// excess counts the dimensions in which a isn't within b.
+func (s *Space) excess(a, b box) int {
 	n := 0
 	for i := range a.keys {
 		if !a.keys[i].within(b.keys[i]) {

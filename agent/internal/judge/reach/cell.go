@@ -8,24 +8,24 @@ import (
 	"buzon/agent/policy"
 )
 
-// cell is an action (or many that nothing tells apart) at a place: there, every
+// cell is an action (or many that nothing tells apart) on a class of resources: there, every
 // statement is one box, and keys that are known are settled.
 type cell struct {
 	v      *view
 	scope  *scope
 	dims   []*dim
-	boxes  []box // of each statement of the view, where it is in it
-	ways   []way // of being allowed; the identity policies' first
+	boxes  []box       // of each statement of the view, where it is in it
+	paths  []grantPath // of being allowed; the identity policies' first
 	denies []int
 	doubts []Doubt // statements that are inexact here
-	// divided: some statement tells resources of the place apart. Where none does,
+	// divided: some statement tells resources of the class apart. Where none does,
 	// they stand for the whole of it unmade, as the set of all texts.
 	divided bool
 }
 
-// way is a list of layers that must all allow; of a layer's statements one is
+// grantPath is a list of layers that must all allow; of a layer's statements one is
 // enough.
-type way []layer
+type grantPath []layer
 
 type layer struct {
 	kind  policy.Kind
@@ -33,20 +33,20 @@ type layer struct {
 }
 
 // open tells whether every layer has a statement.
-func (w way) open() bool {
+func (w grantPath) open() bool {
 	return !slices.ContainsFunc(w, func(l layer) bool { return len(l.stmts) == 0 })
 }
 
 // cellKey names a cell.
 type cellKey struct {
-	place *place
+	class *resourceClass
 	stmts string // that match the action
 	keys  string // which of the set's s3: keys the action can't have
 	given string // what the question fixes
 }
 
 // group is the actions of a question that no statement tells apart, and that
-// have the same places and keys.
+// have the same classes of resources and keys.
 type group struct {
 	stmts   []int
 	key     cellKey
@@ -64,8 +64,8 @@ type groupKey struct {
 	own   string // set where an action stands alone
 }
 
-// class is what the actions of a group have in common, worked out once for a view.
-type class struct {
+// actionClass is what the actions of a group have in common, worked out once for a view.
+type actionClass struct {
 	stmts []int
 	key   cellKey
 }
@@ -80,9 +80,9 @@ func (v *view) groups(list []asked, given string) []*group {
 		if missing := int(n) + 1 - len(seen); missing > 0 {
 			seen = append(seen, make([]*group, missing)...)
 		}
-		g, rank := seen[n], telling(a)
+		g, rank := seen[n], exampleRank(a)
 		if g == nil {
-			c := v.classes[n]
+			c := v.actionClasses[n]
 			g = &group{sample: a, rank: rank, stmts: c.stmts, key: c.key}
 			g.key.given = given
 			seen[n] = g
@@ -115,9 +115,9 @@ func (v *view) classOf(a *asked) int32 {
 	k, more := v.keyOf(a)
 	n, ok := v.classNumber[k]
 	if !ok {
-		n = int32(len(v.classes))
+		n = int32(len(v.actionClasses))
 		v.classNumber[k] = n
-		v.classes = append(v.classes, v.newClass(k, more))
+		v.actionClasses = append(v.actionClasses, v.newActionClass(k, more))
 	}
 	if a.number >= 0 {
 		v.numbers[a.number/pageSize][a.number%pageSize] = n + 1
@@ -153,14 +153,14 @@ func (v *view) keyOf(a *asked) (k groupKey, more []byte) {
 	default:
 		k.kinds = -1 - int32(familyOf(a.lower))
 	}
-	if v.naming || v.e.root && mends(a.lower) {
+	if v.naming || v.e.root && recoversPolicy(a.lower) {
 		k.own = a.lower
 	}
 	return k, more
 }
 
-func (v *view) newClass(k groupKey, more []byte) *class {
-	c := &class{}
+func (v *view) newActionClass(k groupKey, more []byte) *actionClass {
+	c := &actionClass{}
 	for j := range min(64, len(v.stmts)) {
 		if k.low>>j&1 == 1 {
 			c.stmts = append(c.stmts, j)
@@ -204,10 +204,10 @@ func (v *view) absentKeys(a *asked) string {
 	return string(b)
 }
 
-// mends tells whether an action is one of those that the root user of a bucket's
+// recoversPolicy tells whether an action is one of those that the root user of a bucket's
 // account can always do, whatever the bucket's policy says (S3 API Reference,
 // PutBucketPolicy).
-func mends(action string) bool {
+func recoversPolicy(action string) bool {
 	switch action {
 	case "s3:getbucketpolicy", "s3:putbucketpolicy", "s3:deletebucketpolicy":
 		return true
@@ -218,10 +218,10 @@ func mends(action string) bool {
 // mostKept is how many boxes of statements are kept for questions to come.
 const mostKept = 100_000
 
-// cellOf makes the cell of a group at a place.
-func (v *view) cellOf(g *group, p *place, given map[string][]string) *cell {
+// cellOf makes the cell of a group on a class of resources.
+func (v *view) cellOf(g *group, p *resourceClass, given map[string][]string) *cell {
 	key := g.key
-	key.place = p
+	key.class = p
 	if c, ok := v.cells[key]; ok {
 		return c
 	}
@@ -234,8 +234,8 @@ func (v *view) cellOf(g *group, p *place, given map[string][]string) *cell {
 	return c
 }
 
-// here tells whether a statement speaks at a place.
-func (p *place) here(st *stmt) bool {
+// here tells whether a statement speaks on a class of resources.
+func (p *resourceClass) here(st *stmt) bool {
 	if !answers(st.kind, p.family) {
 		return false
 	}
@@ -254,13 +254,13 @@ func (p *place) here(st *stmt) bool {
 	return true
 }
 
-// makeCell reads the statements that match an action at a place.
-func (v *view) makeCell(a *asked, stmts []int, p *place, given map[string][]string) *cell {
+// makeCell reads the statements that match an action on a class of resources.
+func (v *view) makeCell(a *asked, stmts []int, p *resourceClass, given map[string][]string) *cell {
 	v.e.meter.count(len(stmts))
-	sc := &scope{view: v, place: p, action: a.entry(), given: given}
+	sc := &scope{view: v, class: p, action: a.entry(), given: given}
 	c := &cell{v: v, scope: sc}
 	o := openKeys{scope: sc, number: map[string]int{}}
-	mended := v.e.root && mends(a.lower) && p.owner == v.e.set.Subject.Account
+	mended := v.e.root && recoversPolicy(a.lower) && p.owner == v.e.set.Subject.Account
 	var left []int
 	for _, j := range stmts {
 		st := v.stmts[j]
@@ -374,7 +374,7 @@ func (c *cell) boxOf(st *stmt, open []openKey) box {
 	}
 	if b.res = c.resources(st); b.res != c.v.e.space.Any {
 		c.divided = true
-		b.res = c.v.e.space.And(c.scope.place.lang(), b.res)
+		b.res = c.v.e.space.And(c.scope.class.lang(), b.res)
 	}
 	if b.res.Empty() {
 		return box{}
@@ -382,7 +382,7 @@ func (c *cell) boxOf(st *stmt, open []openKey) box {
 	return b
 }
 
-// resources are those of a statement as the place has them.
+// resources are those of a statement as the class has them.
 func (c *cell) resources(st *stmt) *strset.Set { return c.placed(st, c.scope.resources(st)) }
 
 // resource is one of a statement's patterns alone.
@@ -394,7 +394,7 @@ func (c *cell) resource(st *stmt, text string) *strset.Set {
 // placed turns resources as a statement sees them into those of the request: a
 // bucket's policy sees what is behind the access point.
 func (c *cell) placed(st *stmt, l *strset.Set) *strset.Set {
-	s, p := c.v.e.space, c.scope.place
+	s, p := c.v.e.space, c.scope.class
 	if st.kind != policy.BucketPolicy || !p.point || l == s.Any {
 		return l
 	}
@@ -430,7 +430,7 @@ func (v *view) dimension(key string, preds []*pred) *dim {
 func (c *cell) note(stmts []int) {
 	for _, j := range stmts {
 		st := c.v.stmts[j]
-		if st.doubt != nil && c.scope.place.here(st) {
+		if st.doubt != nil && c.scope.class.here(st) {
 			c.doubts = append(c.doubts, *st.doubt)
 		} else if c.scope.touched[st.index] {
 			c.doubts = append(c.doubts, Doubt{FreeVariable, st.ref})

@@ -40,7 +40,7 @@ func (st *stmt) prepare() {
 	}
 }
 
-// predOf is the set of a condition's values at a place.
+// predOf is the set of a condition's values on a class of resources.
 func (c *scope) predOf(st *stmt, cd *cond) *pred {
 	if cd.pred != nil {
 		return cd.pred

@@ -19,7 +19,7 @@ func (e *Engine) Contains(w Witness) (inside, possible bool) {
 
 func (e *Engine) contains(v *view, w Witness) (inside, possible bool) {
 	a := e.askedOf(w.Action)
-	p := e.placeOf(a, w)
+	p := e.resourceClassOf(a, w)
 	if p == nil {
 		return false, false
 	}
@@ -72,9 +72,9 @@ func (e *Engine) askedOf(name string) *asked {
 	return &asked{name: name, lower: lower(name), shown: name, number: actionIndex().number(lower(name))}
 }
 
-// placeOf is where a request happens, nil where it can't be.
-func (e *Engine) placeOf(a *asked, w Witness) *place {
-	for _, p := range e.placesOf(a) {
+// resourceClassOf is where a request happens, nil where it can't be.
+func (e *Engine) resourceClassOf(a *asked, w Witness) *resourceClass {
+	for _, p := range e.classesOf(a) {
 		if !p.lang().Has(w.Resource) {
 			continue
 		}
@@ -99,7 +99,7 @@ func (e *Engine) give(given map[string][]string, key string, context map[string]
 		values = []string{fill}
 	}
 	if !ok && (key == "aws:resourceaccount" || key == "s3:resourceaccount") {
-		return // the place tells
+		return // the class of the resource tells
 	}
 	given[key] = values
 }
@@ -163,7 +163,7 @@ func (c *cell) has(b box) bool {
 	if slices.ContainsFunc(c.denies, in) {
 		return false
 	}
-	for _, w := range c.ways {
+	for _, w := range c.paths {
 		if !slices.ContainsFunc(w, func(l layer) bool { return !slices.ContainsFunc(l.stmts, in) }) {
 			return true
 		}
@@ -181,7 +181,7 @@ func (e *Engine) Stopped(w Witness) Stops {
 func (e *Engine) stopped(w Witness) Stops {
 	v := e.wideView()
 	a := e.askedOf(w.Action)
-	p := e.placeOf(a, w)
+	p := e.resourceClassOf(a, w)
 	if p == nil {
 		return Stops{Layers: []policy.Kind{e.identityKind()}}
 	}
@@ -194,7 +194,7 @@ func (e *Engine) stopped(w Witness) Stops {
 			stops.Denies = append(stops.Denies, v.stmts[j].ref)
 		}
 	}
-	for i, w := range c.ways {
+	for i, w := range c.paths {
 		var layers []policy.Kind
 		for _, l := range w {
 			if !slices.ContainsFunc(l.stmts, in) && !slices.Contains(layers, l.kind) {

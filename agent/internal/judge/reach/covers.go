@@ -71,12 +71,12 @@ type cover struct {
 	cut    bool // not every environment was tried
 }
 
-// callAt is one of the calls, at the places that the target has.
+// callAt is one of the calls, on the classes of resources that the target has.
 type callAt struct {
-	asked  *asked
-	stmts  []int
-	places []*place
-	given  map[string][]string
+	asked   *asked
+	stmts   []int
+	classes []*resourceClass
+	given   map[string][]string
 }
 
 func (v *view) cover(target *strset.Set, calls []Call) *cover {
@@ -88,11 +88,11 @@ func (v *view) cover(target *strset.Set, calls []Call) *cover {
 		at.stmts = v.matching(at.asked)
 		at.given, _ = normalised(call.Context)
 		at.given = v.unsent(at.given)
-		for _, p := range v.e.placesOf(at.asked) {
+		for _, p := range v.e.classesOf(at.asked) {
 			if s.Disjoint(p.lang(), target) {
 				continue
 			}
-			at.places = append(at.places, p)
+			at.classes = append(at.classes, p)
 			cell := v.makeCell(at.asked, at.stmts, p, at.given)
 			c.doubts = append(c.doubts, cell.doubts...)
 			for _, d := range cell.dims {
@@ -242,7 +242,7 @@ func (c *cover) missing(env []option) (*strset.Set, []policy.Reference) {
 			given["aws:epochtime"] = epochs(at)
 		}
 		got := s.None
-		for _, p := range call.places {
+		for _, p := range call.classes {
 			cell := c.v.makeCell(call.asked, call.stmts, p, given)
 			allowed, used := cell.resourcesAllowed(c.target)
 			got = s.Or(got, allowed)
@@ -270,11 +270,11 @@ func (c *cell) resourcesAllowed(target *strset.Set) (*strset.Set, []int) {
 		}
 		return l
 	}
-	for _, w := range c.ways {
+	for _, w := range c.paths {
 		if !w.open() {
 			continue
 		}
-		rest := s.And(c.scope.place.lang(), target)
+		rest := s.And(c.scope.class.lang(), target)
 		for _, l := range w {
 			rest = s.And(rest, union(l.stmts))
 		}

@@ -20,13 +20,13 @@ package reach
 //     and what an answer shows: witness.go. meter.go bounds them.
 //   - IAM's evaluation as algebra: view.go (the set under one of two readings), cell.go
 //     (an action on a kind of resource), layers.go (which documents must allow), solve.go.
-//   - What can be asked about: world.go (all places of a set), place.go (kinds of resources,
-//     and whose policies answer for them), arn.go, others.go, actions.go, tomorrow.go,
-//     members.go (who is named), symbols.go.
+//   - What can be asked about: class_cache.go (the classes of resources of each action),
+//     resource_class.go (what a class is, and whose policies answer for it), arn.go, others.go,
+//     actions.go, tomorrow.go, members.go (who is named), symbols.go.
 //   - Condition values: cond.go, pred.go, dim.go, box.go, keys.go, line.go.
 //   - Sets of strings: pattern.go makes them of what documents hold; the algebra is a
 //     room of its own, strset.
 //
-// Words: a place is a class of resources that documents can't tell apart; a way is one
-// combination of layers that grants; may and must are the two readings of a statement
-// that isn't exact; a doubt is why an answer is Unknown.
+// Words: a class of resources is all those that documents can't tell apart; a cell is an
+// action on one of them; a grant path is one combination of layers that grants; may and must
+// are the two readings of a statement that isn't exact; a doubt is why an answer is Unknown.

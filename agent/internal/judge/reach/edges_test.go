@@ -38,7 +38,7 @@ func TestEdgesOfResources(t *testing.T) {
 			want: Nothing,
 		},
 		{
-			name: "the Deny leaves the empty key out",
+			name: "the Deny mostCompared the empty key out",
 			docs: []doc{broad(`"s3:Put*"`, "arn:aws:s3:::slot/"),
 				inBucket(`{"Effect": "Deny", "Principal": "*", "Action": "s3:Put*", "Resource": "arn:aws:s3:::slot/?*"}`)},
 			want: Found, // to an action that nobody knows the empty key may be one

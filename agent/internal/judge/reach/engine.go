@@ -32,9 +32,9 @@ type Engine struct {
 	limits   limits
 
 	wide, narrow *view
-	world        *world
+	cache        *classCache
 	attached     []known
-	others       []others
+	others       []otherAccount
 	widened      map[widened]*strset.Set
 	looked       int // boxes looked at in the search that is under way
 	meter        *Meter
@@ -102,7 +102,7 @@ func New(set *policy.Set, opts Options) *Engine {
 	e.limits = e.layers()
 	e.others = e.otherAccounts()
 	e.attached = e.knownOthers()
-	e.world = e.space.worldOf(e.surroundings(), e.attachments())
+	e.cache = e.space.classCacheOf(e.cacheKey(), e.attachments())
 	return e
 }
 

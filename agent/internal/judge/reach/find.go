@@ -48,11 +48,11 @@ type finding struct {
 
 // found is a group for which something is allowed.
 type found struct {
-	cell   *cell
-	leaf   leaf
-	action *asked
-	keys   int // that a witness has to hold
-	order  int
+	cell    *cell
+	allowed allowedBox
+	action  *asked
+	keys    int // that a witness has to hold
+	order   int
 }
 
 // patience is how many groups of a question may go over the budget before the
@@ -77,7 +77,7 @@ func (e *Engine) find(q Question) finding {
 		}
 		switch o.kind {
 		case Found:
-			f.found = append(f.found, &found{cell: o.cell, leaf: o.leaf, action: g.sample, keys: o.keys, order: i})
+			f.found = append(f.found, &found{cell: o.cell, allowed: o.allowed, action: g.sample, keys: o.keys, order: i})
 		case Unknown:
 			f.open = append(f.open, o.doubts...)
 		case Nothing:
@@ -97,13 +97,13 @@ func (f *finding) answer() Answer {
 	case len(f.found) > 0:
 		best := slices.MinFunc(f.found, func(x, y *found) int {
 			return cmp.Or(
-				cmp.Compare(x.cell.scope.place.rank, y.cell.scope.place.rank), cmp.Compare(x.keys, y.keys),
-				cmp.Compare(telling(x.action), telling(y.action)), cmp.Compare(x.order, y.order))
+				cmp.Compare(x.cell.scope.class.rank, y.cell.scope.class.rank), cmp.Compare(x.keys, y.keys),
+				cmp.Compare(exampleRank(x.action), exampleRank(y.action)), cmp.Compare(x.order, y.order))
 		})
 		a.Kind, want = Found, Found
-		a.Witness, _ = best.cell.witness(best.action, best.leaf)
+		a.Witness, _ = best.cell.witness(best.action, best.allowed)
 		best.cell.hold(&a.Witness, f.present)
-		for _, j := range best.leaf.used {
+		for _, j := range best.allowed.used {
 			a.Because = append(a.Because, best.cell.v.stmts[j].ref)
 		}
 	case len(f.open) > 0:
@@ -125,8 +125,8 @@ var wellKnown = []string{
 	"iam:AttachUserPolicy", "iam:PutUserPolicy", "iam:PassRole", "sts:AssumeRole", "kms:Decrypt", "ec2:RunInstances",
 }
 
-// telling ranks actions as examples: the well known ones, then the shortest.
-func telling(a *asked) int {
+// exampleRank ranks actions as examples: the well known ones, then the shortest.
+func exampleRank(a *asked) int {
 	switch a.shown[0] { // most names are told apart by their first letter
 	case 's', 'i', 'k', 'e':
 		if i := slices.Index(wellKnown, a.shown); i >= 0 {
@@ -195,11 +195,11 @@ func globTokens(glob string) []strset.Token {
 
 // outcome is the answer for one group.
 type outcome struct {
-	kind   Kind
-	cell   *cell
-	leaf   leaf
-	keys   int
-	doubts []Doubt
+	kind    Kind
+	cell    *cell
+	allowed allowedBox
+	keys    int
+	doubts  []Doubt
 }
 
 // ask is what a question says of requests, besides their actions.
@@ -209,19 +209,19 @@ type ask struct {
 	present []string
 }
 
-// meets tells whether a place has resources of a set; of all, without making what
+// meets tells whether a class of resources has resources of a set; of all, without making what
 // is known to be there.
-func (e *Engine) meets(p *place, res *strset.Set) bool {
+func (e *Engine) meets(p *resourceClass, res *strset.Set) bool {
 	if _, ok := p.example(res); ok {
 		return true
 	}
 	return !e.space.Disjoint(p.lang(), res)
 }
 
-// solve looks for an allowed request of a group, place by place.
+// solve looks for an allowed request of a group, class by class of resources.
 func (e *Engine) solve(g *group, q ask) outcome {
 	out := outcome{kind: Nothing}
-	for _, p := range e.placesOf(g.sample) {
+	for _, p := range e.classesOf(g.sample) {
 		if !e.meets(p, q.res) {
 			continue
 		}
@@ -249,10 +249,10 @@ func (e *Engine) ordinary(key, value string) bool {
 		key == "aws:tokenissuetime" && e.present(key)
 }
 
-// leaves is how many boxes are compared to find the one with the fewest keys.
-const leaves = 24
+// mostCompared is how many boxes are compared to find the one with the fewest keys.
+const mostCompared = 24
 
-// best looks for the leaf whose requests have to hold the fewest keys.
+// best looks for the box whose requests have to hold the fewest keys.
 func (c *cell) best(q ask) outcome {
 	out := outcome{kind: Nothing}
 	start := c.start(q)
@@ -260,7 +260,7 @@ func (c *cell) best(q ask) outcome {
 		return out
 	}
 	n := 0
-	c.search(start, func(l leaf) bool {
+	c.search(start, func(l allowedBox) bool {
 		n++
 		chosen, ok := c.choose(l.box)
 		if !ok {
@@ -277,9 +277,9 @@ func (c *cell) best(q ask) outcome {
 		}
 		if out.kind != Found || keys < out.keys {
 			l.used = slices.Clone(l.used)
-			out = outcome{kind: Found, cell: c, leaf: l, keys: keys}
+			out = outcome{kind: Found, cell: c, allowed: l, keys: keys}
 		}
-		return keys > 0 && n < leaves || out.kind != Found
+		return keys > 0 && n < mostCompared || out.kind != Found
 	})
 	return out
 }
@@ -292,14 +292,14 @@ func (e *Engine) certain(g *group, wide *cell, o outcome, q ask) outcome {
 	ng := *g
 	ng.stmts = nv.matching(g.sample)
 	try := func(given map[string][]string) (outcome, bool) {
-		c := nv.makeCell(g.sample, ng.stmts, wide.scope.place, given)
+		c := nv.makeCell(g.sample, ng.stmts, wide.scope.class, given)
 		got := c.best(q)
 		return got, got.kind == Found
 	}
 	if got, ok := try(q.given); ok {
 		return got
 	}
-	for _, more := range e.guesses(wide, o.leaf) {
+	for _, more := range e.guesses(wide, o.allowed) {
 		tried := maps.Clone(q.given)
 		if tried == nil {
 			tried = map[string][]string{}
@@ -314,8 +314,8 @@ func (e *Engine) certain(g *group, wide *cell, o outcome, q ask) outcome {
 }
 
 // guesses are values to try for the variables of a cell: none, a plain one, those
-// that conditions name, and what stands in their place in a resource of the leaf.
-func (e *Engine) guesses(c *cell, l leaf) []map[string][]string {
+// that conditions name, and what stands in their place in a resource of the box.
+func (e *Engine) guesses(c *cell, l allowedBox) []map[string][]string {
 	keys := slices.Sorted(maps.Keys(c.scope.free))
 	if len(keys) == 0 {
 		return nil

@@ -29,7 +29,7 @@ func (e *Engine) Granting(q Question) (refs []policy.Reference, whole bool) {
 			if len(refs) == all {
 				break // no other is left
 			}
-			for _, p := range e.placesOf(g.sample) {
+			for _, p := range e.classesOf(g.sample) {
 				if !v.unlisted(g, refs) {
 					break
 				}
@@ -57,8 +57,8 @@ func (v *view) unlisted(g *group, refs []policy.Reference) bool {
 	})
 }
 
-// granting adds the statements that grant an action of a group at a place.
-func (e *Engine) granting(refs []policy.Reference, g *group, p *place, q ask) []policy.Reference {
+// granting adds the statements that grant an action of a group on a class of resources.
+func (e *Engine) granting(refs []policy.Reference, g *group, p *resourceClass, q ask) []policy.Reference {
 	if !e.meets(p, q.res) {
 		return refs
 	}
@@ -67,7 +67,7 @@ func (e *Engine) granting(refs []policy.Reference, g *group, p *place, q ask) []
 		// Of variables over keys that aren't fixed some values are tried, as in Find.
 		if o := c.best(q); o.kind == Found {
 			if o = e.certain(g, c, o, q); o.kind == Found {
-				st := o.cell.v.stmts[o.leaf.used[0]]
+				st := o.cell.v.stmts[o.allowed.used[0]]
 				if grantsRights(st.kind) && !slices.Contains(refs, st.ref) {
 					refs = append(refs, st.ref)
 				}
@@ -79,7 +79,7 @@ func (e *Engine) granting(refs []policy.Reference, g *group, p *place, q ask) []
 	if start.res.Empty() {
 		return refs
 	}
-	for _, w := range c.ways {
+	for _, w := range c.paths {
 		if !w.open() {
 			continue
 		}
@@ -88,8 +88,8 @@ func (e *Engine) granting(refs []policy.Reference, g *group, p *place, q ask) []
 			if !grantsRights(st.kind) || slices.Contains(refs, st.ref) {
 				continue
 			}
-			part, ok := e.space.cut(start, c.boxes[j])
-			if ok && !c.walk(part, w[1:], nil, func(l leaf) bool {
+			part, ok := e.space.intersect(start, c.boxes[j])
+			if ok && !c.intersectLayers(part, w[1:], nil, func(l allowedBox) bool {
 				_, sure := c.choose(l.box)
 				return !sure
 			}) {

@@ -182,7 +182,7 @@ func (r *remains) left(g int, resource string) bool {
 
 func (r *remains) search(g *group, resource string) bool {
 	e := r.v.e
-	for _, p := range e.placesOf(g.sample) {
+	for _, p := range e.classesOf(g.sample) {
 		c := r.v.cellOf(g, p, nil)
 		if c.boxes[r.index].res == nil {
 			continue
@@ -195,7 +195,7 @@ func (r *remains) search(g *group, resource string) bool {
 			continue
 		}
 		left := false
-		c.search(b, func(leaf) bool {
+		c.search(b, func(allowedBox) bool {
 			left = true
 			return false
 		})

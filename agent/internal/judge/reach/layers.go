@@ -14,8 +14,8 @@ type grants struct {
 }
 
 // add sorts an Allow of a resource's policy in.
-func (g *grants) add(j int, who naming) {
-	switch who {
+func (g *grants) add(j int, match principalMatch) {
+	switch match {
 	case named, everyone:
 		g.free = append(g.free, j)
 	case asRole:
@@ -35,7 +35,7 @@ type sorted struct {
 
 // sort sorts the statements that are left in a cell.
 func (c *cell) sort(left []int) *sorted {
-	e, p := c.v.e, c.scope.place
+	e, p := c.v.e, c.scope.class
 	l := &sorted{
 		levels: make([][]int, len(e.limits.levels)),
 		bucket: grants{kind: policy.BucketPolicy}, point: grants{kind: policy.AccessPoint}, other: grants{kind: policy.ResourcePolicy},
@@ -64,27 +64,27 @@ func (c *cell) sort(left []int) *sorted {
 			i := slices.Index(e.limits.levels, st.level)
 			l.levels[i] = append(l.levels[i], j)
 		case policy.BucketPolicy, policy.ACL:
-			l.bucket.add(j, st.who)
+			l.bucket.add(j, st.match)
 		case policy.AccessPoint:
-			l.point.add(j, st.who)
+			l.point.add(j, st.match)
 		case policy.KeyPolicy, policy.KMSGrant, policy.Trust, policy.ResourcePolicy, policy.LambdaPermission:
-			l.other.add(j, st.who)
+			l.other.add(j, st.match)
 		case policy.RCP: // AWS's own Allow of everything is always there
 		}
 	}
 	return l
 }
 
-// arrange builds the ways of being allowed, as the layers of IAM decide together
+// arrange builds the paths of being allowed, as the layers of IAM decide together
 // (IAM User Guide, "How AWS enforcement code logic evaluates requests to allow or
 // deny access").
 func (c *cell) arrange(left []int) {
-	e, p, l := c.v.e, c.scope.place, c.sort(left)
-	own := way{{e.identityKind(), l.identity}}
+	e, p, l := c.v.e, c.scope.class, c.sort(left)
+	own := grantPath{{e.identityKind(), l.identity}}
 	if e.root {
 		own = nil // it needs no identity policy
 	}
-	var limits way
+	var limits grantPath
 	if e.limits.boundary {
 		limits = append(limits, layer{policy.Boundary, l.boundary})
 	}
@@ -93,46 +93,46 @@ func (c *cell) arrange(left []int) {
 	}
 	// side is what one resource's owner and the principal's account decide
 	// together.
-	side := func(g grants, owner string) []way {
+	side := func(g grants, owner string) []grantPath {
 		abroad := owner != "" && owner != e.set.Subject.Account
 		if p.foreign && !g.there && (abroad || owner == "") {
-			return []way{slices.Concat(own, limits)} // nobody knows that its owner doesn't agree
+			return []grantPath{slices.Concat(own, limits)} // nobody knows that its owner doesn't agree
 		}
 		if abroad {
 			any := slices.Concat(g.free, g.role, g.account)
-			return []way{slices.Concat(own, way{{g.kind, any}}, limits)}
+			return []grantPath{slices.Concat(own, grantPath{{g.kind, any}}, limits)}
 		}
-		var ways []way
+		var paths []grantPath
 		switch {
 		case g.there && (g.kind == policy.KeyPolicy || g.kind == policy.Trust): // they must allow by themselves
-			ways = append(ways, slices.Concat(own, way{{g.kind, g.account}}, limits), slices.Concat(way{{g.kind, g.role}}, limits))
+			paths = append(paths, slices.Concat(own, grantPath{{g.kind, g.account}}, limits), slices.Concat(grantPath{{g.kind, g.role}}, limits))
 		case e.root:
-			ways = append(ways, limits)
+			paths = append(paths, limits)
 		default:
-			ways = append(ways, slices.Concat(way{{e.identityKind(), slices.Concat(l.identity, g.role)}}, limits))
+			paths = append(paths, slices.Concat(grantPath{{e.identityKind(), slices.Concat(l.identity, g.role)}}, limits))
 		}
-		return append(ways, way{{g.kind, g.free}})
+		return append(paths, grantPath{{g.kind, g.free}})
 	}
-	var ways []way
+	var paths []grantPath
 	switch {
 	case p.point && p.bucket == "":
-		ways = side(l.point, p.owner)
+		paths = side(l.point, p.owner)
 	case p.point:
 		for _, a := range side(l.point, p.owner) {
 			for _, b := range side(l.bucket, p.bucketOwner) {
-				ways = append(ways, slices.Concat(a, b))
+				paths = append(paths, slices.Concat(a, b))
 			}
 		}
 	case p.family == s3Family:
-		ways = side(l.bucket, p.owner)
+		paths = side(l.bucket, p.owner)
 	default:
-		ways = side(l.other, p.owner)
+		paths = side(l.other, p.owner)
 	}
-	for _, w := range ways {
+	for _, w := range paths {
 		for _, level := range l.levels {
 			w = append(w[:len(w):len(w)], layer{policy.SCP, level})
 		}
-		c.ways = append(c.ways, w.distinct())
+		c.paths = append(c.paths, w.distinct())
 	}
 }
 
@@ -146,8 +146,8 @@ func (e *Engine) identityKind() policy.Kind {
 
 // distinct leaves out layers that are there twice; the first, which grants, stays
 // the first.
-func (w way) distinct() way {
-	var out way
+func (w grantPath) distinct() grantPath {
+	var out grantPath
 	for _, l := range w {
 		if !slices.ContainsFunc(out, func(o layer) bool { return o.kind == l.kind && slices.Equal(l.stmts, o.stmts) }) {
 			out = append(out, l)

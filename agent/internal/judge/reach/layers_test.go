@@ -104,7 +104,7 @@ func TestRightsOnRolesAndKeys(t *testing.T) {
 			action: "sts:AssumeRole", resource: aRole,
 		},
 		{
-			name: "a key's policy that leaves a user out", subject: user,
+			name: "a key's policy that mostCompared a user out", subject: user,
 			docs:   []doc{mayAll(`"kms:*"`, "*"), keyOf(other, `"kms:*"`)},
 			action: "kms:ScheduleKeyDeletion", resource: aKey,
 		},
@@ -114,7 +114,7 @@ func TestRightsOnRolesAndKeys(t *testing.T) {
 			action: "kms:PutKeyPolicy", resource: aKey,
 		},
 		{
-			name: "a key's policy that leaves it to IAM", subject: user, want: true,
+			name: "a key's policy that mostCompared it to IAM", subject: user, want: true,
 			docs:   []doc{mayAll(`"kms:DisableKey"`, aKey), keyOf(account, `"kms:*"`)},
 			action: "kms:DisableKey", resource: aKey,
 		},

@@ -7,13 +7,13 @@ import (
 	"buzon/agent/policy"
 )
 
-// naming is how a statement of a resource policy names the principal.
-type naming uint8
+// principalMatch is how a statement of a resource policy names the principal.
+type principalMatch uint8
 
 const (
-	nobody    naming = iota
-	asAccount        // its account: a delegation to the identity policies
-	asRole           // its role: still under boundary and session policy
+	nobody    principalMatch = iota
+	asAccount                // its account: a delegation to the identity policies
+	asRole                   // its role: still under boundary and session policy
 	everyone
 	named // the user itself, or the very session
 )
@@ -27,10 +27,10 @@ const (
 	may
 )
 
-// who tells how a statement of a resource policy names the subject, under a
+// matchOf tells how a statement of a resource policy names the subject, under a
 // reading. A Deny with NotPrincipal spares for certain only whom it names with
 // the account (IAM User Guide, "AWS JSON policy elements: NotPrincipal").
-func (e *Engine) who(st *policy.Statement, b bound) naming {
+func (e *Engine) matchOf(st *policy.Statement, b bound) principalMatch {
 	best := nobody
 	var user, role, session, account bool
 	inner := b
@@ -87,12 +87,14 @@ func (e *Engine) who(st *policy.Statement, b bound) naming {
 	return nobody
 }
 
-// unsureMember tells whether the two readings of who differ.
-func (e *Engine) unsureMember(st *policy.Statement) bool { return e.who(st, may) != e.who(st, must) }
+// unsureMember tells whether the two readings of matchOf differ.
+func (e *Engine) unsureMember(st *policy.Statement) bool {
+	return e.matchOf(st, may) != e.matchOf(st, must)
+}
 
 // names tells how one entry names the subject. In an Allow it is enough that one
 // session of a role is meant.
-func (e *Engine) names(p policy.Principal, b bound, allow bool) naming {
+func (e *Engine) names(p policy.Principal, b bound, allow bool) principalMatch {
 	s := &e.set.Subject
 	switch p.Kind {
 	case policy.PrincipalEveryone:

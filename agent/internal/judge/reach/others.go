@@ -8,10 +8,10 @@ import (
 	"buzon/agent/policy"
 )
 
-// others are accounts besides the principal's. What belongs to them can be
+// otherAccount is accounts besides the principal's. What belongs to them can be
 // reached where the identity policies allow it and its owner agrees: of resources
 // whose policies aren't in the set nobody knows that he doesn't.
-type others struct {
+type otherAccount struct {
 	account string   // one account, or "" for all but those in but
 	but     []string // accounts
 	owner   string   // what aws:ResourceAccount is; "" where it may be any
@@ -22,7 +22,7 @@ type others struct {
 const noDigits = " !\"#$%&'()*+,-./:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`abcdefghijklmnopqrstuvwxyz{|}~"
 
 // in makes the ARNs of these accounts by those of an account.
-func (o *others) in(s *Space, arns func(account []strset.Token) *strset.Set) *strset.Set {
+func (o *otherAccount) in(s *Space, arns func(account []strset.Token) *strset.Set) *strset.Set {
 	if o.account != "" {
 		return arns(strset.Chars(o.account))
 	}
@@ -40,7 +40,7 @@ func (o *others) in(s *Space, arns func(account []strset.Token) *strset.Set) *st
 // otherAccounts lists the accounts that documents can tell from the principal's;
 // none where to each statement every account is like another, or the principal's
 // own is the one that is allowed more: what can be found is then found there.
-func (e *Engine) otherAccounts() []others {
+func (e *Engine) otherAccounts() []otherAccount {
 	points, _ := e.knownPoints()
 	l := look{own: e.set.Subject.Account, known: len(points)+len(e.knownOthers()) > 0}
 	l.named = []string{l.own}
@@ -115,8 +115,8 @@ func (l *look) owner(values []policy.Text, mine, variables bool) {
 }
 
 // accounts lists them: each that is named, and all others as one.
-func (l *look) accounts() []others {
-	rest := others{but: l.named}
+func (l *look) accounts() []otherAccount {
+	rest := otherAccount{but: l.named}
 	for _, sample := range []string{"999999999999", "888888888888", "777777777777"} {
 		if !slices.Contains(l.named, sample) {
 			rest.sample = sample
@@ -124,12 +124,12 @@ func (l *look) accounts() []others {
 		}
 	}
 	if rest.sample == "" || l.anyOwner {
-		return []others{{but: l.named[:1], sample: "999999999999"}}
+		return []otherAccount{{but: l.named[:1], sample: "999999999999"}}
 	}
 	rest.owner = rest.sample
-	list := []others{rest}
+	list := []otherAccount{rest}
 	for _, account := range l.named[1:] {
-		list = append(list, others{account: account, owner: account, sample: account})
+		list = append(list, otherAccount{account: account, owner: account, sample: account})
 	}
 	return list
 }

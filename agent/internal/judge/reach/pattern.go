@@ -236,7 +236,7 @@ func (c *scope) pattern(text string, kind policy.Kind, r reading) *strset.Set {
 		l = s.And(l, s.Glob(parts, false))
 	}
 	if r.b == may {
-		l = c.view.e.symbolic(l, c.place)
+		l = c.view.e.symbolic(l, c.class)
 	}
 	return l
 }

@@ -205,7 +205,7 @@ func compare(t *testing.T, n *count, seed uint64, set *policy.Set, e *Engine, or
 		// What other accounts own has no place where the principal's stands for it. (A
 		// request without that key can't occur whatever it is for.)
 		foreign := accountIn(w.Resource) != "" && accountIn(w.Resource) != set.Subject.Account && w.Context["aws:securetransport"] != nil
-		if foreign && got.Outcome == decide.Allowed && e.placeOf(e.askedOf(w.Action), w) == nil {
+		if foreign && got.Outcome == decide.Allowed && e.resourceClassOf(e.askedOf(w.Action), w) == nil {
 			for _, q := range questions {
 				if q.a.Kind == Nothing && len(q.q.Resources.globs) == 0 && q.asks(w) {
 					t.Fatalf("seed %d: reach finds nothing for %+v, and decide allows %+v by %v\n%s", seed, q.q, w, got.Because, describe(set))

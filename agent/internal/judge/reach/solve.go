@@ -6,54 +6,54 @@ import (
 	"buzon/agent/internal/judge/reach/strset"
 )
 
-// leaf is a box of requests that are allowed, with the statements that allow it.
-type leaf struct {
+// allowedBox is a box of requests that are allowed, with the statements that allow it.
+type allowedBox struct {
 	box  box
 	used []int
 }
 
 // search walks over boxes that are allowed and don't fall to a Deny, within a
 // box; yield ends it by answering false.
-func (c *cell) search(within box, yield func(leaf) bool) {
-	for _, w := range c.ways {
-		if w.open() && !c.walk(within, w, nil, yield) {
+func (c *cell) search(within box, yield func(allowedBox) bool) {
+	for _, w := range c.paths {
+		if w.open() && !c.intersectLayers(within, w, nil, yield) {
 			return
 		}
 	}
 }
 
-// walk takes one layer after the other.
-func (c *cell) walk(b box, w way, used []int, yield func(leaf) bool) bool {
+// intersectLayers takes one layer after the other.
+func (c *cell) intersectLayers(b box, w grantPath, used []int, yield func(allowedBox) bool) bool {
 	c.v.e.look()
 	if len(w) == 0 {
-		return c.clear(b, c.denies, func(rest box) bool { return yield(leaf{rest, used}) })
+		return c.subtractDenies(b, c.denies, func(rest box) bool { return yield(allowedBox{rest, used}) })
 	}
 	s := c.v.e.space
 	used = used[:len(used):len(used)]
 	for _, j := range w[0].stmts {
 		if s.inside(b, c.boxes[j]) {
-			return c.walk(b, w[1:], append(used, j), yield)
+			return c.intersectLayers(b, w[1:], append(used, j), yield)
 		}
 	}
 	for _, j := range w[0].stmts {
-		if part, ok := s.cut(b, c.boxes[j]); ok && !c.walk(part, w[1:], append(used, j), yield) {
+		if part, ok := s.intersect(b, c.boxes[j]); ok && !c.intersectLayers(part, w[1:], append(used, j), yield) {
 			return false
 		}
 	}
 	return true
 }
 
-// clear takes the denies out of a box: first those that leave the least.
-func (c *cell) clear(b box, denies []int, yield func(box) bool) bool {
+// subtractDenies takes the denies out of a box: first those that leave the least.
+func (c *cell) subtractDenies(b box, denies []int, yield func(box) bool) bool {
 	c.v.e.look()
 	s := c.v.e.space
 	var left []int
 	best, least := -1, 0
 	for _, j := range denies {
-		if s.apart(b, c.boxes[j]) {
+		if s.disjoint(b, c.boxes[j]) {
 			continue
 		}
-		n := s.sticksOut(b, c.boxes[j])
+		n := s.excess(b, c.boxes[j])
 		if n == 0 {
 			return true // nothing is left
 		}
@@ -67,7 +67,7 @@ func (c *cell) clear(b box, denies []int, yield func(box) bool) bool {
 	}
 	left = slices.DeleteFunc(left, func(j int) bool { return j == best })
 	for _, part := range s.subtract(b, c.boxes[best]) {
-		if !c.clear(part, left, yield) {
+		if !c.subtractDenies(part, left, yield) {
 			return false
 		}
 	}
@@ -84,18 +84,18 @@ func (s *Space) inside(a, b box) bool {
 	return s.Within(a.res, b.res)
 }
 
-// within is the part of the place that lies in a set. Where nothing tells its
+// within is the part of the class that lies in a set. Where nothing tells its
 // resources apart it is an example, or all texts for the whole of it.
 func (c *cell) within(res *strset.Set) *strset.Set {
 	if !c.divided {
 		if res == c.v.e.space.Any {
 			return res
 		}
-		if text, ok := c.scope.place.example(res); ok {
+		if text, ok := c.scope.class.example(res); ok {
 			return c.v.e.space.text(text) // what holds of one holds of all
 		}
 	}
-	return c.v.e.space.And(c.scope.place.lang(), res)
+	return c.v.e.space.And(c.scope.class.lang(), res)
 }
 
 // start is the box of everything that a question asks of a cell.
@@ -111,7 +111,7 @@ func (c *cell) start(q ask) box {
 		if slices.Contains(q.present, c.dims[d].key) {
 			b.keys[d].absent = false
 		}
-		if c.scope.place.holds(c.dims[d].key) {
+		if c.scope.class.holds(c.dims[d].key) {
 			b.keys[d].absent = false
 		}
 	}

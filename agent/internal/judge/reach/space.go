@@ -9,7 +9,7 @@ type Space struct {
 	meter   *Meter                    // of the engine that is at work
 	actions map[string][]int32        // of the catalogue, by the pattern that covers them
 	tokens  map[string][]strset.Token // by pattern of actions
-	worlds  map[string]*world
+	caches  map[string]*classCache
 }
 
 // mostPatterns is how many patterns of actions are kept.
@@ -26,7 +26,7 @@ func (s *Space) text(text string) *strset.Set {
 
 // NewSpace makes an empty Space.
 func NewSpace() *Space {
-	return &Space{Space: strset.New(), actions: map[string][]int32{}, tokens: map[string][]strset.Token{}, worlds: map[string]*world{}}
+	return &Space{Space: strset.New(), actions: map[string][]int32{}, tokens: map[string][]strset.Token{}, caches: map[string]*classCache{}}
 }
 
 // count takes work off the meter of the engine that is at work.

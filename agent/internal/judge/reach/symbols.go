@@ -7,9 +7,9 @@ import (
 	"buzon/agent/policy"
 )
 
-// symbols are the symbols of a template in the name of what a place is: its bucket,
+// symbols are the symbols of a template in the name of what a class of resources is: its bucket,
 // access point, key or role, or its account.
-func (p *place) symbols() []rune {
+func (p *resourceClass) symbols() []rune {
 	var list []rune
 	for _, text := range []string{p.bucket, p.pointARN, p.attached, p.owner} {
 		for _, r := range text {
@@ -31,7 +31,7 @@ type widened struct {
 // symbolic widens a set of ARNs by what is asked about: where a member has a name,
 // the ARN may have a symbol that turns out to be that name. Only the part before
 // the first "/" is read so: there are the account and the bucket.
-func (e *Engine) symbolic(l *strset.Set, p *place) *strset.Set {
+func (e *Engine) symbolic(l *strset.Set, p *resourceClass) *strset.Set {
 	if e.symbolChars == "" || l.Empty() || l == e.space.Any {
 		return l
 	}

@@ -21,10 +21,10 @@ type view struct {
 	cells map[cellKey]*cell
 	kept  int // boxes in the cells
 
-	classes     []*class
-	classNumber map[groupKey]int32
-	numbers     []*[pageSize]int32 // one more than the class of each action of the catalogue; 0: not known yet
-	absent      map[int32]string   // by the number of an action's list of keys
+	actionClasses []*actionClass
+	classNumber   map[groupKey]int32
+	numbers       []*[pageSize]int32 // one more than the class of each action of the catalogue; 0: not known yet
+	absent        map[int32]string   // by the number of an action's list of keys
 
 	dims  map[string]*dim
 	preds int // numbered so far
@@ -46,7 +46,7 @@ type stmt struct {
 	variables bool
 	allow     bool
 	b         bound
-	who       naming // of a resource policy
+	match     principalMatch // of a resource policy
 
 	all            bool // not understood: may match every request
 	skipConditions bool // its conditions aren't understood
@@ -136,12 +136,12 @@ func (v *view) add(src *policy.Source, st *policy.Statement, ref policy.Referenc
 		s.skipConditions = true
 	}
 	if s.all {
-		s.who = everyone
+		s.match = everyone
 	} else if ofResource(src.Kind) {
 		if v.e.unsureMember(st) {
 			doubt(UnsureMember)
 		}
-		if s.who = v.e.who(st, b); s.who == nobody {
+		if s.match = v.e.matchOf(st, b); s.match == nobody {
 			if s.doubt == nil {
 				return
 			}
@@ -224,11 +224,11 @@ func variablesOf(st *policy.Statement) []string {
 
 func lower(s string) string { return strings.ToLower(s) }
 
-// scope is where a condition key has a state: an action at a place, with what
+// scope is where a condition key has a state: an action on a class of resources, with what
 // the question fixes.
 type scope struct {
 	view   *view
-	place  *place
+	class  *resourceClass
 	action *catalogue.Action // nil for one that the catalogue doesn't know
 	given  map[string][]string
 
@@ -252,7 +252,7 @@ func (c *scope) state(key string) keyState {
 		return keyState{true, v}
 	}
 	if slices.Contains(pointKeys, key) {
-		return c.place.pointState(key)
+		return c.class.pointState(key)
 	}
 	switch key {
 	case "s3:resourceaccount":
@@ -261,8 +261,8 @@ func (c *scope) state(key string) keyState {
 		}
 		fallthrough
 	case "aws:resourceaccount":
-		if c.place.owner != "" {
-			return keyState{true, []string{c.place.owner}}
+		if c.class.owner != "" {
+			return keyState{true, []string{c.class.owner}}
 		}
 		return keyState{}
 	}

@@ -114,14 +114,14 @@ func (d *dim) atomOf(value string) (int, bool) {
 	return 0, false
 }
 
-// witness makes a request of a leaf.
-func (c *cell) witness(a *asked, l leaf) (Witness, bool) {
+// witness makes a request of an allowed box.
+func (c *cell) witness(a *asked, l allowedBox) (Witness, bool) {
 	chosen, ok := c.choose(l.box)
 	if !ok {
 		return Witness{}, false
 	}
 	w := Witness{Action: a.shown, Context: map[string][]string{}}
-	p := c.scope.place
+	p := c.scope.class
 	if l.box.res == c.v.e.space.Any {
 		l.box.res = p.lang()
 	}
@@ -171,11 +171,11 @@ func (c *cell) filled(key string) []string {
 	if v, ok := c.v.e.defaultOf(key); ok {
 		return []string{v}
 	}
-	if (key == "aws:resourceaccount" || key == "s3:resourceaccount" && c.scope.place.family == s3Family) && c.scope.place.owner != "" {
-		return []string{c.scope.place.owner}
+	if (key == "aws:resourceaccount" || key == "s3:resourceaccount" && c.scope.class.family == s3Family) && c.scope.class.owner != "" {
+		return []string{c.scope.class.owner}
 	}
 	if slices.Contains(pointKeys, key) {
-		return c.scope.place.pointState(key).values
+		return c.scope.class.pointState(key).values
 	}
 	return nil
 }
@@ -206,10 +206,10 @@ func (c *cell) clocks() map[string]bool {
 	return keys
 }
 
-// readable is a text of a set that is easy to read: a hint of the place, or else
+// readable is a text of a set that is easy to read: a hint of the class, or else
 // the shortest.
 func (c *cell) readable(res *strset.Set) (string, bool) {
-	for _, hint := range c.scope.place.hints {
+	for _, hint := range c.scope.class.hints {
 		if res.Has(hint) {
 			return hint, true
 		}

@@ -38,7 +38,7 @@ type Space struct {
 	empty    map[memoKey]bool // whether a result is, where it wasn't made
 	globs    map[string]*Set
 	named    map[string]*Set
-	words    map[*Set]word
+	examples map[*Set]example
 
 	None, Any *Set // the empty set, and that of all texts
 
@@ -138,7 +138,7 @@ func (s *Space) hold(n int) {
 func (s *Space) forget() {
 	s.held = 0
 	s.interned, s.memo, s.empty = map[string]*Set{}, map[memoKey]*Set{}, map[memoKey]bool{}
-	s.globs, s.named, s.words = map[string]*Set{}, map[string]*Set{}, map[*Set]word{}
+	s.globs, s.named, s.examples = map[string]*Set{}, map[string]*Set{}, map[*Set]example{}
 	for _, l := range []*Set{s.None, s.Any} {
 		s.interned[string(l.appendKey(nil))] = l
 	}

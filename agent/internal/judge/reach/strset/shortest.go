@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// word is the most readable text of a set; ok is false for the empty set.
-type word struct {
+// example is the most readable text of a set; ok is false for the empty set.
+type example struct {
 	text string
 	ok   bool
 }
@@ -14,17 +14,17 @@ type word struct {
 // Shortest finds a cheapest text: few characters, and plain ones. Each state's way to
 // acceptance is settled in the order of its cost, from the end backwards.
 func (s *Space) Shortest(l *Set) (string, bool) {
-	if w, ok := s.words[l]; ok {
+	if w, ok := s.examples[l]; ok {
 		return w.text, w.ok
 	}
 	w := cheapest(l)
-	s.words[l] = w
+	s.examples[l] = w
 	return w.text, w.ok
 }
 
-func cheapest(l *Set) word {
+func cheapest(l *Set) example {
 	if l.Empty() {
-		return word{}
+		return example{}
 	}
 	n := len(l.states)
 	type step struct {
@@ -67,7 +67,7 @@ func cheapest(l *Set) word {
 		text = append(text, way[at].r)
 		at = way[at].to
 	}
-	return word{string(text), true}
+	return example{string(text), true}
 }
 
 // cheapestTo is the plainest character that leads to a state.

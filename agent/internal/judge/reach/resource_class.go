@@ -8,9 +8,9 @@ import (
 	"buzon/agent/policy"
 )
 
-// place is a kind of resource that an action can have, as far as documents tell
+// resourceClass is a kind of resource that an action can have, as far as documents tell
 // it apart: whose it is, and which policies hang on it.
-type place struct {
+type resourceClass struct {
 	shape *strset.Set
 	later func() *strset.Set // makes shape when it is asked for
 	sure  bool               // it isn't empty
@@ -83,7 +83,7 @@ func answers(k policy.Kind, f family) bool {
 
 // pointState is what is known of one of the keys that only requests through an
 // access point hold.
-func (p *place) pointState(key string) keyState {
+func (p *resourceClass) pointState(key string) keyState {
 	switch {
 	case !p.point:
 		return keyState{fixed: true}
@@ -95,16 +95,16 @@ func (p *place) pointState(key string) keyState {
 	return keyState{}
 }
 
-// holds tells of a key whose value isn't known that every request at the place holds it:
+// holds tells of a key whose value isn't known that every request of the class holds it:
 // somebody owns what is another's, and what is asked through an access point is asked
 // through that one.
-func (p *place) holds(key string) bool {
+func (p *resourceClass) holds(key string) bool {
 	return p.foreign && isOwnerKey(key) || p.point && (key == "s3:dataaccesspointarn" || key == "s3:dataaccesspointaccount")
 }
 
-// example is a resource of the place that lies in a set, if one is known without
+// example is a resource of the class that lies in a set, if one is known without
 // making the whole of it.
-func (p *place) example(res *strset.Set) (string, bool) {
+func (p *resourceClass) example(res *strset.Set) (string, bool) {
 	if p.sure {
 		for _, hint := range p.hints {
 			if res.Has(hint) {
@@ -115,8 +115,8 @@ func (p *place) example(res *strset.Set) (string, bool) {
 	return "", false
 }
 
-// lang is the resources of the place.
-func (p *place) lang() *strset.Set {
+// lang is the resources of the class.
+func (p *resourceClass) lang() *strset.Set {
 	if p.shape == nil {
 		p.shape = p.later()
 	}
@@ -245,26 +245,26 @@ func accountIn(arn string) string {
 	return parts[4]
 }
 
-// bucketPlaces are buckets (rest is empty) or objects, of the buckets that are
+// bucketClasses are buckets (rest is empty) or objects, of the buckets that are
 // known and of all others.
-func (e *Engine) bucketPlaces(rest string) []*place {
+func (e *Engine) bucketClasses(rest string) []*resourceClass {
 	s := e.space
 	tail, hint := placeholders(nil, rest), strings.NewReplacer("${ObjectName}", "x").Replace(rest)
-	var list []*place
+	var list []*resourceClass
 	known := e.knownBuckets()
 	others := s.Glob(append(append(strset.Chars(e.bucketARN("")), bucketName...), tail...), false)
 	for i, b := range known {
 		shape := s.Glob(append(strset.Chars(b), tail...), false)
 		others = s.Minus(others, shape)
-		list = append(list, &place{
+		list = append(list, &resourceClass{
 			shape: shape, hints: []string{b + hint}, rank: min(i, 1), owner: e.ownerOf(b), bucket: b, bucketOwner: e.ownerOf(b),
 		})
 	}
-	return append(list, &place{shape: others, hints: []string{e.bucketARN("another-bucket") + hint}, rank: 2, anyBucket: true})
+	return append(list, &resourceClass{shape: others, hints: []string{e.bucketARN("another-bucket") + hint}, rank: 2, anyBucket: true})
 }
 
-// pointPlaces are access points, or objects through them.
-func (e *Engine) pointPlaces(segs []string) []*place {
+// pointClasses are access points, or objects through them.
+func (e *Engine) pointClasses(segs []string) []*resourceClass {
 	s := e.space
 	_, rest, objects := strings.Cut(strings.TrimPrefix(segs[5], "accesspoint/"), "/")
 	var tail []strset.Token
@@ -280,13 +280,13 @@ func (e *Engine) pointPlaces(segs []string) []*place {
 		return s.Glob(append(append(list, bucketName...), tail...), false)
 	}
 	others := points(strset.Chars(account))
-	var list []*place
+	var list []*resourceClass
 	var known []*strset.Set
 	arns, bucket := e.knownPoints()
 	for _, a := range arns {
 		shape := s.Glob(append(strset.Chars(a), tail...), false)
 		known = append(known, shape)
-		p := &place{
+		p := &resourceClass{
 			shape: shape, hints: []string{a + hint}, rank: 2, owner: accountIn(a), point: true, pointARN: a,
 			bucket: bucket[a], bucketOwner: e.ownerOf(bucket[a]), foreign: e.foreign(a),
 		}
@@ -303,22 +303,22 @@ func (e *Engine) pointPlaces(segs []string) []*place {
 	}
 	except := s.Union(known)
 	for _, o := range e.others {
-		list = append(list, &place{
+		list = append(list, &resourceClass{
 			shape: s.Minus(o.in(s, points), except),
 			hints: []string{"arn:" + e.partition + ":s3:us-east-1:" + o.sample + ":accesspoint/x" + hint},
 			rank:  6, owner: o.owner, point: true, foreign: true,
 		})
 	}
-	return append(list, &place{
+	return append(list, &resourceClass{
 		shape: s.Minus(others, except), hints: []string{"arn:" + e.partition + ":s3:us-east-1:" + account + ":accesspoint/x" + hint},
 		rank: 4, owner: account, point: true,
 	})
 }
 
-// otherPlaces are the resources of all other services: those of the principal's
+// otherClasses are the resources of all other services: those of the principal's
 // account and of others, those that belong to no account, and the keys and roles
 // whose policies are known.
-func (e *Engine) otherPlaces(segs []string) []*place {
+func (e *Engine) otherClasses(segs []string) []*resourceClass {
 	s := e.space
 	account, partition := e.set.Subject.Account, e.partition
 	shape := func(owner string) *strset.Set {
@@ -326,7 +326,7 @@ func (e *Engine) otherPlaces(segs []string) []*place {
 		parts[1], parts[4] = partition, owner
 		return s.Named("template "+strings.Join(parts, ":"), func() *strset.Set { return s.Glob(templateTokens(parts), false) })
 	}
-	var list []*place
+	var list []*resourceClass
 	var known []*strset.Set
 	for _, k := range e.attached {
 		parts := policy.Segments(k.arn)
@@ -338,11 +338,11 @@ func (e *Engine) otherPlaces(segs []string) []*place {
 			continue
 		}
 		known = append(known, one)
-		list = append(list, e.attachedPlace(k, one))
+		list = append(list, e.attachedClass(k, one))
 	}
 	except := s.Union(known)
 	add := func(rank int, owner string, accounts ...string) {
-		p := &place{rank: rank, owner: owner, sure: len(known) == 0}
+		p := &resourceClass{rank: rank, owner: owner, sure: len(known) == 0}
 		for _, a := range accounts {
 			parts := slices.Clone(segs)
 			parts[1], parts[4] = partition, a
@@ -370,7 +370,7 @@ func (e *Engine) otherPlaces(segs []string) []*place {
 		for _, o := range e.others {
 			parts := slices.Clone(segs)
 			parts[1], parts[4] = partition, o.sample
-			p := &place{rank: 4, owner: o.owner, foreign: true, hints: []string{hintOf(parts)}, sure: len(known) == 0}
+			p := &resourceClass{rank: 4, owner: o.owner, foreign: true, hints: []string{hintOf(parts)}, sure: len(known) == 0}
 			p.later = func() *strset.Set {
 				return s.Minus(o.in(s, func(account []strset.Token) *strset.Set { return s.Glob(templateWith(segs, partition, account), false) }), except)
 			}
@@ -382,17 +382,17 @@ func (e *Engine) otherPlaces(segs []string) []*place {
 	return list
 }
 
-// attachedPlace is a resource with policies of its own.
-func (e *Engine) attachedPlace(k known, shape *strset.Set) *place {
-	return &place{
+// attachedClass is a resource with policies of its own.
+func (e *Engine) attachedClass(k known, shape *strset.Set) *resourceClass {
+	return &resourceClass{
 		shape: shape, hints: []string{k.arn}, rank: 3, owner: accountIn(k.arn), attached: k.arn, attachedKind: k.kind,
 		foreign: e.foreign(k.arn),
 	}
 }
 
-// everywhere are the places of an action that the catalogue doesn't know: every
+// everywhere are the classes of resources of an action that the catalogue doesn't know: every
 // resource that there can be.
-func (e *Engine) everywhere() []*place {
+func (e *Engine) everywhere() []*resourceClass {
 	s := e.space
 	below := func(arn string) *strset.Set {
 		// Also with nothing after the slash: that is no object's name, but of an action
@@ -418,22 +418,22 @@ func (e *Engine) everywhere() []*place {
 		return tokensOf(service, region, strset.Chars(account))
 	}
 	account := e.set.Subject.Account
-	var list []*place
+	var list []*resourceClass
 	bucketKind := tokens("s3", "", "")
 	others := bucketKind
 	for i, b := range e.knownBuckets() {
 		others = s.Minus(others, below(b))
-		list = append(list, &place{
+		list = append(list, &resourceClass{
 			shape: below(b), hints: []string{b + "/x", b}, rank: min(i, 1), owner: e.ownerOf(b), bucket: b, bucketOwner: e.ownerOf(b),
 		})
 	}
-	list = append(list, &place{
+	list = append(list, &resourceClass{
 		shape: others, hints: []string{e.bucketARN("another-bucket/x"), e.bucketARN("another-bucket")}, rank: 2, anyBucket: true,
 	})
 	var seen []*strset.Set
 	arns, bucket := e.knownPoints()
 	for _, a := range arns {
-		p := &place{
+		p := &resourceClass{
 			shape: below(a), hints: []string{a + "/object/x", a}, rank: 2, owner: accountIn(a), point: true, pointARN: a,
 			bucket: bucket[a], bucketOwner: e.ownerOf(bucket[a]), foreign: e.foreign(a),
 		}
@@ -446,7 +446,7 @@ func (e *Engine) everywhere() []*place {
 	for _, k := range e.attached {
 		one := k.shape(s)
 		seen = append(seen, one)
-		list = append(list, e.attachedPlace(k, one))
+		list = append(list, e.attachedClass(k, one))
 	}
 	except := s.Union(append(seen, bucketKind))
 	if account != "" {
@@ -459,22 +459,22 @@ func (e *Engine) everywhere() []*place {
 			points := s.Minus(o.in(s, pointsOf), except)
 			all := o.in(s, func(account []strset.Token) *strset.Set { return tokensOf("any service", "*", account) })
 			list = append(list,
-				&place{
+				&resourceClass{
 					shape: points, hints: []string{"arn:" + e.partition + ":s3:us-east-1:" + o.sample + ":accesspoint/x/object/x"},
 					rank: 6, owner: o.owner, point: true, foreign: true,
 				},
-				&place{shape: s.Minus(all, s.Or(except, points)), rank: 6, owner: o.owner, foreign: true})
+				&resourceClass{shape: s.Minus(all, s.Or(except, points)), rank: 6, owner: o.owner, foreign: true})
 		}
 		points := s.Minus(pointsOf(strset.Chars(account)), except)
 		list = append(list,
-			&place{
+			&resourceClass{
 				shape: points, hints: []string{"arn:" + e.partition + ":s3:us-east-1:" + account + ":accesspoint/x/object/x"},
 				rank: 4, owner: account, point: true,
 			},
-			&place{shape: s.Minus(tokens("any service", "*", account), s.Or(except, points)), rank: 3, owner: account})
+			&resourceClass{shape: s.Minus(tokens("any service", "*", account), s.Or(except, points)), rank: 3, owner: account})
 	}
 	ownerless := s.Union([]*strset.Set{tokens("any service", "*", ""), tokens("any service", "*", "aws"), s.text("*")})
-	return append(list, &place{shape: s.Minus(ownerless, except), hints: []string{"*"}, rank: 2})
+	return append(list, &resourceClass{shape: s.Minus(ownerless, except), hints: []string{"*"}, rank: 2})
 }
 
 // noService are the characters that witnesses are made of and names of services
