@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -82,7 +83,7 @@ var (
 	comment = regexp.MustCompile(`(^|\s)#\s.*$`)
 	// stands are words that stand for something else, and are the reader's (VERSION, CARPETA, «recibos.jsonl»), and
 	// values that are sentences.
-	stands = regexp.MustCompile(`(Description=|reason: ).+|\[flags\]|\[opciones\]|\p{Lu}[\p{Lu}_]+|[\p{Ll}-]+\.(jsonl|json|yaml|html|csv)\b|\b(reader|lector|hello|hola)\b|"[^"]*"|…`)
+	stands = regexp.MustCompile(`(reason: ).+|\[flags\]|\[opciones\]|\p{Lu}[\p{Lu}_]+|[\p{Ll}-]+\.(jsonl|json|yaml|html|csv)\b|\b(reader|lector|hello|hola)\b|"[^"]*"|…`)
 )
 
 // shape is what of a part both languages have alike.
@@ -449,5 +450,35 @@ func TestEveryCommandShowsExamples(t *testing.T) {
 			}
 		}
 		look(root)
+	}
+}
+
+// TestConfigurationsOfPagesAreValid: whoever copies one from a page has one that works.
+func TestConfigurationsOfPagesAreValid(t *testing.T) {
+	found := 0
+	for path, text := range pages(t) {
+		for _, block := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(text, -1) {
+			_, config, ok := strings.Cut("\n"+block[1], "\nbucket: ")
+			if _, inside, cloud := strings.Cut(block[1], "\n      bucket: "); cloud { // in user data
+				inside, _, _ = strings.Cut(inside, "\nruncmd:")
+				config, ok = strings.ReplaceAll(inside, "\n      ", "\n"), true
+			}
+			if !ok {
+				continue
+			}
+			found++
+			file := filepath.Join(t.TempDir(), "agent.yaml")
+			if err := os.WriteFile(file, []byte("bucket: "+config), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			var out, errs bytes.Buffer
+			env := []string{"HOME=" + t.TempDir()}
+			if code := Main(t.Context(), []string{"config", "validate", "--config", file}, strings.NewReader(""), &out, &errs, env); code != 0 {
+				t.Errorf("%s: %s\n%s", path, errs.String(), config)
+			}
+		}
+	}
+	if found < 4 {
+		t.Errorf("only %d configurations were found in the pages", found)
 	}
 }
