@@ -103,6 +103,7 @@ func (k *keyless) types(text string) string {
 // certificate ends: the agent waits, and says so in one sentence; a new one is put
 // in place, and it goes on. Everything is done as docs/en/keyless.md says.
 func TestAVMWithACertificateAndNoKey(t *testing.T) {
+	t.Parallel()
 	w := open(t)
 	k := &keyless{world: w, t: t, dir: t.TempDir(), helper: signingHelper(t, w)}
 	var page []string

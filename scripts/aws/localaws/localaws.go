@@ -246,6 +246,7 @@ func (a *AWS) ClientEnv() []string {
 		"CDK_DEFAULT_ACCOUNT=" + Account,
 		"CDK_DEFAULT_REGION=" + Region,
 		"AWS_REGION=" + Region,
+		"AWS_DEFAULT_REGION=" + Region, // the AWS CLI before version 2 knows no other
 		"AWS_EC2_METADATA_DISABLED=true",
 		// Nothing of the user's own.
 		"AWS_CONFIG_FILE=" + filepath.Join(a.Dir, "config"),
