@@ -76,11 +76,14 @@ func strangers(role *policy.Subject, doc *policy.Document) []stranger {
 			list = append(list, stranger{of(account), DetailOther})
 		}
 	}
-	for _, pattern := range openARNs(doc) {
-		s := of(strangerAccount)
-		part := policy.Segments(pattern)
-		s.ARN = "arn:" + role.Partition + ":iam::" + strangerAccount + ":" + fill(part[5])
-		kind, path, _ := strings.Cut(fill(part[5]), "/")
+	for _, account := range openAccounts(doc) {
+		list = append(list, stranger{of(account), DetailAnyAccount})
+	}
+	for _, tail := range openARNs(doc) {
+		account, name, _ := strings.Cut(tail, ":")
+		s := of(account)
+		s.ARN = "arn:" + role.Partition + ":iam::" + tail
+		kind, path, _ := strings.Cut(name, "/")
 		if kind == "role" {
 			s.Type = policy.Role
 		}
@@ -123,23 +126,79 @@ func accounts(doc *policy.Document) []string {
 	return out
 }
 
-// openARNs are the patterns for aws:PrincipalArn that leave the account open.
-func openARNs(doc *policy.Document) []string {
+// valuesOf are the values that a document's conditions hold a key against.
+func valuesOf(doc *policy.Document, key string) []string {
 	var out []string
 	for _, st := range doc.Statements {
 		for _, c := range st.Conditions {
-			if !strings.EqualFold(c.Key, "aws:PrincipalArn") {
-				continue
-			}
-			for _, v := range c.Values {
-				part := policy.Segments(v.Value)
-				if len(part) == 6 && strings.ContainsAny(part[4], "*?") && !strings.Contains(part[5], "$") {
+			if strings.EqualFold(c.Key, key) {
+				for _, v := range c.Values {
 					out = append(out, v.Value)
 				}
 			}
 		}
 	}
 	return out
+}
+
+// openARNs are the ends, from the account on, of ARNs that patterns for aws:PrincipalArn
+// may mean although they don't name an account whole.
+func openARNs(doc *policy.Document) []string {
+	var out []string
+	for _, pattern := range valuesOf(doc, "aws:PrincipalArn") {
+		part := policy.Segments(pattern)
+		last := pattern[strings.LastIndexByte(pattern, ':')+1:]
+		accounts := []string{strangerAccount}
+		switch {
+		case !strings.ContainsAny(pattern, "*?") || strings.Contains(last, "$"):
+			continue
+		case len(part) != 6: // a wildcard runs over the colons
+			for _, digits := range someDigits.FindAllString(pattern, -1) {
+				accounts = append(accounts, accountLike("*"+digits), accountLike(digits+"*"))
+			}
+		case strings.ContainsAny(part[4], "*?"):
+			last, accounts = part[5], []string{accountLike(part[4])}
+		default:
+			continue
+		}
+		names := []string{"user/" + strangerName, "role/" + strangerName}
+		if name := fill(last); strings.HasPrefix(name, "user/") || strings.HasPrefix(name, "role/") {
+			names = append(names, name)
+		}
+		for _, account := range accounts {
+			for _, name := range names {
+				if account != "" && !slices.Contains(out, account+":"+name) {
+					out = append(out, account+":"+name)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// someDigits may be a part of an account in a pattern.
+var someDigits = regexp.MustCompile(`[0-9?]*[0-9][0-9?]*`)
+
+// openAccounts are accounts of those that a pattern for aws:PrincipalAccount leaves open.
+func openAccounts(doc *policy.Document) []string {
+	var out []string
+	for _, v := range valuesOf(doc, "aws:PrincipalAccount") {
+		if account := accountLike(v); strings.ContainsAny(v, "*?") && account != "" {
+			out = append(out, account)
+		}
+	}
+	return out
+}
+
+// accountLike is an account that a pattern matches, "" where there is none.
+func accountLike(pattern string) string {
+	before, after, _ := strings.Cut(strings.ReplaceAll(pattern, "?", "9"), "*")
+	after = strings.ReplaceAll(after, "*", "")
+	account := before + strings.Repeat("9", max(0, len(strangerAccount)-len(before)-len(after))) + after
+	if accountID.FindString(account) != account {
+		return ""
+	}
+	return account
 }
 
 // lets asks whether a stranger who may assume every role, as far as the stranger's own

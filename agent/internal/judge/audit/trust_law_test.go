@@ -26,7 +26,7 @@ type provider struct {
 }
 
 // claimed is a claim with what a stranger's token can hold in it: whatever may matches and
-// ours doesn't. Without may it holds none.
+// ours doesn't, in whatever case.
 type claimed struct {
 	key       string   // whole where it has a colon
 	may, ours string   // regular expressions of whole values
@@ -46,9 +46,9 @@ const (
 var providers = []provider{
 	{federated(gh), withWebIdentity, gh, []claimed{
 		{"aud", free, "", []string{"sts.amazonaws.com", "https://github.com/acme"}, false},
-		{"sub", `repo:[\w.-]+(@\d+)?/[\w.-]+(@\d+)?:.+`, `(?i)repo:acme(@1)?/.*`, []string{"repo:acme/app:ref:refs/heads/main", "repo:acme/*", "repo:acme@1/app@2:environment:prod"}, false},
-		{"repository", `[\w.-]+/[\w.-]+`, `(?i)acme/.*`, []string{"acme/app"}, false},
-		{"repository_owner", `[\w.-]+`, `(?i)acme`, []string{"acme"}, false},
+		{"sub", `repo:[\w.-]+(@\d+)?/[\w.-]+(@\d+)?:.+`, `repo:acme(@1)?/.*`, []string{"repo:acme/app:ref:refs/heads/main", "repo:acme/*", "repo:acme@1/app@2:environment:prod"}, false},
+		{"repository", `[\w.-]+/[\w.-]+`, `acme/.*`, []string{"acme/app"}, false},
+		{"repository_owner", `[\w.-]+`, `acme`, []string{"acme"}, false},
 		{"repository_id", `\d+`, `17`, []string{"17"}, false},
 		{"job_workflow_ref", `.+`, "", []string{"acme/app/.github/workflows/deploy.yml@refs/heads/main"}, false},
 		{"ref", `refs/.+`, "", []string{"refs/heads/main"}, false},
@@ -57,15 +57,15 @@ var providers = []provider{
 	}},
 	{federated("gitlab.com"), withWebIdentity, "gitlab.com", []claimed{
 		{"aud", free, "", []string{"https://gitlab.com", "sts.amazonaws.com"}, false},
-		{"sub", `project_path:[\w.-]+(/[\w.-]+)+:ref_type:(branch|tag):ref:.+`, `(?i)project_path:acme/.*`, []string{"project_path:acme/app:ref_type:branch:ref:main", "project_path:acme/*"}, false},
+		{"sub", `project_path:[\w.-]+(/[\w.-]+)+:ref_type:(branch|tag):ref:.+`, `project_path:acme/.*`, []string{"project_path:acme/app:ref_type:branch:ref:main", "project_path:acme/*"}, false},
 	}},
 	{federated("app.terraform.io"), withWebIdentity, "app.terraform.io", []claimed{
 		{"aud", free, "", []string{"aws.workload.identity"}, false},
-		{"sub", `organization:[\w-]+:project:[^:]+:workspace:[^:]+:run_phase:(plan|apply)`, `(?i)organization:acme:.*`, []string{"organization:acme:project:app:workspace:prod:run_phase:apply", "organization:acme:*"}, false},
+		{"sub", `organization:[\w-]+:project:[^:]+:workspace:[^:]+:run_phase:(plan|apply)`, `organization:acme:.*`, []string{"organization:acme:project:app:workspace:prod:run_phase:apply", "organization:acme:*"}, false},
 	}},
 	{federated("agent.buildkite.com"), withWebIdentity, "agent.buildkite.com", []claimed{
 		{"aud", free, "", []string{"sts.amazonaws.com"}, false},
-		{"sub", `organization:[\w-]+:pipeline:[\w-]+:ref:.+`, `(?i)organization:acme:.*`, []string{"organization:acme:pipeline:app:ref:refs/heads/main:commit:1:step:s"}, false},
+		{"sub", `organization:[\w-]+:pipeline:[\w-]+:ref:.+`, `organization:acme:.*`, []string{"organization:acme:pipeline:app:ref:refs/heads/main:commit:1:step:s"}, false},
 	}},
 	{"cognito-identity.amazonaws.com", withWebIdentity, "cognito-identity.amazonaws.com", []claimed{
 		{"aud", `[\w-]+:[\w-]+`, "", []string{"eu-west-1:0a1b"}, false}, // whoever never signed in has one of this very pool
@@ -115,7 +115,7 @@ func (p *provider) key(c claimed) string {
 
 // holds reports whether a stranger's token can hold a value.
 func (c claimed) holds(value string) bool {
-	return whole(c.may, value) && (c.ours == "" || !whole(c.ours, value))
+	return whole(c.may, value) && (c.ours == "" || !whole("(?i)"+c.ours, value))
 }
 
 var compiled = map[string]*regexp.Regexp{}
