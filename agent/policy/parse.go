@@ -263,7 +263,8 @@ func (p *parser) effect(m Member) Effect {
 }
 
 // sid holds a Sid against its grammar: letters and digits, in the policies of
-// resources almost anything, and no two alike in one document.
+// resources almost anything. IAM takes no two alike in one document; S3 does, and AWS
+// publishes bucket policies that have them.
 func (p *parser) sid(m Member) string {
 	text := p.text(m)
 	if m.Value.Kind != StringNode || p.opts.Lenient {
@@ -276,7 +277,7 @@ func (p *parser) sid(m Member) string {
 			break
 		}
 	}
-	if p.sids[text] {
+	if p.sids[text] && !p.opts.Grammar.ofResource() {
 		p.fault(m.Value.Pos, DuplicateSid, "got", text)
 	}
 	if p.sids == nil {

@@ -171,13 +171,28 @@ func (q *inquiry) plainest(a reach.Answer, find func(action string) reach.Answer
 			}
 		}
 	}
+	best := a
 	for _, action := range first {
-		if b := find(action); b.Kind == reach.Found && len(b.Witness.Context) <= max(len(a.Witness.Context), plain) {
-			a.Witness, a.Because = b.Witness, b.Because
-			return a
+		b := find(action)
+		if b.Kind != reach.Found || len(b.Witness.Context) > max(len(a.Witness.Context), plain) {
+			continue
+		}
+		if best.Witness.Action == a.Witness.Action || !odd(b.Witness.Resource) {
+			best = b
+		}
+		if !odd(best.Witness.Resource) {
+			break
 		}
 	}
+	a.Witness, a.Because = best.Witness, best.Because
 	return a
+}
+
+// odd tells an ARN of IAM that nobody gives: a pattern such as arn:aws:iam::*:role/x has
+// led into a path.
+func odd(arn string) bool {
+	segments := policy.Segments(arn)
+	return len(segments) == 6 && segments[2] == "iam" && strings.Contains(segments[5], ":")
 }
 
 // reply is a question of a rule with its answer, whose statements are the subject's

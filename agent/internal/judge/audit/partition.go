@@ -15,10 +15,14 @@ const (
 	abortUpload = "s3:AbortMultipartUpload"
 )
 
-// partition gives every action of the catalogue, and every action of tomorrow,
+// callerIdentity needs no permission, so that a policy neither gives nor takes it (STS
+// API Reference, GetCallerIdentity); no rule asks about it.
+const callerIdentity = "sts:GetCallerIdentity"
+
+// partition gives every other action of the catalogue, and every action of tomorrow,
 // to exactly one rule.
 type partition struct {
-	actions map[RuleID][]string // in the catalogue's order; the two above are in neither
+	actions map[RuleID][]string // in the catalogue's order; the three above are in none
 	all     []string            // both as well
 
 	others, everything func() *universe  // of other-service, of all; made on first use
@@ -39,7 +43,7 @@ var parts = sync.OnceValue(func() *partition {
 	}
 	for _, service := range catalogue.Services() {
 		for _, a := range catalogue.Actions(service) {
-			if ofContract(a) {
+			if ofContract(a) || a.Name == callerIdentity {
 				p.all = append(p.all, a.Name)
 				continue
 			}

@@ -21,6 +21,8 @@ var broken = []struct {
 	{"the contract", []doc{identity(contract)}, "", WriteOnly},
 	{"the contract with its own uploads aborted", []doc{identity(contract, allow("s3:AbortMultipartUpload", "arn:aws:s3:::b/p/*"))}, "", WriteOnly},
 	{"the contract by a variable", []doc{identity(contract), identity(allow("s3:PutObject", "arn:aws:s3:::b/p/${aws:username}/*"))}, "", WriteOnly},
+	{"who it is, which needs no permission", []doc{identity(contract, allow("sts:GetCallerIdentity", "*"))}, "", WriteOnly},
+	{"that and a session", []doc{identity(contract, allow("sts:Get*", "*"))}, "escalate other-service", Violation},
 	{"nothing", nil, "cannot-write", NoAccess},
 
 	{"read its own", []doc{identity(contract, allow("s3:GetObject", "arn:aws:s3:::b/p/*"))}, "read-object", Violation},

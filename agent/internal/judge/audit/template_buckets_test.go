@@ -109,6 +109,7 @@ func TestPoliciesOfBucketsThatMayBeTheOneInQuestion(t *testing.T) {
 			verdict: NoVerdict, reasons: "bucket-unsure"},
 		{name: "the last forbids", resources: writer() + tlsOnly("A", "") + tlsOnly("B", "") + tlsOnly("C", "", denies("C", "s3:Put*")),
 			verdict: NoVerdict, reasons: "bucket-unsure"},
+		{name: "two statements of one Sid", resources: writer() + tlsOnly("A", "", strings.Replace(denies("A", "s3:GetObject"), "{", "{Sid: S, ", 1), strings.Replace(denies("A", "s3:DeleteObject"), "{", "{Sid: S, ", 1)), verdict: WriteOnly},
 		{name: "one lets read", resources: writer() + tlsOnly("A", "") + tlsOnly("B", "", `{Effect: Allow, Principal: "*", Action: "s3:GetObject", Resource: !Sub "${B.Arn}/*"}`),
 			verdict: NoVerdict, reasons: "bucket-unsure"},
 		{name: "beside the policy that it has", resources: writer() + tlsOnly("A", "", denies("A", "s3:GetObject")), others: []string{`Resources:
