@@ -24,6 +24,7 @@ import (
 type situation struct {
 	name    string
 	make    func(t *testing.T, s *scene)
+	flags   []string // of the live audit, besides
 	verdict string
 	rules   []string // of the report, among others
 	// export is what an export of the account gives, with the bucket's policy as a
@@ -45,6 +46,7 @@ const (
 	sceneBucket = "situated-bucket"
 	sceneRole   = "arn:aws:iam::" + localaws.Account + ":role/strong"
 	sceneARN    = "arn:aws:iam::" + localaws.Account + ":user/buzon/" + sceneUser
+	readsAll    = `{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::situated-bucket/*"}`
 	writesOwn   = `{"Effect": "Allow", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::situated-bucket/uploads/situated/*"}`
 )
 
@@ -106,6 +108,15 @@ func putKeyPolicy(t *testing.T, keys *kms.Client, arn string) {
 func assume(ctx context.Context, _ *scene, key aws.Config) error {
 	_, err := sts.NewFromConfig(key).AssumeRole(ctx, &sts.AssumeRoleInput{RoleArn: aws.String(sceneRole), RoleSessionName: aws.String("x")})
 	return err
+}
+
+// read reads the object that every plain bucket holds.
+func read(ctx context.Context, s *scene, key aws.Config) error {
+	got, err := s3.NewFromConfig(key).GetObject(ctx, &s3.GetObjectInput{Bucket: &s.bucket, Key: aws.String("secret")})
+	if err != nil {
+		return err
+	}
+	return got.Body.Close()
 }
 
 func putRolePolicy(ctx context.Context, _ *scene, key aws.Config) error {
@@ -215,6 +226,53 @@ var situations = []situation{
 		s.unblocked(t)
 		s.acl(t, s3types.BucketCannedACLPublicRead)
 	}, verdict: "violation", rules: []string{"list"}, export: "- nor of ACLs"},
+	{name: "inline s3:*", make: func(t *testing.T, s *scene) {
+		s.holds(t, `{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}`)
+	}, verdict: "violation", rules: []string{"read-object", "delete-object", "list"}, try: read, rule: "read-object"},
+	{name: "NotAction", make: func(t *testing.T, s *scene) {
+		s.holds(t, `{"Effect": "Allow", "NotAction": ["iam:*", "sts:*"], "Resource": "*"}`)
+	}, verdict: "violation", rules: []string{"read-object", "other-service"}, try: read, rule: "read-object"},
+	{name: "the second version of a managed policy", make: func(t *testing.T, s *scene) {
+		s.holds(t)
+		attach(t, s.world, s.user, s.managed(t, "situated-second", policyOf(writesOwn), policyOf(writesOwn, readsAll)))
+	}, verdict: "violation", rules: []string{"read-object"}, try: read, rule: "read-object"},
+	{name: "a group's inline policy", make: func(t *testing.T, s *scene) {
+		s.holds(t)
+		s.group(t, "situated-readers", s.user)
+		inlineGroup(t, s.world, "situated-readers", policyOf(readsAll))
+	}, verdict: "violation", rules: []string{"read-object"}, try: read, rule: "read-object"},
+	{name: "a group's managed policy", make: func(t *testing.T, s *scene) {
+		s.holds(t)
+		s.group(t, "situated-group", s.user)
+		attachGroup(t, s.world, "situated-group", s.managed(t, "situated-reads", policyOf(readsAll)))
+	}, verdict: "violation", rules: []string{"read-object"}, try: read, rule: "read-object"},
+	{name: "a boundary over a broad policy", make: func(t *testing.T, s *scene) {
+		s.holds(t, readsAll)
+		s.fence(t, s.user, s.managed(t, "situated-fence", policyOf(writesOwn)))
+	}, verdict: "write-only", rules: []string{"broad-policy"}, export: "- the local AWS's export tells of no boundaries", try: read, rule: "read-object"},
+	{name: "a bucket policy that names the user, under a boundary", make: func(t *testing.T, s *scene) {
+		s.holds(t)
+		s.fence(t, s.user, s.managed(t, "situated-fence", policyOf(writesOwn)))
+		s.bucketPolicy(t, s.bucket, policyOf(`{"Effect": "Allow", "Principal": {"AWS": "`+sceneARN+`"}, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::situated-bucket/*"}`))
+	}, verdict: "violation", rules: []string{"read-object"}, try: read, rule: "read-object"},
+	{name: "another bucket whose policy names the user", make: func(t *testing.T, s *scene) {
+		s.holds(t)
+		s.plain(t, "situated-other")
+		s.bucketPolicy(t, "situated-other", policyOf(`{"Effect": "Allow", "Principal": {"AWS": "`+sceneARN+`"}, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::situated-other/*"}`))
+	}, flags: []string{"--all-buckets"}, verdict: "violation", rules: []string{"read-object"}, export: "- no export tells of buckets"},
+	{name: "another bucket whose policy names somebody else", make: func(t *testing.T, s *scene) {
+		s.holds(t)
+		s.plain(t, "situated-other")
+		s.bucketPolicy(t, "situated-other", policyOf(`{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::`+localaws.Account+`:user/somebody"}, "Action": "s3:GetObject", "Resource": "arn:aws:s3:::situated-other/*"}`))
+	}, flags: []string{"--all-buckets"}, verdict: "write-only", export: "-"},
+	{name: "sessions of the user's key are denied", make: func(t *testing.T, s *scene) {
+		s.holds(t)
+		s.bucketPolicy(t, s.bucket, policyOf(`{"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": "arn:aws:s3:::situated-bucket/*", "Condition": {"Null": {"aws:TokenIssueTime": "false"}}}`))
+	}, verdict: "write-only"},
+	{name: "only a part of the prefix", make: func(t *testing.T, s *scene) {
+		s.putInline(t, s.user, policyOf(strings.Replace(writesOwn, "situated/*", "situated/a/*", 1)))
+	}, verdict: "violation", rules: []string{"cannot-write"}},
+	{name: "nothing at all", make: func(*testing.T, *scene) {}, verdict: "no-access", rules: []string{"cannot-write"}, try: read, rule: "read-object"},
 	{name: "an ACL for log delivery", make: func(t *testing.T, s *scene) {
 		s.holds(t)
 		s.acl(t, "log-delivery-write")
@@ -262,10 +320,26 @@ func (s *scene) acl(t *testing.T, canned s3types.BucketCannedACL) {
 	})
 }
 
+// least is how many situations there must be.
+const least = 30
+
+// AWS's simulator, as the local AWS plays it, disagrees with no verdict of a situation that
+// it can judge, and is asked with the stack's own sample.
+func (s *scene) simulated(t *testing.T, aim []string) {
+	t.Helper()
+	report, _ := s.audit(t, nil, append([]string{"--user", sceneUser, "--simulate"}, aim...)...)
+	if slices.Contains(report.rules(), "simulator-disagrees") {
+		t.Errorf("the simulator disagrees: %+v", report.Principals)
+	}
+}
+
 // Whatever somebody does to an account shows live and, as far as an export tells
 // of it, there; and where the local AWS decides, it decides the same.
 func TestSituationsOfAnAccount(t *testing.T) {
 	w := bare(t)
+	if len(situations) < least {
+		t.Errorf("%d situations, and %d are to be shown", len(situations), least)
+	}
 	w.plain(t, sceneBucket)
 	for _, row := range situations {
 		t.Run(row.name, func(t *testing.T) {
@@ -273,8 +347,9 @@ func TestSituationsOfAnAccount(t *testing.T) {
 			w.user(t, sceneUser, "/buzon/", "")
 			row.make(t, s)
 			aim := []string{"--bucket", sceneBucket, "--prefix", "uploads/{name}/"}
-			live, _ := w.audit(t, nil, append([]string{"--user", sceneUser}, aim...)...)
+			live, _ := w.audit(t, nil, slices.Concat([]string{"--user", sceneUser}, aim, row.flags)...)
 			s.shows(t, "live", live, row)
+			s.simulated(t, aim)
 			if !strings.HasPrefix(row.export, "-") {
 				exported, _ := w.audit(t, nil, append(s.exported(t), aim...)...)
 				s.shows(t, "export", exported, row)

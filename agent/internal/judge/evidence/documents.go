@@ -203,7 +203,7 @@ func unpack(text []byte, files map[string][]byte, listed []Document) (*sources.F
 		same := Document{
 			Path: j.Sources[i].Path, AsRead: d.AsRead, Parsed: d.Parsed, Kind: string(src.Kind), Name: src.Name, ARN: src.ARN, Version: src.Version, SHA256: src.SHA256,
 		}
-		if !there || same != d || d.Parsed && !says(shown, &src) || d.AsRead && Digest(shown) != src.SHA256 {
+		if !there || same != d || !whole(&src) || d.Parsed && !says(shown, &src) || d.AsRead && Digest(shown) != src.SHA256 {
 			return nil, &FormError{Code: NotJudged, File: j.Sources[i].Path}
 		}
 		src.Raw = shown
@@ -215,6 +215,9 @@ func unpack(text []byte, files map[string][]byte, listed []Document) (*sources.F
 		var err error
 		if s.Set.Sources, err = pick(all, j.Subjects[i].Documents); err != nil {
 			return nil, err
+		}
+		if !refers(&s) {
+			return nil, &FormError{Unreadable, judgedFile, s.Set.Subject.ARN}
 		}
 		if j.Subjects[i].Should != nil {
 			s.Expected = []sources.Expected{}
@@ -233,6 +236,30 @@ func unpack(text []byte, files map[string][]byte, listed []Document) (*sources.F
 		found.Subjects = append(found.Subjects, s)
 	}
 	return found, nil
+}
+
+// whole reports whether a document is one that an audit can be made of.
+func whole(src *policy.Source) bool {
+	if src.Document == nil {
+		return false
+	}
+	if src.Surely == nil {
+		return true
+	}
+	if src.Surely.Document == nil {
+		return false
+	}
+	within := func(list []int, doc *policy.Document) bool {
+		return !slices.ContainsFunc(list, func(n int) bool { return n < 0 || n >= len(doc.Statements) })
+	}
+	return within(src.Surely.Sample, src.Surely.Document) && within(src.Surely.Blocking, src.Surely.Document)
+}
+
+// refers reports whether gaps and notes of a subject speak of documents that it has.
+func refers(s *sources.Subject) bool {
+	within := func(n int) bool { return n >= -1 && n < len(s.Set.Sources) }
+	return !slices.ContainsFunc(s.Gaps, func(g sources.Gap) bool { return !within(g.Source) }) &&
+		!slices.ContainsFunc(s.Notes, func(n sources.Note) bool { return !within(n.Source) })
 }
 
 func pick(all []policy.Source, numbers []int) ([]policy.Source, error) {

@@ -8,7 +8,11 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"io"
+	"maps"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -290,6 +294,83 @@ func TestAnAlteredBundleIsComputedAgain(t *testing.T) {
 	if _, err := evidence.Read(write(t, b)); err != nil {
 		t.Fatalf("a text that isn't the document is replaced by the document: %v", err)
 	}
+}
+
+// A bundle of the first version is read and decided the same by all that follow.
+// BUZON_WRITE_DOCS=1 go test ./agent/internal/judge/evidence -run TestTheFirst makes it, where there is none.
+func TestTheFirstBundleIsReadForEver(t *testing.T) {
+	path := filepath.Join("testdata", "first.evidence")
+	text, err := os.ReadFile(path)
+	if os.IsNotExist(err) && os.Getenv("BUZON_WRITE_DOCS") != "" {
+		text = write(t, cases(t)["drift"].bundle)
+		err = os.WriteFile(path, text, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := evidence.Read(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := asJSON(t, b.Judge(t.Context(), b.Manifest.Generated, b.Manifest.Tool.Version))
+	if agrees, err := evidence.Agree(b.Report, again); err != nil || agrees == evidence.Otherwise {
+		t.Errorf("%v: it is decided otherwise now:\n%s", err, again)
+	}
+}
+
+// Whatever an archive holds, reading it ends in a fault or in a bundle that is written as it
+// was read, and that can be judged.
+func FuzzRead(f *testing.F) {
+	files, err := os.ReadFile(filepath.Join("testdata", "first.evidence"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	b, err := evidence.Read(files)
+	if err != nil {
+		f.Fatal(err)
+	}
+	b.Found.Subjects, b.Manifest.Options.Budget.Work = b.Found.Subjects[:1], 20_000
+	seed := map[string][]byte{}
+	zip, err := gzip.NewReader(bytes.NewReader(write(f, b)))
+	if err != nil {
+		f.Fatal(err)
+	}
+	for archive := tar.NewReader(zip); ; {
+		h, err := archive.Next()
+		if err != nil {
+			break
+		}
+		if seed[h.Name], err = io.ReadAll(archive); err != nil {
+			f.Fatal(err)
+		}
+	}
+	f.Add(seed["judged.json"], seed["documents/000001.json"])
+	f.Fuzz(func(t *testing.T, judged, document []byte) {
+		all := maps.Clone(seed)
+		all["judged.json"], all["documents/000001.json"] = judged, document
+		var m evidence.Manifest
+		if err := json.Unmarshal(all["manifest.json"], &m); err != nil {
+			t.Fatal(err)
+		}
+		for i := range m.Files {
+			text := all[m.Files[i].Path]
+			m.Files[i].SHA256, m.Files[i].Bytes = evidence.Digest(text), len(text)
+		}
+		all["manifest.json"], _ = json.Marshal(m) // it was one
+		var entries []entry
+		for _, name := range slices.Sorted(maps.Keys(all)) {
+			entries = append(entries, entry{name: name, text: string(all[name])})
+		}
+		packed := archive(t, entries...)
+		b, err := evidence.Read(packed)
+		if err != nil {
+			return
+		}
+		if _, err := evidence.Read(write(t, b)); err != nil {
+			t.Fatalf("what was read isn't taken again: %v", err)
+		}
+		b.Judge(t.Context(), then, "1.0")
+	})
 }
 
 // entry is one of an archive that somebody else made.
