@@ -167,7 +167,7 @@ func (u *Uploader) part(ctx context.Context, r *remote, t *target, job Job, m *M
 func (u *Uploader) known(ctx context.Context, r *remote, t *target, job Job, m *Multipart, why error) error {
 	var broke *Error
 	spare := (job.Size+m.PartSize-1)/m.PartSize + 1
-	if job.Resume == nil || spare > maxParts || !errors.As(why, &broke) || broke.Fault.Class != client.Transient || broke.Answered {
+	if job.Resume == nil || spare > maxParts || !errors.As(why, &broke) || broke.Fault.Code != "reset" || broke.Answered {
 		return why
 	}
 	var refused *Error
