@@ -1,13 +1,14 @@
 package reach
 
 import (
-	"buzon/agent/internal/judge/reach/strset"
 	bits64 "math/bits"
+	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
 
 	"buzon/agent/internal/judge/catalogue"
+	"buzon/agent/internal/judge/reach/strset"
 	"buzon/agent/policy"
 )
 
@@ -154,26 +155,11 @@ func (s *Space) actionsOf(st *stmt) actionSet {
 	return set
 }
 
-func actionTokens(pattern string) []strset.Token {
-	list := make([]strset.Token, 0, len(pattern))
-	for _, r := range pattern {
-		switch r {
-		case '*':
-			list = append(list, strset.Token{Kind: strset.Run})
-		case '?':
-			list = append(list, strset.Token{Kind: strset.One})
-		default:
-			list = append(list, strset.Token{Kind: strset.Char, R: r})
-		}
-	}
-	return list
-}
-
 // tokensOf are the tokens of a pattern of actions, which many statements share.
 func (s *Space) tokensOf(pattern string) []strset.Token {
 	list, ok := s.tokens[pattern]
 	if !ok {
-		list = actionTokens(pattern)
+		list = globTokens(pattern)
 		if len(s.tokens) == mostPatterns {
 			clear(s.tokens)
 		}
@@ -196,7 +182,7 @@ func (s *Space) matching(pattern string) []int32 {
 			list = append(list, i)
 		}
 	case !strings.ContainsAny(prefix, "*?"):
-		r, tokens := x.ranges[prefix], actionTokens(rest)
+		r, tokens := x.ranges[prefix], globTokens(rest)
 		all := strings.Trim(rest, "*") == ""
 		plain := rest[:strings.IndexAny(rest, "*?")]
 		for i := r[0]; i < r[1]; i++ {
@@ -206,7 +192,7 @@ func (s *Space) matching(pattern string) []int32 {
 			}
 		}
 	default:
-		tokens := actionTokens(pattern)
+		tokens := globTokens(pattern)
 		s.count(len(x.actions) / 16)
 		for i := range x.actions {
 			if globs(tokens, x.actions[i].Lower) {
@@ -286,4 +272,21 @@ func (a *asked) entry() *catalogue.Action {
 		return nil
 	}
 	return &actionIndex().actions[a.number]
+}
+
+// exampleRank ranks actions as examples: the well known ones, then the shortest.
+func exampleRank(a *asked) int {
+	switch a.shown[0] { // most names are told apart by their first letter
+	case 's', 'i', 'k', 'e':
+		if i := slices.Index(wellKnown, a.shown); i >= 0 {
+			return i - len(wellKnown)
+		}
+	}
+	return len(a.shown)
+}
+
+// wellKnown are the actions that tell a reader most, the best first.
+var wellKnown = []string{
+	"s3:GetObject", "s3:DeleteObject", "s3:ListBucket", "s3:PutObject", "s3:PutBucketPolicy", "s3:PutLifecycleConfiguration",
+	"iam:AttachUserPolicy", "iam:PutUserPolicy", "iam:PassRole", "sts:AssumeRole", "kms:Decrypt", "ec2:RunInstances",
 }

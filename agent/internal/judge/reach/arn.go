@@ -1,9 +1,11 @@
 package reach
 
 import (
-	"buzon/agent/internal/judge/reach/strset"
 	"slices"
 	"strings"
+
+	"buzon/agent/internal/judge/reach/strset"
+	"buzon/agent/policy"
 )
 
 // some is any text but the empty one; bucketName is what a name can be.
@@ -86,4 +88,34 @@ func hintOf(segs []string) string {
 		_, after, _ := strings.Cut(rest, "}")
 		text = before + "x" + after
 	}
+}
+
+func (e *Engine) bucketARN(name string) string { return "arn:" + e.partition + ":s3:::" + name }
+
+// symbolTokens spells a text out with what its symbols could stand for.
+func (e *Engine) symbolTokens(text string) []strset.Token {
+	var list []strset.Token
+	for _, r := range text {
+		switch {
+		case !policy.IsSymbol(r):
+			list = append(list, strset.Token{Kind: strset.Char, R: r})
+		case e.set.Symbols[r].Open:
+			list = append(list, strset.Token{Kind: strset.Run})
+		default:
+			list = append(list, strset.Token{Kind: strset.One, But: separators}, strset.Token{Kind: strset.Run, But: separators})
+		}
+	}
+	return list
+}
+
+// separators are what a name made by CloudFormation doesn't hold.
+const separators = ":/*?"
+
+func (e *Engine) hasOpen(text string) bool {
+	for _, r := range text {
+		if policy.IsSymbol(r) && e.set.Symbols[r].Open {
+			return true
+		}
+	}
+	return false
 }

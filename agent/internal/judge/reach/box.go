@@ -1,6 +1,8 @@
 package reach
 
-import "buzon/agent/internal/judge/reach/strset"
+import (
+	"buzon/agent/internal/judge/reach/strset"
+)
 
 // bits is a set of classes of values of one condition key.
 type bits [4]uint64

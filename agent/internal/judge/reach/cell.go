@@ -1,10 +1,10 @@
 package reach
 
 import (
-	"buzon/agent/internal/judge/reach/strset"
 	"encoding/binary"
 	"slices"
 
+	"buzon/agent/internal/judge/reach/strset"
 	"buzon/agent/policy"
 )
 

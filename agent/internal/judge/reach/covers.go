@@ -1,12 +1,12 @@
 package reach
 
 import (
-	"buzon/agent/internal/judge/reach/strset"
 	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
+	"buzon/agent/internal/judge/reach/strset"
 	"buzon/agent/policy"
 )
 

@@ -1,10 +1,11 @@
 package reach
 
 import (
-	"buzon/agent/internal/judge/reach/strset"
 	"math"
 	"net/netip"
 	"time"
+
+	"buzon/agent/internal/judge/reach/strset"
 )
 
 // dim is one condition key of a cell: the classes of values between which no

@@ -16,16 +16,19 @@ package reach
 
 // Read it in this order; what stands above calls what stands below:
 //
-//   - Questions: engine.go, find.go, covers.go, contains.go, grants.go, granting.go,
-//     and what an answer shows: witness.go. meter.go bounds them.
-//   - IAM's evaluation as algebra: view.go (the set under one of two readings), cell.go
-//     (an action on a kind of resource), layers.go (which documents must allow), solve.go.
-//   - What can be asked about: class_cache.go (the classes of resources of each action),
-//     resource_class.go (what a class is, and whose policies answer for it), arn.go, others.go,
-//     actions.go, tomorrow.go, members.go (who is named), symbols.go.
-//   - Condition values: cond.go, pred.go, dim.go, box.go, keys.go, line.go.
-//   - Sets of strings: pattern.go makes them of what documents hold; the algebra is a
-//     room of its own, strset.
+//   - Questions and answers: reach.go, and how they are answered: engine.go, covers.go,
+//     contains.go, granting.go, grants.go, find.go.
+//   - IAM's evaluation as algebra: solve.go, witness.go (what an answer shows), cell.go (an
+//     action on a class of resources), layers.go (which documents must allow), view.go (the set
+//     under one of two readings).
+//   - Condition values: cond.go, dim.go, pred.go, box.go; and texts of documents as sets
+//     of strings: pattern.go, with what is known of a key: scope.go.
+//   - What can be asked about: class_cache.go (the classes of resources of each action), others.go
+//     (accounts), resource_class.go (what a class is, and whose policies answer for it), symbols.go,
+//     members.go (who is named), tomorrow.go, actions.go.
+//   - At the bottom: arn.go, keys.go (condition keys), line.go (numbers and dates), space.go (what
+//     is kept), meter.go (the budget).
+//     The algebra of sets of strings is a room of its own, strset.
 //
 // Words: a class of resources is all those that documents can't tell apart; a cell is an
 // action on one of them; a grant path is one combination of layers that grants; may and must

@@ -1,12 +1,11 @@
 package reach
 
 import (
-	"buzon/agent/internal/judge/reach/strset"
 	"context"
 	"slices"
-	"strings"
 	"time"
 
+	"buzon/agent/internal/judge/reach/strset"
 	"buzon/agent/policy"
 )
 
@@ -106,11 +105,6 @@ func New(set *policy.Set, opts Options) *Engine {
 	return e
 }
 
-func (e *Engine) bucketARN(name string) string { return "arn:" + e.partition + ":s3:::" + name }
-
-// leftOut tells whether the sources of a kind are left out wholly.
-func (e *Engine) leftOut(k policy.Kind) bool { return slices.Contains(e.opts.Without.Kinds, k) }
-
 func (e *Engine) layers() limits {
 	var l limits
 	for i := range e.set.Sources {
@@ -133,78 +127,4 @@ func (e *Engine) layers() limits {
 		}
 	}
 	return l
-}
-
-// wideView is the view that holds whatever may be allowed; it is made on first
-// use.
-func (e *Engine) wideView() *view {
-	if e.wide == nil {
-		e.wide = e.newView(true)
-	}
-	return e.wide
-}
-
-// narrowView is the view that holds only what is allowed for certain.
-func (e *Engine) narrowView() *view {
-	if e.narrow == nil {
-		e.narrow = e.newView(false)
-	}
-	return e.narrow
-}
-
-// begin starts a new piece of work.
-func (e *Engine) begin() {
-	e.space.meter = e.meter
-	e.space.Begin(e.budget.States, e.meter.count)
-	e.looked = 0
-}
-
-// look counts one box.
-func (e *Engine) look() {
-	e.meter.count(1)
-	if e.looked++; e.looked > e.budget.Boxes {
-		panic(givenUp{OverBudget})
-	}
-}
-
-// within does a piece of work, and tells whether it stayed within the budget.
-func (e *Engine) within(work func()) (ok bool) {
-	defer func() {
-		if r := recover(); r != nil {
-			switch r := r.(type) {
-			case givenUp:
-				e.reason = r.reason
-			case strset.OverBudget:
-				e.reason = OverBudget
-			default:
-				panic(r)
-			}
-			ok = false
-		}
-	}()
-	e.begin()
-	e.meter.begin()
-	work()
-	return true
-}
-
-// gaveUp is why the last piece of work has no answer.
-func (e *Engine) gaveUp() Doubt { return Doubt{e.reason, nowhere} }
-
-// nowhere is the reference of a doubt that hangs on no single statement.
-var nowhere = policy.Reference{Source: -1, Statement: -1}
-
-// defaultOf is what a request holds under a key that isn't fixed, unless it says
-// otherwise: the tags of a role, which its sessions can replace.
-func (e *Engine) defaultOf(key string) (string, bool) {
-	name, ok := strings.CutPrefix(key, "aws:principaltag/")
-	if !ok {
-		return "", false
-	}
-	for tag, value := range e.set.Subject.Tags {
-		if strings.EqualFold(tag, name) {
-			return value, true
-		}
-	}
-	return "", false
 }

@@ -1,14 +1,12 @@
 package reach
 
 import (
-	"buzon/agent/internal/judge/reach/strset"
 	"cmp"
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
-	"buzon/agent/policy"
+	"buzon/agent/internal/judge/reach/strset"
 )
 
 // Find looks for an allowed request.
@@ -119,58 +117,6 @@ func (f *finding) answer() Answer {
 	return a
 }
 
-// wellKnown are the actions that tell a reader most, the best first.
-var wellKnown = []string{
-	"s3:GetObject", "s3:DeleteObject", "s3:ListBucket", "s3:PutObject", "s3:PutBucketPolicy", "s3:PutLifecycleConfiguration",
-	"iam:AttachUserPolicy", "iam:PutUserPolicy", "iam:PassRole", "sts:AssumeRole", "kms:Decrypt", "ec2:RunInstances",
-}
-
-// exampleRank ranks actions as examples: the well known ones, then the shortest.
-func exampleRank(a *asked) int {
-	switch a.shown[0] { // most names are told apart by their first letter
-	case 's', 'i', 'k', 'e':
-		if i := slices.Index(wellKnown, a.shown); i >= 0 {
-			return i - len(wellKnown)
-		}
-	}
-	return len(a.shown)
-}
-
-// distinct leaves out doubts that are there twice.
-func distinct(list []Doubt) []Doubt {
-	seen := map[Doubt]bool{}
-	return slices.DeleteFunc(list, func(d Doubt) bool {
-		again := seen[d]
-		seen[d] = true
-		return again
-	})
-}
-
-// normalised is a question's context with both keys of the clock, and a text that
-// tells it from others.
-func normalised(context map[string][]string) (map[string][]string, string) {
-	if len(context) == 0 {
-		return nil, ""
-	}
-	given := make(map[string][]string, len(context)+1)
-	for key, values := range context {
-		given[lower(key)] = values
-	}
-	time1, has1 := given[clock]
-	time2, has2 := given["aws:epochtime"]
-	switch {
-	case has1 && !has2:
-		given["aws:epochtime"] = epochs(time1)
-	case has2 && !has1:
-		given[clock] = dates(time2)
-	}
-	var b strings.Builder
-	for _, key := range slices.Sorted(maps.Keys(given)) {
-		b.WriteString(key + "\x00" + strings.Join(given[key], "\x01") + "\x02")
-	}
-	return given, b.String()
-}
-
 // resources is the set of the resources of a question.
 func (e *Engine) resources(r Resources) *strset.Set {
 	s := e.space
@@ -188,11 +134,6 @@ func (e *Engine) resources(r Resources) *strset.Set {
 	return s.Any
 }
 
-// globTokens reads "*" and "?" as wildcards and everything else as it stands.
-func globTokens(glob string) []strset.Token {
-	return actionTokens(glob)
-}
-
 // outcome is the answer for one group.
 type outcome struct {
 	kind    Kind
@@ -207,15 +148,6 @@ type ask struct {
 	res     *strset.Set
 	given   map[string][]string
 	present []string
-}
-
-// meets tells whether a class of resources has resources of a set; of all, without making what
-// is known to be there.
-func (e *Engine) meets(p *resourceClass, res *strset.Set) bool {
-	if _, ok := p.example(res); ok {
-		return true
-	}
-	return !e.space.Disjoint(p.lang(), res)
 }
 
 // solve looks for an allowed request of a group, class by class of resources.
@@ -369,27 +301,6 @@ func standIns(st *stmt, text string) []string {
 		}
 		if ok && rest != "" {
 			out = append(out, rest)
-		}
-	}
-	return out
-}
-
-// epochs and dates turn values of one key of the clock into the other's.
-func epochs(values []string) []string {
-	var out []string
-	for _, v := range values {
-		if t, ok := policy.ParseDate(v); ok {
-			out = append(out, numberText(instantOf(t)))
-		}
-	}
-	return out
-}
-
-func dates(values []string) []string {
-	var out []string
-	for _, v := range values {
-		if n, ok := policy.ParseNumber(v); ok {
-			out = append(out, timeOf(n).Format(time.RFC3339Nano))
 		}
 	}
 	return out

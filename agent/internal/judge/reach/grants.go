@@ -52,19 +52,6 @@ func (e *Engine) Grants() []Grant {
 // GrantsCut tells whether Grants left some out.
 func (e *Engine) GrantsCut() bool { return e.grantsCut }
 
-// grantsRights tells of a kind of document whether its Allows give anything, and
-// not only let it pass.
-func grantsRights(k policy.Kind) bool {
-	switch k {
-	case policy.UserInline, policy.UserManaged, policy.GroupInline, policy.GroupManaged, policy.RoleInline, policy.RoleManaged,
-		policy.BucketPolicy, policy.ACL, policy.AccessPoint, policy.KeyPolicy, policy.KMSGrant,
-		policy.Trust, policy.ResourcePolicy, policy.LambdaPermission:
-		return true
-	case policy.Boundary, policy.Session, policy.SCP, policy.RCP:
-	}
-	return false
-}
-
 // orOne is the resources of a statement, or one empty where it has none.
 func orOne(list []policy.Text) []policy.Text {
 	if len(list) == 0 {

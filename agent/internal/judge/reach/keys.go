@@ -1,7 +1,10 @@
 package reach
 
 import (
+	"maps"
+	"slices"
 	"strings"
+	"time"
 
 	"buzon/agent/internal/judge/catalogue"
 	"buzon/agent/policy"
@@ -263,4 +266,111 @@ func neverThere(key string, a *catalogue.Action) bool {
 		return false
 	}
 	return !a.HasKey(key)
+}
+
+// defaultOf is what a request holds under a key that isn't fixed, unless it says
+// otherwise: the tags of a role, which its sessions can replace.
+func (e *Engine) defaultOf(key string) (string, bool) {
+	name, ok := strings.CutPrefix(key, "aws:principaltag/")
+	if !ok {
+		return "", false
+	}
+	for tag, value := range e.set.Subject.Tags {
+		if strings.EqualFold(tag, name) {
+			return value, true
+		}
+	}
+	return "", false
+}
+
+// leftOut tells whether the sources of a kind are left out wholly.
+func (e *Engine) leftOut(k policy.Kind) bool { return slices.Contains(e.opts.Without.Kinds, k) }
+
+func lower(s string) string { return strings.ToLower(s) }
+
+// variablesOf lists the keys of a statement's policy variables.
+func variablesOf(st *policy.Statement) []string {
+	var keys []string
+	look := func(text string) {
+		if !strings.Contains(text, "${") {
+			return
+		}
+		pieces, _ := policy.Pieces(text, true)
+		for _, p := range pieces {
+			if p.Kind == policy.Variable {
+				keys = append(keys, lower(p.Key))
+			}
+		}
+	}
+	for _, t := range st.Resources {
+		look(t.Value)
+	}
+	for _, c := range st.Conditions {
+		for _, t := range c.Values {
+			look(t.Value)
+		}
+	}
+	return keys
+}
+
+// normalised is a question's context with both keys of the clock, and a text that
+// tells it from others.
+func normalised(context map[string][]string) (map[string][]string, string) {
+	if len(context) == 0 {
+		return nil, ""
+	}
+	given := make(map[string][]string, len(context)+1)
+	for key, values := range context {
+		given[lower(key)] = values
+	}
+	time1, has1 := given[clock]
+	time2, has2 := given["aws:epochtime"]
+	switch {
+	case has1 && !has2:
+		given["aws:epochtime"] = epochs(time1)
+	case has2 && !has1:
+		given[clock] = dates(time2)
+	}
+	var b strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(given)) {
+		b.WriteString(key + "\x00" + strings.Join(given[key], "\x01") + "\x02")
+	}
+	return given, b.String()
+}
+
+// distinct leaves out doubts that are there twice.
+func distinct(list []Doubt) []Doubt {
+	seen := map[Doubt]bool{}
+	return slices.DeleteFunc(list, func(d Doubt) bool {
+		again := seen[d]
+		seen[d] = true
+		return again
+	})
+}
+
+// epochs and dates turn values of one key of the clock into the other's.
+func epochs(values []string) []string {
+	var out []string
+	for _, v := range values {
+		if t, ok := policy.ParseDate(v); ok {
+			out = append(out, numberText(instantOf(t)))
+		}
+	}
+	return out
+}
+
+func dates(values []string) []string {
+	var out []string
+	for _, v := range values {
+		if n, ok := policy.ParseNumber(v); ok {
+			out = append(out, timeOf(n).Format(time.RFC3339Nano))
+		}
+	}
+	return out
+}
+
+// isOwnerKey tells the keys that hold whose a resource is, or the access point on the way
+// to it.
+func isOwnerKey(key string) bool {
+	return key == "aws:resourceaccount" || key == "s3:resourceaccount" || key == "s3:dataaccesspointaccount"
 }

@@ -1,9 +1,9 @@
 package reach
 
 import (
-	"buzon/agent/internal/judge/reach/strset"
 	"strings"
 
+	"buzon/agent/internal/judge/reach/strset"
 	"buzon/agent/policy"
 )
 
@@ -152,32 +152,4 @@ func (e *Engine) same(pattern, text string, b bound) bool {
 	l := s.Build([][]strset.Token{e.symbolTokens(pattern)}, false)
 	r := s.Build([][]strset.Token{e.symbolTokens(text)}, false)
 	return !s.Disjoint(l, r)
-}
-
-// symbolTokens spells a text out with what its symbols could stand for.
-func (e *Engine) symbolTokens(text string) []strset.Token {
-	var list []strset.Token
-	for _, r := range text {
-		switch {
-		case !policy.IsSymbol(r):
-			list = append(list, strset.Token{Kind: strset.Char, R: r})
-		case e.set.Symbols[r].Open:
-			list = append(list, strset.Token{Kind: strset.Run})
-		default:
-			list = append(list, strset.Token{Kind: strset.One, But: separators}, strset.Token{Kind: strset.Run, But: separators})
-		}
-	}
-	return list
-}
-
-// separators are what a name made by CloudFormation doesn't hold.
-const separators = ":/*?"
-
-func (e *Engine) hasOpen(text string) bool {
-	for _, r := range text {
-		if policy.IsSymbol(r) && e.set.Symbols[r].Open {
-			return true
-		}
-	}
-	return false
 }

@@ -2,6 +2,9 @@ package reach
 
 import (
 	"context"
+
+	"buzon/agent/internal/judge/reach/strset"
+	"buzon/agent/policy"
 )
 
 // Meter bounds what several engines do together, say for one principal: first by
@@ -58,3 +61,45 @@ func (m *Meter) count(work int) {
 		panic(givenUp{m.over})
 	}
 }
+
+// begin starts a new piece of work.
+func (e *Engine) begin() {
+	e.space.meter = e.meter
+	e.space.Begin(e.budget.States, e.meter.count)
+	e.looked = 0
+}
+
+// look counts one box.
+func (e *Engine) look() {
+	e.meter.count(1)
+	if e.looked++; e.looked > e.budget.Boxes {
+		panic(givenUp{OverBudget})
+	}
+}
+
+// within does a piece of work, and tells whether it stayed within the budget.
+func (e *Engine) within(work func()) (ok bool) {
+	defer func() {
+		if r := recover(); r != nil {
+			switch r := r.(type) {
+			case givenUp:
+				e.reason = r.reason
+			case strset.OverBudget:
+				e.reason = OverBudget
+			default:
+				panic(r)
+			}
+			ok = false
+		}
+	}()
+	e.begin()
+	e.meter.begin()
+	work()
+	return true
+}
+
+// gaveUp is why the last piece of work has no answer.
+func (e *Engine) gaveUp() Doubt { return Doubt{e.reason, nowhere} }
+
+// nowhere is the reference of a doubt that hangs on no single statement.
+var nowhere = policy.Reference{Source: -1, Statement: -1}

@@ -1,10 +1,10 @@
 package reach
 
 import (
-	"buzon/agent/internal/judge/reach/strset"
 	"slices"
 	"strings"
 
+	"buzon/agent/internal/judge/reach/strset"
 	"buzon/agent/policy"
 )
 
@@ -132,12 +132,6 @@ func (l *look) accounts() []otherAccount {
 		list = append(list, otherAccount{account: account, owner: account, sample: account})
 	}
 	return list
-}
-
-// isOwnerKey tells the keys that hold whose a resource is, or the access point on the way
-// to it.
-func isOwnerKey(key string) bool {
-	return key == "aws:resourceaccount" || key == "s3:resourceaccount" || key == "s3:dataaccesspointaccount"
 }
 
 // What accountOf gives besides an account.

@@ -1,10 +1,10 @@
 package reach
 
 import (
-	"buzon/agent/internal/judge/reach/strset"
 	"encoding/base64"
 	"net/netip"
 
+	"buzon/agent/internal/judge/reach/strset"
 	"buzon/agent/policy"
 )
 

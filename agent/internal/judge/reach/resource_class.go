@@ -1,10 +1,10 @@
 package reach
 
 import (
-	"buzon/agent/internal/judge/reach/strset"
 	"slices"
 	"strings"
 
+	"buzon/agent/internal/judge/reach/strset"
 	"buzon/agent/policy"
 )
 
@@ -480,3 +480,12 @@ func (e *Engine) everywhere() []*resourceClass {
 // noService are the characters that witnesses are made of and names of services
 // are not.
 const noService = " !\"#$%&'()*+,./:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`{|}~"
+
+// meets tells whether a class of resources has resources of a set; of all, without making what
+// is known to be there.
+func (e *Engine) meets(p *resourceClass, res *strset.Set) bool {
+	if _, ok := p.example(res); ok {
+		return true
+	}
+	return !e.space.Disjoint(p.lang(), res)
+}

@@ -1,6 +1,8 @@
 package reach
 
-import "buzon/agent/internal/judge/reach/strset"
+import (
+	"buzon/agent/internal/judge/reach/strset"
+)
 
 // Space keeps sets of texts, and what was worked out with them, from one set of
 // documents to the next. It may not be used by two goroutines at once.
@@ -34,4 +36,20 @@ func (s *Space) count(work int) {
 	if s.meter != nil {
 		s.meter.count(work)
 	}
+}
+
+// globTokens reads "*" and "?" as wildcards and everything else as it stands.
+func globTokens(glob string) []strset.Token {
+	list := make([]strset.Token, 0, len(glob))
+	for _, r := range glob {
+		switch r {
+		case '*':
+			list = append(list, strset.Token{Kind: strset.Run})
+		case '?':
+			list = append(list, strset.Token{Kind: strset.One})
+		default:
+			list = append(list, strset.Token{Kind: strset.Char, R: r})
+		}
+	}
+	return list
 }

@@ -1,9 +1,9 @@
 package reach
 
 import (
-	"buzon/agent/internal/judge/reach/strset"
 	"slices"
 
+	"buzon/agent/internal/judge/reach/strset"
 	"buzon/agent/policy"
 )
 

@@ -1,13 +1,13 @@
 package reach
 
 import (
-	"buzon/agent/internal/judge/reach/strset"
 	"cmp"
 	"slices"
 	"strings"
 	"sync"
 
 	"buzon/agent/internal/judge/catalogue"
+	"buzon/agent/internal/judge/reach/strset"
 )
 
 // translations are the lists of names that were asked for, with the numbers of

@@ -1,11 +1,10 @@
 package reach
 
 import (
-	"buzon/agent/internal/judge/reach/strset"
 	"slices"
 	"strings"
 
-	"buzon/agent/internal/judge/catalogue"
+	"buzon/agent/internal/judge/reach/strset"
 	"buzon/agent/policy"
 )
 
@@ -197,80 +196,32 @@ func (e *Engine) openIn(st *policy.Statement) bool {
 	return false
 }
 
-// variablesOf lists the keys of a statement's policy variables.
-func variablesOf(st *policy.Statement) []string {
-	var keys []string
-	look := func(text string) {
-		if !strings.Contains(text, "${") {
-			return
-		}
-		pieces, _ := policy.Pieces(text, true)
-		for _, p := range pieces {
-			if p.Kind == policy.Variable {
-				keys = append(keys, lower(p.Key))
-			}
-		}
+// wideView is the view that holds whatever may be allowed; it is made on first
+// use.
+func (e *Engine) wideView() *view {
+	if e.wide == nil {
+		e.wide = e.newView(true)
 	}
-	for _, t := range st.Resources {
-		look(t.Value)
-	}
-	for _, c := range st.Conditions {
-		for _, t := range c.Values {
-			look(t.Value)
-		}
-	}
-	return keys
+	return e.wide
 }
 
-func lower(s string) string { return strings.ToLower(s) }
-
-// scope is where a condition key has a state: an action on a class of resources, with what
-// the question fixes.
-type scope struct {
-	view   *view
-	class  *resourceClass
-	action *catalogue.Action // nil for one that the catalogue doesn't know
-	given  map[string][]string
-
-	at      int             // the statement that is being read
-	free    map[string]bool // variables over keys that aren't fixed
-	touched map[int]bool    // the statements that hold them
+// narrowView is the view that holds only what is allowed for certain.
+func (e *Engine) narrowView() *view {
+	if e.narrow == nil {
+		e.narrow = e.newView(false)
+	}
+	return e.narrow
 }
 
-// unfixed notes a variable over a key that isn't fixed.
-func (c *scope) unfixed(key string) {
-	if c.free == nil {
-		c.free, c.touched = map[string]bool{}, map[int]bool{}
+// grantsRights tells of a kind of document whether its Allows give anything, and
+// not only let it pass.
+func grantsRights(k policy.Kind) bool {
+	switch k {
+	case policy.UserInline, policy.UserManaged, policy.GroupInline, policy.GroupManaged, policy.RoleInline, policy.RoleManaged,
+		policy.BucketPolicy, policy.ACL, policy.AccessPoint, policy.KeyPolicy, policy.KMSGrant,
+		policy.Trust, policy.ResourcePolicy, policy.LambdaPermission:
+		return true
+	case policy.Boundary, policy.Session, policy.SCP, policy.RCP:
 	}
-	c.free[key], c.touched[c.at] = true, true
-}
-
-// state tells what is known of a key (in lower case).
-func (c *scope) state(key string) keyState {
-	e := c.view.e
-	if v, ok := c.given[key]; ok {
-		return keyState{true, v}
-	}
-	if slices.Contains(pointKeys, key) {
-		return c.class.pointState(key)
-	}
-	switch key {
-	case "s3:resourceaccount":
-		if c.action != nil && c.action.Service != "s3" {
-			return keyState{fixed: true}
-		}
-		fallthrough
-	case "aws:resourceaccount":
-		if c.class.owner != "" {
-			return keyState{true, []string{c.class.owner}}
-		}
-		return keyState{}
-	}
-	if v, ok := e.fixed[key]; ok {
-		return keyState{true, v}
-	}
-	if strings.HasPrefix(key, "aws:principaltag/") {
-		return tagOf(&e.set.Subject, key)
-	}
-	return keyState{fixed: neverThere(key, c.action)}
+	return false
 }

@@ -1,11 +1,11 @@
 package reach
 
 import (
-	"buzon/agent/internal/judge/reach/strset"
 	"slices"
 	"strconv"
 	"strings"
 
+	"buzon/agent/internal/judge/reach/strset"
 	"buzon/agent/policy"
 )
 
