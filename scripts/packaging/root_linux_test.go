@@ -170,7 +170,7 @@ func (v *vm) installed(version string) {
 func (v *vm) configure() {
 	v.t.Helper()
 	v.file("etc/buzon/agent.yaml", 0o644, 0, "bucket: "+bucket+"\nprefix: "+prefix+"\nregion: us-east-1\nendpoint: "+v.store.URL+
-		"\nstate: /var/lib/buzon\noutboxes:\n  - path: /srv/outbox\n    quiet: 100ms\nidentity:\n  on_problem: wait\nlisten: unix:/run/buzon/http.sock\n")
+		"\nstate: /var/lib/buzon\noutboxes:\n  - path: /srv/outbox\n    quiet: 100ms\nidentity:\n  on_problem: wait\n  expect: "+s3server.Uploader.ARN+"\nlisten: unix:/run/buzon/http.sock\n")
 	key := s3server.Uploader
 	v.file("etc/buzon/credentials", 0o600, v.uid, "[default]\naws_access_key_id = "+key.AccessKey+"\naws_secret_access_key = "+key.Secret+"\n")
 	// What systemd makes (RuntimeDirectory=).
@@ -199,10 +199,17 @@ func (v *vm) write(name string) {
 	v.in("chroot", "--userspec=65534:"+strconv.Itoa(v.gid), "/", "sh", "-c", "umask 002; echo "+name+" >/srv/outbox/"+name)
 }
 
+// service is a command of the agent as the service runs it; who the key is, is asked at the store too.
+func (v *vm) service(args ...string) *exec.Cmd {
+	cmd := asTheService(v.t, v.root, v.uid, v.gid, args...)
+	cmd.Env = append(cmd.Env, "AWS_ENDPOINT_URL_STS="+v.store.URL)
+	return cmd
+}
+
 // agent runs a command of the agent as the service's user under its filters.
 func (v *vm) agent(args ...string) (code int, out string) {
 	v.t.Helper()
-	cmd := asTheService(v.t, v.root, v.uid, v.gid, args...)
+	cmd := v.service(args...)
 	text, err := cmd.CombinedOutput()
 	if cmd.ProcessState == nil {
 		v.t.Fatal(err)
@@ -224,7 +231,7 @@ func (v *vm) serve(do func()) {
 	if err := os.Chmod(v.at("run/notify"), 0o777); err != nil {
 		v.t.Fatal(err)
 	}
-	cmd := asTheService(v.t, v.root, v.uid, v.gid, strings.Fields(unitSays(v.t, "ExecStart")[0])[1:]...)
+	cmd := v.service(strings.Fields(unitSays(v.t, "ExecStart")[0])[1:]...)
 	cmd.Env = append(cmd.Env, "NOTIFY_SOCKET=/run/notify")
 	log := &shared{}
 	cmd.Stdout, cmd.Stderr = log, log

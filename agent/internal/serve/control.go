@@ -1,4 +1,4 @@
-// Package serve answers over local sockets while the agent runs.
+// Package serve answers at local addresses while the agent runs.
 //
 // The control socket, STATE/control.sock, is for the same user alone (0600):
 //
@@ -6,7 +6,11 @@
 //	defer c.Close()
 //
 // Ask is its other side: `agent status`, `retry` and `receipts export` ask whoever runs, and open the journal
-// themselves where nobody answers (ErrNobody). It holds no state of its own and never shows a file's content.
+// themselves where nobody answers (ErrNobody).
+//
+// A Web shows Metrics, Health and a page at the address of `listen`, to this host alone and to whoever is on it: counts,
+// never names of files. Health asks the agent's parts whether they come around; the watchdog is fed by it. No state of
+// files is held here, and no file's content is ever shown.
 package serve
 
 import (
