@@ -175,6 +175,9 @@ var (
 	typed   = regexp.MustCompile(`(?:^|[\s(;|&])(?:buzon-)?agent((?: +[^\s|;&>#)]+)*)`)
 	script  = regexp.MustCompile(`(?:^|[\s(./])scripts/[a-z][a-z0-9/._-]*`)
 	keyName = regexp.MustCompile(`^(object|identity|limits)\.[a-z_]+$`)
+	// scriptFlag is one of a script's; cdk's are the CDK's.
+	scriptFlag = regexp.MustCompile(` --[a-z][a-z-]*`)
+
 	flag    = regexp.MustCompile(`^--[a-z][a-z-]*`)
 	setting = regexp.MustCompile(`^([a-z][A-Za-z_]*): [^ ]`)
 	row     = regexp.MustCompile("(?m)^\\| `([a-z][A-Za-z]*)` \\|")
@@ -210,6 +213,7 @@ func TestPagesNameWhatThereIs(t *testing.T) {
 	for _, m := range row.FindAllStringSubmatch(pages(t)["docs/en/deploying.md"], -1) {
 		settable = append(settable, m[1])
 	}
+	scripts := textOf(t, "scripts")
 	seen := 0
 	for path, text := range pages(t) {
 		if strings.HasPrefix(path, "docs/decisions/") || path == "docs/CHANGELOG.md" {
@@ -227,6 +231,13 @@ func TestPagesNameWhatThereIs(t *testing.T) {
 				if _, err := os.Stat(filepath.Join(top, name)); err != nil {
 					t.Errorf("%s: there is no %s", path, name)
 				}
+				_, rest, _ := strings.Cut(c, name)
+				rest, _, _ = strings.Cut(rest, "|")
+				for _, f := range scriptFlag.FindAllString(rest, -1) {
+					if name != "scripts/cdk" && !strings.Contains(scripts, `"`+strings.Trim(f, " -")+`"`) && !strings.Contains(scripts, strings.TrimSpace(f)+" ") {
+						t.Errorf("%s: %s has no flag %s in %q", path, name, f, c)
+					}
+				}
 			}
 			if m := setting.FindStringSubmatch(c); m != nil && !slices.Contains(settable, m[1]) {
 				t.Errorf("%s: nothing is set as %q", path, c)
@@ -239,6 +250,24 @@ func TestPagesNameWhatThereIs(t *testing.T) {
 	if seen < 100 {
 		t.Errorf("only %d commands were found in the pages", seen)
 	}
+}
+
+// textOf is the programs and scripts below a folder, as one text.
+func textOf(t *testing.T, folder string) string {
+	t.Helper()
+	var b strings.Builder
+	err := filepath.WalkDir(filepath.Join(top, folder), func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(path) != "" && filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		b.Write(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
 }
 
 // calls is what is wrong with a command line after its program; "" is nothing.
