@@ -3,7 +3,8 @@ package terraform
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
+	"maps"
+	"slices"
 	"strings"
 
 	tfjson "github.com/hashicorp/terraform-json"
@@ -14,23 +15,27 @@ import (
 // replace. A policy that is sensitive as a whole, because something in it is, is none of
 // them, since it has to be judged; the variable that made it so is.
 func sensitive(plan *tfjson.Plan) ([]string, error) {
-	whole := *plan // the library counts on parts that a plan may lack
-	if whole.Config == nil {
-		whole.Config = &tfjson.Config{}
+	// The library counts on parts that a plan may lack, and looks at what was there before,
+	// of which nothing is judged.
+	whole := *plan
+	whole.PriorState = nil
+	whole.ResourceChanges = slices.DeleteFunc(slices.Clone(whole.ResourceChanges), func(c *tfjson.ResourceChange) bool { return c == nil || c.Change == nil })
+	whole.OutputChanges = maps.Clone(whole.OutputChanges)
+	maps.DeleteFunc(whole.OutputChanges, func(_ string, c *tfjson.Change) bool { return c == nil })
+	config, values := tfjson.Config{}, tfjson.StateValues{}
+	if whole.Config != nil {
+		config = *whole.Config
 	}
-	if whole.Config.RootModule == nil {
-		config := *whole.Config
+	if config.RootModule == nil {
 		config.RootModule = &tfjson.ConfigModule{}
-		whole.Config = &config
 	}
-	if whole.PlannedValues == nil {
-		whole.PlannedValues = &tfjson.StateValues{}
+	if whole.PlannedValues != nil {
+		values = *whole.PlannedValues
 	}
-	if whole.PlannedValues.RootModule == nil {
-		values := *whole.PlannedValues
+	if values.RootModule == nil {
 		values.RootModule = &tfjson.StateModule{}
-		whole.PlannedValues = &values
 	}
+	whole.Config, whole.PlannedValues = &config, &values
 	clean, err := sanitize.SanitizePlan(&whole)
 	if err != nil {
 		return nil, err
@@ -56,7 +61,8 @@ func generic(plan *tfjson.Plan) (any, error) {
 	var out any
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
-	return out, errors.Join(d.Decode(&out), nil)
+	err = d.Decode(&out)
+	return out, err
 }
 
 // differing collects the texts of a that b has no more.
