@@ -27,6 +27,8 @@ type trouble struct {
 	end   func(*troubles) error
 	// itself says that it is about the agent that runs: another one would find another trouble, or none.
 	itself bool
+	// mild says that it may not be felt: then everything is sent.
+	mild bool
 }
 
 // troubles is a soak in which one agent lives through one trouble after the other, while files come all the time, into
@@ -78,7 +80,7 @@ var allTroubles = []trouble{
 		s.unmount = baddisk.Bind(s.t, s.path("disk"), s.path("mounted"))
 		return nil
 	}},
-	{name: "the disk of the state is full", kinds: []string{"journal", "machine"}, begin: func(s *troubles) error {
+	{name: "the disk of the state is full", kinds: []string{"journal", "machine"}, mild: true, begin: func(s *troubles) error {
 		s.empty = baddisk.Fill(s.t, s.path("state"))
 		return nil
 	}, end: func(s *troubles) error {
@@ -212,6 +214,9 @@ func (s *troubles) through(one trouble, kill bool) {
 			named = named || now.has(kind, "") || kind == "not-answering" && now.code != 0 && now.State == ""
 		}
 		took := time.Since(began)
+		if one.mild && took > 10*time.Second && said == 0 && now.code == 0 && now.State == "idle" && now.Counts["settled"].Files == len(s.files) {
+			break // what is free in the journal was enough
+		}
 		switch {
 		case named && said == 0:
 			said = took

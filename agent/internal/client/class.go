@@ -283,7 +283,8 @@ func belowHTTP(err error) (Class, string) {
 		return Transient, "tls"
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return Transient, "refused"
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF),
+		errors.Is(err, net.ErrClosed): // closed by this side, which had read its end while it wrote
 		return Transient, "reset"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return Transient, "timeout"

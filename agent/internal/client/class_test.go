@@ -195,7 +195,7 @@ func TestOtherErrors(t *testing.T) {
 		class Class
 	}{
 		{nil, Unknown}, {errors.New("x"), Unknown}, {context.Canceled, Canceled}, {context.DeadlineExceeded, Transient},
-		{io.ErrUnexpectedEOF, Transient}, {&CredentialsError{Problem: NoCredentials}, Credential},
+		{io.ErrUnexpectedEOF, Transient}, {&net.OpError{Op: "write", Err: net.ErrClosed}, Transient}, {&CredentialsError{Problem: NoCredentials}, Credential},
 	} {
 		if f := Classify(c.err); f.Class != c.class {
 			t.Errorf("%v is %v", c.err, f.Class)

@@ -167,7 +167,7 @@ func (u *Uploader) part(ctx context.Context, r *remote, t *target, job Job, m *M
 func (u *Uploader) known(ctx context.Context, r *remote, t *target, job Job, m *Multipart, why error) error {
 	var broke *Error
 	spare := (job.Size+m.PartSize-1)/m.PartSize + 1
-	if job.Resume == nil || spare > maxParts || !errors.As(why, &broke) || broke.Fault.Code != "reset" || broke.Answered {
+	if job.Resume == nil || spare > maxParts || !errors.As(why, &broke) || broke.Answered || !brokeOff(broke.Fault) {
 		return why
 	}
 	var refused *Error
@@ -178,6 +178,9 @@ func (u *Uploader) known(ctx context.Context, r *remote, t *target, job Job, m *
 	}
 	return why
 }
+
+// brokeOff says that a connection ended in the middle, and not that none came about or that nothing moved on it.
+func brokeOff(f client.Fault) bool { return f.Class == client.Transient && f.Code == "reset" }
 
 // partRequest is the request that sends one part.
 func partRequest(job Job, m *Multipart, n, size int64, limiter *rate.Limiter) request {
