@@ -1,34 +1,42 @@
 package main
 
 import (
-	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/goccy/go-yaml"
 	"github.com/rogpeppe/go-internal/testscript"
+	"go.yaml.in/yaml/v4"
 )
 
 // The examples for CI are YAML of the shape that their services read, and their commands
 // run here: those that call agent, as they are written.
 func TestTheExamplesForCIWork(t *testing.T) {
 	commands := map[string][]string{}
-	for name, path := range map[string]string{
-		"github": "$.jobs.audit.steps[*].run", "gitlab": "$.audit.script[*]", "pre-commit": "$.repos[0].hooks[*].entry",
-	} {
+	for _, name := range []string{"github", "gitlab", "pre-commit"} {
 		text, err := os.ReadFile(filepath.Join("..", "docs", "ci", name+".yaml"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		at, err := yaml.PathString(path)
-		if err != nil {
-			t.Fatal(err)
+		var file struct {
+			Jobs struct { // GitHub's
+				Audit struct{ Steps []struct{ Run string } }
+			}
+			Audit struct{ Script []string }                  // GitLab's
+			Repos []struct{ Hooks []struct{ Entry string } } // pre-commit's
 		}
-		var found []string
-		if err := at.Read(bytes.NewReader(text), &found); err != nil {
+		if err := yaml.Unmarshal(text, &file); err != nil {
 			t.Fatalf("%s: %v", name, err)
+		}
+		found := file.Audit.Script
+		for _, step := range file.Jobs.Audit.Steps {
+			found = append(found, step.Run)
+		}
+		for _, repo := range file.Repos {
+			for _, hook := range repo.Hooks {
+				found = append(found, hook.Entry)
+			}
 		}
 		for _, command := range found {
 			if strings.Contains(command, "agent audit-policy") {

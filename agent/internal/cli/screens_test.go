@@ -78,6 +78,7 @@ var changing = []struct {
 	{regexp.MustCompile(`(?m)^commit .*\n`), ""},
 	{regexp.MustCompile(`\b\d\d:\d\d:\d\d (INF|WRN|ERR|DBG)`), "08:00:00 $1"},
 	{regexp.MustCompile(`(for|desde hace|hace) \d+ (ms|µs|s)`), "$1 1 s"},
+	{regexp.MustCompile(`Date → [+-]?\d+s`), "Date → 0s"},
 	{regexp.MustCompile(`"(request_id|crc64nvme|etag|version_id)":"[^"]*"`), `"$1":"…"`},
 }
 

@@ -333,7 +333,7 @@ func (c *Config) stateIn(data []byte) {
 }
 
 // unparsed are the faults of a text that is no YAML.
-var unparsed = map[Code]bool{CodeSyntax: true, CodeTab: true, CodeTooDeep: true}
+var unparsed = map[Code]bool{CodeSyntax: true, CodeTab: true}
 
 // inOrder sorts faults by their lines; those without one come last.
 func inOrder(faults Errors) Errors {

@@ -17,7 +17,6 @@ const (
 	CodeFolder         Code = "config.folder"           // it is a folder
 	CodeNotRegular     Code = "config.not-regular"      // it will be read again, and is a pipe or a device
 	CodeTooLarge       Code = "config.too-large"        // beyond the bounds
-	CodeTooDeep        Code = "config.too-deep"         // beyond the bounds
 	CodeSilent         Code = "config.silent"           // a pipe that nobody wrote to its end
 	CodeForeign        Code = "config.foreign"          // {path} is another user's
 	CodeOpen           Code = "config.open"             // everybody may write {path}

@@ -5,16 +5,14 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strings"
 	"syscall"
 	"time"
 )
 
 // Bounds of what is read: a real configuration has some kilobytes.
 const (
-	mostBytes  = 64 << 10
-	mostNested = 64
-	patience   = 5 * time.Second // of a pipe, for all of it
+	mostBytes = 64 << 10
+	patience  = 5 * time.Second // of a pipe, for all of it
 )
 
 var (
@@ -68,44 +66,4 @@ func readFile(path string, again bool) ([]byte, fs.FileInfo, error) {
 		return nil, nil, errTooLarge
 	}
 	return data, info, nil
-}
-
-// nested reports whether a text opens more levels than any configuration has, counted without
-// reading it: the parser takes memory and time beyond all bounds for some thousands of them.
-func nested(data []byte) bool {
-	open, most := 0, 0
-	var indents []int
-	for _, line := range strings.Split(string(data), "\n") {
-		rest := strings.TrimLeft(line, " ")
-		if rest == "" {
-			continue
-		}
-		at := len(line) - len(rest)
-		for len(indents) > 0 && indents[len(indents)-1] >= at {
-			indents = indents[:len(indents)-1]
-		}
-		indents = append(indents, at)
-		inline := 0
-		for _, mark := range []string{"- ", "? ", ": "} {
-			inline = max(inline, strings.Count(rest, mark))
-		}
-		most = max(most, len(indents))
-		if strings.HasPrefix(rest, "- ") || strings.HasPrefix(rest, "? ") || strings.HasPrefix(rest, ": ") {
-			most = max(most, len(indents)+inline)
-		}
-		for _, c := range rest {
-			switch c {
-			case '[', '{':
-				open++
-				most = max(most, open)
-			case ']', '}':
-				open = max(0, open-1)
-			case '&', '*', '!':
-			}
-		}
-		if most > mostNested {
-			return true
-		}
-	}
-	return false
 }

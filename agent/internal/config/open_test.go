@@ -80,17 +80,17 @@ func TestAConfigurationIsReadWithinBounds(t *testing.T) {
 		{"a pipe that nobody writes", fifo("silent", "", false), false, CodeSilent},
 		{"a pipe that nobody writes, again", fifo("silent2", "", false), true, CodeNotRegular},
 		{"too large", file("large", many("# a comment\n", mostBytes)), true, CodeTooLarge},
-		{"brackets", file("brackets", many("[", 60_000)), true, CodeTooDeep},
-		{"braces", file("braces", many("{a: ", 15_000)), true, CodeTooDeep},
-		{"dashes", file("dashes", many("- ", 30_000)), true, CodeTooDeep},
-		{"questions", file("questions", many("? ", 30_000)), true, CodeTooDeep},
+		{"brackets", file("brackets", many("[", 60_000)), true, CodeSyntax},
+		{"braces", file("braces", many("{a: ", 15_000)), true, CodeSyntax},
+		{"dashes", file("dashes", many("- ", 30_000)), true, CodeSyntax},
+		{"questions", file("questions", many("? ", 30_000)), true, CodeSyntax},
 		{"steps", file("steps", func() string {
 			var b strings.Builder
 			for i := range 340 {
 				b.WriteString(many(" ", i) + "a:\n")
 			}
 			return b.String()
-		}()), true, CodeTooDeep},
+		}()), true, CodeUnknownKey},
 		{"unknown keys", file("unknown", func() string {
 			var b strings.Builder
 			for i := range 7_000 {

@@ -1,15 +1,15 @@
 package config
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
+	"go.yaml.in/yaml/v4"
 )
 
 // reader walks the tree of one file and fills a Config, collecting faults.
@@ -21,66 +21,74 @@ type reader struct {
 
 // read parses data, the content of file, into c.
 func (c *Config) read(file string, data []byte) Errors {
-	data = []byte(strings.TrimPrefix(string(data), "\ufeff"))
 	r := &reader{c: c, file: file}
-	if nested(data) {
-		return Errors{{File: file, Code: CodeTooDeep}}
-	}
-	tree, err := parser.ParseBytes(data, 0, parser.AllowDuplicateMapKey())
-	if err != nil {
-		e := &Error{File: file, Code: CodeSyntax, Args: []any{"reason", err.Error()}, err: err}
-		var syntax *yaml.SyntaxError
-		if errors.As(err, &syntax) {
-			e.Args = []any{"reason", syntax.Message}
-			if strings.Contains(syntax.Message, "'\t'") {
-				e.Code = CodeTab
-			}
-			e.Line, e.Column = syntax.Token.Position.Line, syntax.Token.Position.Column
+	documents := yaml.NewDecoder(bytes.NewReader(data))
+	for i := 0; ; i++ {
+		var document yaml.Node
+		err := documents.Decode(&document)
+		if errors.Is(err, io.EOF) {
+			return r.faults
 		}
-		return Errors{e}
-	}
-	for i, doc := range tree.Docs {
-		switch {
-		case doc.Body == nil:
-		case i > 0:
-			r.fault(doc.Body, CodeSyntax, "reason", "a second document")
-		default:
-			r.root(doc.Body)
+		if err != nil {
+			return append(r.faults, r.syntax(data, err))
+		}
+		switch body := document.Content[0]; {
+		case i == 0:
+			r.root(body)
+		case !null(body):
+			r.fault(body, CodeSyntax, "reason", "a second document")
 		}
 	}
-	return r.faults
 }
 
-func (r *reader) fault(at ast.Node, code Code, args ...any) {
-	p := at.GetToken().Position
-	r.faults = append(r.faults, &Error{File: r.file, Line: p.Line, Column: p.Column, Code: code, Args: args})
+// syntax is the fault of a text that is not YAML.
+func (r *reader) syntax(data []byte, err error) *Error {
+	e := &Error{File: r.file, Code: CodeSyntax, Args: []any{"reason", err.Error()}, err: err}
+	var told *yaml.LoadError
+	if errors.As(err, &told) {
+		e.Args = []any{"reason", told.Message}
+		e.Line, e.Column = told.Mark.Line, told.Mark.Column
+		if lines := bytes.Split(data, []byte("\n")); e.Line > 0 && e.Line <= len(lines) && bytes.HasPrefix(bytes.TrimLeft(lines[e.Line-1], " "), []byte("\t")) {
+			e.Code = CodeTab
+		}
+	}
+	return e
 }
 
-func (r *reader) bad(at ast.Node, key string, want Want) {
+func (r *reader) fault(at *yaml.Node, code Code, args ...any) {
+	r.faults = append(r.faults, &Error{File: r.file, Line: at.Line, Column: at.Column, Code: code, Args: args})
+}
+
+// null says that a value is not set.
+func null(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" && plain(n) }
+
+// plain says that a node has no anchor and no tag of its own, and is not an alias or a merge.
+func plain(n *yaml.Node) bool {
+	return n.Kind != yaml.AliasNode && n.Anchor == "" && n.Style&yaml.TaggedStyle == 0 && n.Tag != "!!merge"
+}
+
+func (r *reader) bad(at *yaml.Node, key string, want Want) {
 	r.fault(at, CodeBadValue, "key", key, "got", source(at), "want", want)
 }
 
 // source is a value as the file spells it, short enough for a message.
-func source(at ast.Node) string {
-	switch n := at.(type) {
-	case *ast.MappingNode, *ast.MappingValueNode:
+func source(at *yaml.Node) string {
+	switch {
+	case at.Kind == yaml.MappingNode:
 		return "{…}"
-	case *ast.SequenceNode:
+	case at.Kind == yaml.SequenceNode:
 		return "[…]"
-	case *ast.NullNode:
+	case null(at):
 		return "null"
-	case *ast.LiteralNode:
+	case at.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
 		return "|…"
-	case *ast.StringNode:
-		if n.Value == "" {
-			return `""`
-		}
+	case at.Value == "":
+		return `""`
 	}
-	s := at.GetToken().Value
-	if r := []rune(s); len(r) > 80 {
+	if r := []rune(at.Value); len(r) > 80 {
 		return string(r[:80]) + "…"
 	}
-	return s
+	return at.Value
 }
 
 // mostFaults is how many faults are looked into: who gets that many does not read them.
@@ -89,47 +97,40 @@ const mostFaults = 200
 // pair is one key of a mapping with its value.
 type pair struct {
 	name  string
-	key   ast.Node
-	value ast.Node
+	key   *yaml.Node
+	value *yaml.Node
 }
 
 // pairs are the entries of a mapping whose full key is path; a key that is
 // there twice is a fault.
-func (r *reader) pairs(n ast.Node, path string) ([]pair, bool) {
-	var entries []*ast.MappingValueNode
-	switch n := n.(type) {
-	case *ast.MappingNode:
-		entries = n.Values
-	case *ast.MappingValueNode:
-		entries = []*ast.MappingValueNode{n}
-	case *ast.NullNode:
-		return nil, true
-	case *ast.AnchorNode, *ast.AliasNode, *ast.TagNode:
+func (r *reader) pairs(n *yaml.Node, path string) ([]pair, bool) {
+	switch {
+	case !plain(n):
 		r.fault(n, CodeNotPlain)
 		return nil, false
-	default:
+	case null(n):
+		return nil, true
+	case n.Kind != yaml.MappingNode:
 		if path == "" {
-			r.bad(n, r.file, WantMapping)
-		} else {
-			r.bad(n, path, WantMapping)
+			path = r.file
 		}
+		r.bad(n, path, WantMapping)
 		return nil, false
 	}
 	var list []pair
 	first := map[string]int{}
-	for _, e := range entries {
-		key, ok := e.Key.(ast.Node)
-		if s, isString := key.(*ast.StringNode); ok && isString {
-			name := s.Value
-			if line, twice := first[name]; twice {
-				r.fault(key, CodeDuplicate, "key", join(path, name), "first", line)
-				continue
-			}
-			first[name] = key.GetToken().Position.Line
-			list = append(list, pair{name, key, e.Value})
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key := n.Content[i]
+		if key.Kind != yaml.ScalarNode || !plain(key) {
+			r.fault(key, CodeNotPlain)
 			continue
 		}
-		r.fault(e, CodeNotPlain)
+		if line, twice := first[key.Value]; twice {
+			r.fault(key, CodeDuplicate, "key", join(path, key.Value), "first", line)
+			continue
+		}
+		first[key.Value] = key.Line
+		list = append(list, pair{key.Value, key, n.Content[i+1]})
 	}
 	return list, true
 }
@@ -141,7 +142,7 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-func (r *reader) root(body ast.Node) {
+func (r *reader) root(body *yaml.Node) {
 	entries, _ := r.pairs(body, "")
 	for _, p := range entries {
 		switch {
@@ -156,7 +157,7 @@ func (r *reader) root(body ast.Node) {
 	}
 }
 
-func (r *reader) section(name string, body ast.Node) {
+func (r *reader) section(name string, body *yaml.Node) {
 	entries, _ := r.pairs(body, name)
 	for _, p := range entries {
 		if name == "object" && p.name == "tags" {
@@ -189,39 +190,37 @@ func (r *reader) single(section string, p pair) {
 		r.fault(p.value, code, args...)
 		return
 	}
-	pos := p.value.GetToken().Position
-	r.c.from[name] = Origin{Kind: FromFile, File: r.file, Line: pos.Line, Column: pos.Column}
+	r.c.from[name] = r.origin(p.value)
+}
+
+// origin is the place of a value.
+func (r *reader) origin(n *yaml.Node) Origin {
+	return Origin{Kind: FromFile, File: r.file, Line: n.Line, Column: n.Column}
 }
 
 // placeholderText stands in a configuration that was begun and not filled in.
 const placeholderText = "CHANGE-ME"
 
 // tried notes that a key has a value, right or not.
-func (r *reader) tried(name string, value ast.Node) {
-	if _, null := value.(*ast.NullNode); !null && r.c.tried != nil {
+func (r *reader) tried(name string, value *yaml.Node) {
+	if !null(value) && r.c.tried != nil {
 		r.c.tried[name] = true
 	}
 }
 
-// scalar is the text of a plain value; nil for null.
-func (r *reader) scalar(n ast.Node, key string, want Want) (*string, bool) {
-	var s string
-	switch n := n.(type) {
-	case *ast.NullNode:
-		return nil, true
-	case *ast.StringNode:
-		s = n.Value
-	case *ast.LiteralNode:
-		s = n.Value.Value
-	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
-		s = n.GetToken().Value // as written: an account may begin with 0
-	case *ast.AnchorNode, *ast.AliasNode, *ast.TagNode:
+// scalar is the text of a plain value, as written (an account may begin with 0); nil for null.
+func (r *reader) scalar(n *yaml.Node, key string, want Want) (*string, bool) {
+	switch {
+	case !plain(n):
 		r.fault(n, CodeNotPlain)
 		return nil, false
-	default:
+	case null(n):
+		return nil, true
+	case n.Kind != yaml.ScalarNode:
 		r.bad(n, key, want)
 		return nil, false
 	}
+	s := n.Value
 	if secretValue.MatchString(s) {
 		r.fault(n, CodeSecret, "key", key)
 		return nil, false
@@ -252,7 +251,7 @@ func (r *reader) unknown(section string, p pair) {
 	r.unknownOf(name, p.key, known)
 }
 
-func (r *reader) unknownOf(name string, at ast.Node, known []string) {
+func (r *reader) unknownOf(name string, at *yaml.Node, known []string) {
 	if len(r.faults) >= mostFaults {
 		known = nil
 	}
@@ -266,7 +265,7 @@ func (r *reader) unknownOf(name string, at ast.Node, known []string) {
 	r.fault(at, CodeUnknownKey, "key", name)
 }
 
-func (r *reader) tags(body ast.Node) {
+func (r *reader) tags(body *yaml.Node) {
 	entries, ok := r.pairs(body, "object.tags")
 	if !ok || entries == nil {
 		return
@@ -282,31 +281,26 @@ func (r *reader) tags(body ast.Node) {
 			continue
 		}
 		r.c.Object.Tags[p.name] = *text
-		pos := p.value.GetToken().Position
-		r.c.from["object.tags"] = Origin{Kind: FromFile, File: r.file, Line: pos.Line, Column: pos.Column}
+		r.c.from["object.tags"] = r.origin(p.value)
 	}
 }
 
-func (r *reader) outboxes(body ast.Node) {
-	if _, null := body.(*ast.NullNode); null {
+func (r *reader) outboxes(body *yaml.Node) {
+	if null(body) {
 		return
 	}
-	list, ok := body.(*ast.SequenceNode)
-	if !ok {
+	if body.Kind != yaml.SequenceNode {
 		r.bad(body, "outboxes", WantOutboxes)
 		return
 	}
-	pos := body.GetToken().Position
-	r.c.from["outboxes"] = Origin{Kind: FromFile, File: r.file, Line: pos.Line, Column: pos.Column}
-	for _, n := range list.Values {
+	r.c.from["outboxes"] = r.origin(body)
+	for _, n := range body.Content {
 		r.outbox(n)
 	}
 }
 
-func (r *reader) outbox(n ast.Node) {
-	switch n.(type) {
-	case *ast.MappingNode, *ast.MappingValueNode:
-	default:
+func (r *reader) outbox(n *yaml.Node) {
+	if n.Kind != yaml.MappingNode {
 		r.bad(n, "outboxes", WantOutboxes)
 		return
 	}
@@ -314,10 +308,7 @@ func (r *reader) outbox(n ast.Node) {
 	if !ok {
 		return
 	}
-	o := Outbox{Line: n.GetToken().Position.Line}
-	if len(entries) > 0 {
-		o.Line = entries[0].key.GetToken().Position.Line
-	}
+	o := Outbox{Line: n.Line}
 	before := len(r.faults)
 	for _, p := range entries {
 		r.outboxKey(&o, p)
@@ -397,16 +388,15 @@ var outboxScalars = []outboxScalar{
 
 // globs reads a list of patterns; the result is not nil, so that an empty list
 // is told from none.
-func (r *reader) globs(name string, n ast.Node) []string {
-	list, ok := n.(*ast.SequenceNode)
-	if !ok {
-		if _, null := n.(*ast.NullNode); !null {
+func (r *reader) globs(name string, n *yaml.Node) []string {
+	if n.Kind != yaml.SequenceNode {
+		if !null(n) {
 			r.bad(n, name, WantGlobs)
 		}
 		return nil
 	}
 	globs := []string{}
-	for _, v := range list.Values {
+	for _, v := range n.Content {
 		text, ok := r.scalar(v, name, WantGlobs)
 		if !ok {
 			continue

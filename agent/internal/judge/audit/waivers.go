@@ -1,16 +1,17 @@
 package audit
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
+	"go.yaml.in/yaml/v4"
 
+	"buzon/agent/internal/judge/sources"
 	"buzon/agent/policy"
 )
 
@@ -54,18 +55,17 @@ var unwaivable = []RuleID{RuleCannotWrite, RuleDrift, RuleSimulator, RuleWaiverE
 // its place; nothing is returned beside it.
 func ParseWaivers(file string, data []byte) ([]WaiverRule, error) {
 	r := &waiverReader{file: file}
-	tree, err := parser.ParseBytes([]byte(strings.TrimPrefix(string(data), "\ufeff")), 0, parser.AllowDuplicateMapKey())
-	var syntax *yaml.SyntaxError
+	documents := yaml.NewDecoder(bytes.NewReader(data))
+	var first, second yaml.Node
+	err := documents.Decode(&first)
+	var syntax *yaml.LoadError
 	switch {
 	case errors.As(err, &syntax):
-		p := syntax.Token.Position
-		r.fault(policy.Position{Line: p.Line, Column: p.Column}, WaiverSyntax, "reason", syntax.Message)
-	case err != nil:
-		r.fault(policy.Position{Line: 1, Column: 1}, WaiverSyntax, "reason", err.Error())
-	case len(tree.Docs) != 1 || tree.Docs[0].Body == nil:
+		r.fault(sources.PlaceOf(syntax), WaiverSyntax, "reason", syntax.Message)
+	case err != nil, !errors.Is(documents.Decode(&second), io.EOF):
 		r.fault(policy.Position{Line: 1, Column: 1}, WaiverShape)
 	default:
-		r.root(tree.Docs[0].Body)
+		r.root(first.Content[0])
 	}
 	if len(r.faults) > 0 {
 		return nil, r.faults
@@ -87,31 +87,20 @@ func (r *waiverReader) fault(at policy.Position, code policy.Code, args ...strin
 	r.faults = append(r.faults, e)
 }
 
-func at(n ast.Node) policy.Position {
-	p := n.GetToken().Position
-	return policy.Position{Line: p.Line, Column: p.Column}
-}
+func at(n *yaml.Node) policy.Position { return policy.Position{Line: n.Line, Column: n.Column} }
+
+// field is a key of a mapping with its value.
+type field struct{ key, value *yaml.Node }
 
 // fields are the pairs of a mapping; false where it is none.
-func fields(n ast.Node) ([]*ast.MappingValueNode, bool) {
-	switch n := n.(type) {
-	case *ast.MappingNode:
-		return n.Values, true
-	case *ast.MappingValueNode:
-		return []*ast.MappingValueNode{n}, true
+func fields(n *yaml.Node) (list []field, ok bool) {
+	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
+		list = append(list, field{n.Content[i], n.Content[i+1]})
 	}
-	return nil, false
+	return list, n.Kind == yaml.MappingNode
 }
 
-// nameOf is a pair's key, without quotes.
-func nameOf(pair *ast.MappingValueNode) string {
-	if key, ok := pair.Key.(*ast.StringNode); ok {
-		return key.Value
-	}
-	return pair.Key.String()
-}
-
-func (r *waiverReader) root(n ast.Node) {
+func (r *waiverReader) root(n *yaml.Node) {
 	pairs, ok := fields(n)
 	if !ok {
 		r.fault(at(n), WaiverShape)
@@ -119,17 +108,16 @@ func (r *waiverReader) root(n ast.Node) {
 	}
 	seen := false
 	for _, pair := range pairs {
-		if nameOf(pair) != "waivers" || seen {
-			r.fault(at(pair.Key), WaiverKey, "key", nameOf(pair))
+		if pair.key.Value != "waivers" || seen {
+			r.fault(at(pair.key), WaiverKey, "key", pair.key.Value)
 			continue
 		}
 		seen = true
-		list, ok := pair.Value.(*ast.SequenceNode)
-		if !ok {
-			r.fault(at(pair.Value), WaiverShape)
+		if pair.value.Kind != yaml.SequenceNode {
+			r.fault(at(pair.value), WaiverShape)
 			continue
 		}
-		for _, entry := range list.Values {
+		for _, entry := range pair.value.Content {
 			r.entry(entry)
 		}
 	}
@@ -141,21 +129,18 @@ func (r *waiverReader) root(n ast.Node) {
 // needed are the keys that every waiver has.
 var needed = []string{"rule", "principal", "reason", "who", "until"}
 
-func (r *waiverReader) entry(n ast.Node) {
+func (r *waiverReader) entry(n *yaml.Node) {
 	pairs, ok := fields(n)
 	if !ok {
 		r.fault(at(n), WaiverShape)
 		return
 	}
 	w := WaiverRule{File: r.file, Pos: at(n)}
-	if len(pairs) > 0 {
-		w.Pos = at(pairs[0].Key)
-	}
 	seen := map[string]bool{}
 	for _, pair := range pairs {
-		key := nameOf(pair)
+		key := pair.key.Value
 		if seen[key] {
-			r.fault(at(pair.Key), WaiverKey, "key", key)
+			r.fault(at(pair.key), WaiverKey, "key", key)
 			continue
 		}
 		seen[key] = true
@@ -169,49 +154,48 @@ func (r *waiverReader) entry(n ast.Node) {
 	r.out = append(r.out, w)
 }
 
-func (r *waiverReader) field(w *WaiverRule, key string, pair *ast.MappingValueNode) {
+func (r *waiverReader) field(w *WaiverRule, key string, pair field) {
 	switch key {
 	case "rule":
-		w.Rule = RuleID(r.text(key, pair.Value))
-		r.rule(w.Rule, pair.Value)
+		w.Rule = RuleID(r.text(key, pair.value))
+		r.rule(w.Rule, pair.value)
 	case "principal":
-		w.Principal = r.text(key, pair.Value)
+		w.Principal = r.text(key, pair.value)
 		if w.Principal != "" && !principalPattern.MatchString(w.Principal) {
-			r.fault(at(pair.Value), WaiverPrincipal, "got", w.Principal)
+			r.fault(at(pair.value), WaiverPrincipal, "got", w.Principal)
 		}
 	case "actions":
-		list, ok := pair.Value.(*ast.SequenceNode)
-		if !ok {
-			w.Actions = []string{r.text(key, pair.Value)}
+		if pair.value.Kind != yaml.SequenceNode {
+			w.Actions = []string{r.text(key, pair.value)}
 			return
 		}
 		w.Actions = []string{}
-		for _, v := range list.Values {
+		for _, v := range pair.value.Content {
 			w.Actions = append(w.Actions, r.text(key, v))
 		}
 		if len(w.Actions) == 0 {
-			r.fault(at(pair.Value), WaiverValue, "key", key)
+			r.fault(at(pair.value), WaiverValue, "key", key)
 		}
 	case "resource":
-		w.Resource = r.text(key, pair.Value)
+		w.Resource = r.text(key, pair.value)
 	case "reason":
-		w.Reason = r.text(key, pair.Value)
+		w.Reason = r.text(key, pair.value)
 	case "who":
-		w.Who = r.text(key, pair.Value)
+		w.Who = r.text(key, pair.value)
 	case "until":
-		w.Until = r.text(key, pair.Value)
+		w.Until = r.text(key, pair.value)
 		if _, err := time.Parse(time.DateOnly, w.Until); err != nil && w.Until != "" {
-			r.fault(at(pair.Value), WaiverDate, "got", w.Until)
+			r.fault(at(pair.value), WaiverDate, "got", w.Until)
 		}
 	default:
-		r.fault(at(pair.Key), WaiverKey, "key", key)
+		r.fault(at(pair.key), WaiverKey, "key", key)
 	}
 }
 
 // principalPattern is an ARN of IAM or STS whose last name may hold wildcards.
 var principalPattern = regexp.MustCompile(`^arn:[a-z-]+:(iam|sts)::([0-9]{12}|\$\{AWS::AccountId\}):(root|[a-z-]+/([^*?]*/)?[^/]+)$`)
 
-func (r *waiverReader) rule(id RuleID, n ast.Node) {
+func (r *waiverReader) rule(id RuleID, n *yaml.Node) {
 	switch known := slices.ContainsFunc(Rules, func(rule Rule) bool { return rule.ID == id }); {
 	case id == "":
 	case slices.Contains(unwaivable, id):
@@ -228,15 +212,10 @@ func (r *waiverReader) rule(id RuleID, n ast.Node) {
 }
 
 // text is a scalar as it is written; an empty one, and whatever is none, is a fault.
-func (r *waiverReader) text(key string, n ast.Node) string {
-	text := ""
-	switch n := n.(type) {
-	case *ast.StringNode:
-		text = n.Value
-	case *ast.LiteralNode:
-		text = n.Value.Value
-	case *ast.IntegerNode, *ast.FloatNode:
-		text = n.GetToken().Value
+func (r *waiverReader) text(key string, n *yaml.Node) string {
+	text := n.Value
+	if n.Kind != yaml.ScalarNode || n.Tag == "!!null" || n.Tag == "!!bool" || n.Style&yaml.TaggedStyle != 0 {
+		text = ""
 	}
 	if strings.TrimSpace(text) == "" {
 		r.fault(at(n), WaiverValue, "key", key)

@@ -4,14 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
-	goccy "github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/parser"
-	"go.yaml.in/yaml/v3"
+	"go.yaml.in/yaml/v4"
 
 	"buzon/agent/internal/judge/sources/terraform"
 	"buzon/agent/policy"
@@ -94,56 +92,35 @@ func readYAML(file string, text []byte) (*policy.Node, error) {
 	return node, nil
 }
 
-var (
-	yamlFault   = regexp.MustCompile(`^yaml: (?:line ([0-9]+): )?(.*)$`)
-	yamlUnknown = regexp.MustCompile(`^unknown anchor '(.+)' referenced$`)
-)
-
-// syntax is the fault of a text that is not YAML. The reader tells its line
-// alone, and often that of the block around it; the parser that reads the
-// configuration tells the place, wherever it refuses the text as well.
+// syntax is the fault of a text that is not YAML.
 func syntax(file string, text []byte, err error) *policy.Error {
-	if errors.Is(err, io.EOF) {
+	var told *yaml.LoadError
+	switch {
+	case errors.Is(err, io.EOF):
 		return fault(file, policy.Position{Line: 1, Column: 1}, NotATemplate)
+	case !errors.As(err, &told):
+		return fault(file, policy.Position{Line: 1, Column: 1}, NotYAML, "why", err.Error())
+	case told.Mark.Line > 0:
+		return fault(file, PlaceOf(told), NotYAML, "why", told.Message)
 	}
-	why, line := err.Error(), 1
-	if m := yamlFault.FindStringSubmatch(why); m != nil {
-		why = m[2]
-		if n, err := strconv.Atoi(m[1]); err == nil {
-			line = max(n, 1)
-		}
-	}
-	if !utf8.Valid(text) {
-		good := 0
-		for r, size := utf8.DecodeRune(text); r != utf8.RuneError || size > 1; r, size = utf8.DecodeRune(text[good:]) {
-			good += size
-		}
-		return fault(file, placeAt(text, good), NotYAML, "why", why)
-	}
-	_, other := parser.ParseBytes(text, 0, parser.AllowDuplicateMapKey())
-	var told *goccy.SyntaxError
-	if errors.As(other, &told) && told.Token != nil {
-		p := told.Token.Position
-		return fault(file, policy.Position{Line: p.Line, Column: p.Column}, NotYAML, "why", told.Message)
-	}
-	if m := yamlUnknown.FindStringSubmatch(why); m != nil {
-		if at := bytes.Index(text, []byte("*"+m[1])); at >= 0 {
-			return fault(file, placeAt(text, at), NotYAML, "why", why)
-		}
-	}
-	at := policy.Position{Line: line, Column: 1}
-	if lines := bytes.Split(text, []byte("\n")); line <= len(lines) {
-		at.Column += len(lines[line-1]) - len(bytes.TrimLeft(lines[line-1], " \t"))
-	}
-	return fault(file, at, NotYAML, "why", why)
+	// Of a byte that no text has the reader tells no place.
+	bad := bytes.IndexFunc(text, func(r rune) bool {
+		return r == utf8.RuneError || unicode.IsControl(r) && !strings.ContainsRune("\t\r\n\u0085", r)
+	})
+	before := text[:max(bad, 0)]
+	return fault(file, policy.Position{
+		Line: 1 + bytes.Count(before, []byte("\n")), Column: 1 + utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:]),
+	}, NotYAML, "why", told.Message)
 }
 
-// placeAt is the place of a byte of a text.
-func placeAt(text []byte, at int) policy.Position {
-	before := text[:at]
-	return policy.Position{
-		Line: 1 + bytes.Count(before, []byte("\n")), Column: 1 + utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:]),
+// PlaceOf is where a text stops being YAML: where the reader noticed; of a bracket that isn't closed and of a key without
+// a colon, which it notices later, where that begins.
+func PlaceOf(e *yaml.LoadError) policy.Position {
+	at := e.Mark
+	if strings.Contains(e.ContextMsg, "flow") || strings.Contains(e.ContextMsg, "simple key") {
+		at = e.ContextMark
 	}
+	return policy.Position{Line: max(at.Line, 1), Column: max(at.Column, 1)}
 }
 
 type yamlReader struct {
