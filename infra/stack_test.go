@@ -442,7 +442,7 @@ func TestTheLongestGuardFits(t *testing.T) {
 		return object{
 			"uploaders": "vm-01", "path": "/" + strings.Repeat("p", 300) + "/", "uploadPrefix": strings.Repeat("u", 200) + "/",
 			"bucketName": strings.Repeat("b", 63), "encryption": "kms", "guardRevision": "1000000", "sourceIps": "203.0.113.0/24,2001:db8::/32",
-			"readers": strings.Repeat(reader+",", readers), "sourceVpces": "vpce-0123456789abcdef0",
+			"readers": roles(readers), "sourceVpces": "vpce-0123456789abcdef0",
 		}
 	}
 	fits := 0
