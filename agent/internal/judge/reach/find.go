@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"buzon/agent/internal/judge/reach/strset"
+	"buzon/agent/policy"
 )
 
 // Find looks for an allowed request.
@@ -197,7 +198,7 @@ func (c *cell) best(q ask) outcome {
 		chosen, ok := c.choose(l.box)
 		if !ok {
 			if out.kind == Nothing {
-				out = outcome{kind: Unknown, doubts: []Doubt{{TiedKeys, c.v.stmts[l.used[0]].ref}}}
+				out = outcome{kind: Unknown, doubts: []Doubt{{TiedKeys, c.granted(l)}}}
 			}
 			return true
 		}
@@ -214,6 +215,14 @@ func (c *cell) best(q ask) outcome {
 		return keys > 0 && n < mostCompared || out.kind != Found
 	})
 	return out
+}
+
+// granted is the statement that allows a box; none for what root may without one.
+func (c *cell) granted(l allowedBox) policy.Reference {
+	if len(l.used) == 0 {
+		return policy.Reference{Source: -1, Statement: -1}
+	}
+	return c.v.stmts[l.used[0]].ref
 }
 
 // certain looks for a request that is allowed for certain where the wide view

@@ -57,6 +57,18 @@ func (v *view) unlisted(g *group, refs []policy.Reference) bool {
 	})
 }
 
+// addGrant adds the statement that grants, the first of those that allow a box, if there is
+// one and it isn't there yet.
+func (c *cell) addGrant(refs []policy.Reference, used []int) []policy.Reference {
+	if len(used) == 0 {
+		return refs // root needs none
+	}
+	if st := c.v.stmts[used[0]]; grantsRights(st.kind) && !slices.Contains(refs, st.ref) {
+		return append(refs, st.ref)
+	}
+	return refs
+}
+
 // granting adds the statements that grant an action of a group on a class of resources.
 func (e *Engine) granting(refs []policy.Reference, g *group, p *resourceClass, q ask) []policy.Reference {
 	if !e.meets(p, q.res) {
@@ -67,10 +79,7 @@ func (e *Engine) granting(refs []policy.Reference, g *group, p *resourceClass, q
 		// Of variables over keys that aren't fixed some values are tried, as in Find.
 		if o := c.best(q); o.kind == Found {
 			if o = e.certain(g, c, o, q); o.kind == Found {
-				st := o.cell.v.stmts[o.allowed.used[0]]
-				if grantsRights(st.kind) && !slices.Contains(refs, st.ref) {
-					refs = append(refs, st.ref)
-				}
+				refs = o.cell.addGrant(refs, o.allowed.used)
 			}
 		}
 		c = e.narrowView().makeCell(g.sample, e.narrowView().matching(g.sample), p, q.given)
@@ -80,7 +89,7 @@ func (e *Engine) granting(refs []policy.Reference, g *group, p *resourceClass, q
 		return refs
 	}
 	for _, w := range c.paths {
-		if !w.open() {
+		if len(w) == 0 || !w.open() { // root needs no statement
 			continue
 		}
 		for _, j := range w[0].stmts {

@@ -104,6 +104,47 @@ func TestDelegationToAccessPoints(t *testing.T) {
 	}
 }
 
+// TestRootNeedsNoStatement: where no statement allows what root may, none is named, also
+// where only keys that exclude each other are left.
+func TestRootNeedsNoStatement(t *testing.T) {
+	root := theUser()
+	root.Type, root.ARN, root.UniqueID, root.Name, root.Path = policy.Root, "arn:aws:iam::111122223333:root", "", "root", ""
+	without := func(keys ...string) doc {
+		var all []string
+		for _, key := range keys {
+			all = append(all, `{"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "arn:aws:s3:::slot/*", "Condition": {"Null": {"`+key+`": "true"}}}`)
+		}
+		return inBucket(strings.Join(all, ", "))
+	}
+	variable := `{"Effect": "Deny", "Principal": "*", "Action": "*", "NotResource": "arn:aws:s3:::slot/${s3:x-amz-acl}", "Condition": {"Null": {"aws:SourceIp": "true"}}}`
+	for _, tr := range []struct {
+		name string
+		docs []doc
+		want Kind
+	}{
+		{"nothing stands against it", nil, Found},
+		{"one key must be there", []doc{without("aws:SourceVpce")}, Found},
+		{"two must, which exclude each other", []doc{without("aws:SourceIp", "aws:SourceVpce")}, Unknown},
+		{"a variable that isn't known", []doc{inBucket(variable)}, Found},
+	} {
+		t.Run(tr.name, func(t *testing.T) {
+			set := makeSet(t, root, tr.docs...)
+			e := engine(set)
+			q := on("s3:GetObject", "arn:aws:s3:::slot/*")
+			a := e.Find(q)
+			if a.Kind != tr.want {
+				t.Fatalf("%d, want %d: %+v", a.Kind, tr.want, a)
+			}
+			if a.Kind == Found && replay(set, a.Witness) != decide.Allowed {
+				t.Errorf("the witness %+v is refused", a.Witness)
+			}
+			if refs, _ := e.Granting(q); len(refs) > 0 || len(a.Because) > 0 {
+				t.Errorf("granted by %v, because of %v", refs, a.Because)
+			}
+		})
+	}
+}
+
 // TestAnAccessPointIsSomebodys: a request through an access point holds its account and its
 // ARN, whatever else is known of it.
 func TestAnAccessPointIsSomebodys(t *testing.T) {
