@@ -39,7 +39,7 @@ func (r *runner) newWeb() {
 
 // listenProblem is that nothing is served at the address of `listen`, if so.
 func (r *runner) listenProblem() []courier.Problem {
-	err, since := r.web.Trouble()
+	since, err := r.web.Trouble()
 	if err == nil {
 		return nil
 	}

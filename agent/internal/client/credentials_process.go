@@ -91,7 +91,8 @@ func quiet(command string) processcreds.NewCommandBuilder {
 			return nil, err
 		}
 		cmd.Stdin, cmd.Stderr = nil, nil
-		endTogether(cmd)
+		cmd.SysProcAttr = ownGroup()
+		cmd.Cancel = func() error { return endGroup(cmd.Process) }
 		cmd.WaitDelay = time.Second
 		return cmd, nil
 	})

@@ -4,11 +4,14 @@ package client
 
 import (
 	"io/fs"
-	"os/exec"
+	"os"
+	"syscall"
 )
 
-// endTogether has a command end; what it started may live on.
-func endTogether(*exec.Cmd) {}
+func ownGroup() *syscall.SysProcAttr { return nil }
+
+// endGroup ends a command; what it started may live on.
+func endGroup(p *os.Process) error { return p.Kill() }
 
 // openToOthers can't be told by a mode where files have lists of rights instead.
 func openToOthers(fs.FileInfo) bool { return false }

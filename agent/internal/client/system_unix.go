@@ -4,17 +4,17 @@ package client
 
 import (
 	"io/fs"
-	"os/exec"
+	"os"
 	"os/user"
 	"strconv"
 	"syscall"
 )
 
-// endTogether has a command end with all that it started.
-func endTogether(cmd *exec.Cmd) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-}
+// ownGroup has a command begin a group of processes of its own.
+func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+
+// endGroup ends a command with all that it started.
+func endGroup(p *os.Process) error { return syscall.Kill(-p.Pid, syscall.SIGKILL) }
 
 // openToOthers says that others than its owner may read or write a file.
 func openToOthers(info fs.FileInfo) bool { return info.Mode()&0o066 != 0 }

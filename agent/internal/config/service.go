@@ -63,11 +63,11 @@ func ServiceLines(folders []Folder) (lines []string) {
 		home = home || at >= 0 && at < homes
 		switch {
 		case at >= 0 && f.Write:
-			lines = append(lines, "BindPaths="+unitPath("-", strings.ReplaceAll(f.Path, ":", `\:`)))
+			lines = append(lines, "BindPaths="+unitPath(strings.ReplaceAll(f.Path, ":", `\:`)))
 		case at >= 0:
-			lines = append(lines, "BindReadOnlyPaths="+unitPath("-", strings.ReplaceAll(f.Path, ":", `\:`)))
+			lines = append(lines, "BindReadOnlyPaths="+unitPath(strings.ReplaceAll(f.Path, ":", `\:`)))
 		case f.Write:
-			lines = append(lines, "ReadWritePaths="+unitPath("-", f.Path))
+			lines = append(lines, "ReadWritePaths="+unitPath(f.Path))
 		}
 	}
 	if home {
@@ -77,9 +77,9 @@ func ServiceLines(folders []Folder) (lines []string) {
 }
 
 // unitPath writes a path as the value of a unit's setting (systemd.syntax(7), "Quoting"; systemd.unit(5), "Specifiers"):
-// mark stands before the path, and only that the path isn't there doesn't keep the service from starting.
-func unitPath(mark, path string) string {
-	text := mark + strings.ReplaceAll(path, "%", "%%")
+// with the - before it, a path that isn't there doesn't keep the service from starting.
+func unitPath(path string) string {
+	text := "-" + strings.ReplaceAll(path, "%", "%%")
 	if strings.IndexFunc(text, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`"'\;#`, r) }) < 0 {
 		return text
 	}

@@ -44,7 +44,7 @@ func TestUnitPathsAreReadBack(t *testing.T) {
 		if !InUnit(path) {
 			return
 		}
-		value := unitPath("-", path)
+		value := unitPath(path)
 		if words := unitWords(value); len(words) != 1 || words[0] != "-"+path {
 			t.Fatalf("%q is written %s and read %q", path, value, words)
 		}

@@ -73,10 +73,10 @@ func (w *Web) Use(address string) {
 }
 
 // Trouble is why nothing is served though there is an address, and since when; nil while all is well.
-func (w *Web) Trouble() (error, time.Time) {
+func (w *Web) Trouble() (since time.Time, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.trouble, w.since
+	return w.since, w.trouble
 }
 
 // Run serves until the context ends.
@@ -137,7 +137,9 @@ func (w *Web) serve(ctx context.Context, l net.Listener) error {
 	case <-w.changed:
 	}
 	err := server.Close()
-	<-ended
+	if end := <-ended; !errors.Is(end, http.ErrServerClosed) {
+		err = errors.Join(err, end)
+	}
 	return err
 }
 

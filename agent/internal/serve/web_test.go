@@ -181,8 +181,8 @@ func TestATakenAddressIsTroubleAndNoEnd(t *testing.T) {
 	defer taken.Close() //nolint:errcheck // it only took the port
 	began := time.Now()
 	w := running(t, taken.Addr().String())
-	until(t, "the trouble is known", func() bool { err, _ := w.Trouble(); return errors.Is(err, syscall.EADDRINUSE) })
-	if _, since := w.Trouble(); since.Before(began) || since.After(time.Now()) {
+	until(t, "the trouble is known", func() bool { _, err := w.Trouble(); return errors.Is(err, syscall.EADDRINUSE) })
+	if since, _ := w.Trouble(); since.Before(began) || since.After(time.Now()) {
 		t.Errorf("in trouble since %v", since)
 	}
 	// Another address is served at once.
@@ -197,12 +197,12 @@ func TestATakenAddressIsTroubleAndNoEnd(t *testing.T) {
 	w.Use(address)
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	until(t, "the page is served", func() bool { text, ok := get(client, "http://"+address); return ok && text == "page in en" })
-	if err, _ := w.Trouble(); err != nil {
+	if _, err := w.Trouble(); err != nil {
 		t.Errorf("it is served, and in trouble: %v", err)
 	}
 	w.Use("")
 	until(t, "it is off", func() bool { _, ok := get(client, "http://"+address); return !ok })
-	if err, _ := w.Trouble(); err != nil {
+	if _, err := w.Trouble(); err != nil {
 		t.Errorf("it is off, and in trouble: %v", err)
 	}
 }
@@ -257,7 +257,7 @@ func TestAUnixSocket(t *testing.T) {
 	if l, err := listenLocally("unix:" + file); err == nil {
 		t.Errorf("a file is taken for a socket: %v", l.Close())
 	}
-	if err, _ := w.Trouble(); err != nil {
+	if _, err := w.Trouble(); err != nil {
 		t.Error(err)
 	}
 }
