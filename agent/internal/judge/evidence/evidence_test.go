@@ -319,7 +319,7 @@ func TestTheFirstBundleIsReadForEver(t *testing.T) {
 }
 
 // Whatever an archive holds, reading it ends in a fault or in a bundle that is written as it
-// was read, and that can be judged.
+// was read. (To judge each would take seconds of each.)
 func FuzzRead(f *testing.F) {
 	files, err := os.ReadFile(filepath.Join("testdata", "first.evidence"))
 	if err != nil {
@@ -369,7 +369,6 @@ func FuzzRead(f *testing.F) {
 		if _, err := evidence.Read(write(t, b)); err != nil {
 			t.Fatalf("what was read isn't taken again: %v", err)
 		}
-		b.Judge(t.Context(), then, "1.0")
 	})
 }
 
