@@ -16,10 +16,7 @@ package audit
 
 import (
 	"context"
-	"runtime"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"buzon/agent/internal/judge/catalogue"
@@ -50,12 +47,10 @@ type Options struct {
 	Time, TotalTime time.Duration
 }
 
-// workers is how many subjects are judged at once. What each keeps for the next subject
-// is its own: more would cost more memory, and work done twice.
-const workers = 2
-
 // Judge judges every subject. Where ctx ends, or the time for all, what was not
-// asked yet is undecided, and the principals that were not reached are.
+// asked yet is undecided, and the principals that were not reached are. One is judged
+// after the other: what is kept of one makes the next cheap, and twice as much of it, for
+// two at once, cost more than they saved (docs/decisions/audit-speed.md).
 func Judge(ctx context.Context, found *sources.Found, opts Options) *Report {
 	if opts.Now.IsZero() {
 		opts.Now = time.Now()
@@ -68,27 +63,17 @@ func Judge(ctx context.Context, found *sources.Found, opts Options) *Report {
 	outcomes := make([]Principal, len(found.Subjects))
 	all, done := within(ctx, opts.TotalTime)
 	defer done()
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range min(workers, runtime.GOMAXPROCS(0), len(found.Subjects)) {
-		wg.Go(func() {
-			judge := newJudge(opts) // what it keeps of one subject for the next is not for two at once
-			for {
-				i := int(next.Add(1)) - 1
-				switch {
-				case i >= len(found.Subjects):
-					return
-				case ctx.Err() != nil:
-					outcomes[i] = unreached(&found.Subjects[i], ReasonCanceled)
-				case all.Err() != nil:
-					outcomes[i] = unreached(&found.Subjects[i], string(reach.OverTime))
-				default:
-					outcomes[i] = judge.subject(all, &found.Subjects[i])
-				}
-			}
-		})
+	judge := newJudge(opts)
+	for i := range found.Subjects {
+		switch subject := &found.Subjects[i]; {
+		case ctx.Err() != nil:
+			outcomes[i] = unreached(subject, ReasonCanceled)
+		case all.Err() != nil:
+			outcomes[i] = unreached(subject, string(reach.OverTime))
+		default:
+			outcomes[i] = judge.subject(all, subject)
+		}
 	}
-	wg.Wait()
 	report.Findings = waive(outcomes, opts.Waivers, opts.Now)
 	report.Principals = merge(outcomes)
 	report.place()

@@ -26,7 +26,7 @@ type inquiry struct {
 	objects []string
 	// reached are the actions for which something outside the contract is
 	// allowed today.
-	reached map[string]bool
+	reached reached
 	// sure and least are what a template's documents surely say, for findings and for
 	// cannot-write; nil where nothing is open. surely answers for sure.
 	sure, least     *surely
@@ -35,9 +35,33 @@ type inquiry struct {
 	oracle          *decide.Evaluator // of the subject's own set, once it was asked
 }
 
+// reached is a set of actions, made of lists when it is asked for the first time: for many
+// principals nobody asks.
+type reached struct {
+	lists [][]string
+	names map[string]bool
+}
+
+func (r *reached) add(actions []string) { r.lists = append(r.lists, actions) }
+
+func (r *reached) has(action string) bool {
+	if r.names == nil {
+		r.names = map[string]bool{}
+	}
+	for _, list := range r.lists {
+		for _, name := range list {
+			r.names[name] = true
+		}
+	}
+	r.lists = nil
+	return r.names[action]
+}
+
+func (r *reached) none() bool { return len(r.lists) == 0 && len(r.names) == 0 }
+
 func newInquiry(j *judge, s *sources.Subject, meter *reach.Meter) *inquiry {
 	q := &inquiry{
-		judge: j, s: s, out: newPrincipal(s), reached: map[string]bool{}, meter: meter,
+		judge: j, s: s, out: newPrincipal(s), meter: meter,
 	}
 	q.engine = reach.New(&s.Set, q.options(reach.Without{}))
 	q.asked = q.engine
@@ -206,10 +230,8 @@ type reply struct {
 
 func (q *inquiry) report(b reply) {
 	a := b.answer
-	for _, name := range a.Actions {
-		if a.Kind == reach.Found {
-			q.reached[name] = true
-		}
+	if a.Kind == reach.Found {
+		q.reached.add(a.Actions)
 	}
 	q.doubts(a.Doubts)
 	switch a.Kind {

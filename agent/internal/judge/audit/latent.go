@@ -19,8 +19,8 @@ func (q *inquiry) latent(without reach.Without) {
 	engine := reach.New(&q.s.Set, q.options(without))
 	var found *Finding
 	ask := func(actions []string, on reach.Resources) {
-		if len(q.reached) > 0 {
-			actions = slices.DeleteFunc(slices.Clone(actions), func(a string) bool { return q.reached[a] })
+		if !q.reached.none() {
+			actions = slices.DeleteFunc(slices.Clone(actions), func(a string) bool { return q.reached.has(a) })
 		}
 		if len(actions) == 0 {
 			return

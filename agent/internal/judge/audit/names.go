@@ -9,18 +9,30 @@ import (
 
 // universe is a list of actions, with how many of them each service has.
 type universe struct {
-	of   map[string]bool
+	of   map[string]bool // nil: every action is
+	all  int
 	size map[string]int
 }
 
 func newUniverse(actions []string) *universe {
-	u := &universe{of: make(map[string]bool, len(actions)), size: map[string]int{}}
+	u := everyUniverse(actions)
+	u.of = make(map[string]bool, len(actions))
 	for _, a := range actions {
 		u.of[a] = true
+	}
+	return u
+}
+
+// everyUniverse is that of a list of all actions that there are.
+func everyUniverse(actions []string) *universe {
+	u := &universe{all: len(actions), size: map[string]int{}}
+	for _, a := range actions {
 		u.size[serviceOf(a)]++
 	}
 	return u
 }
+
+func (u *universe) has(action string) bool { return u.of == nil || u.of[action] }
 
 // compress writes "ec2:*" where everything of a service that the universe holds
 // is in the list, its actions of tomorrow included, and "*" where that is so of
@@ -29,7 +41,7 @@ func newUniverse(actions []string) *universe {
 func compress(actions []string, u *universe) []string {
 	have, all, tomorrow := map[string]int{}, 0, map[string]bool{}
 	for _, a := range actions {
-		if !u.of[a] {
+		if !u.has(a) {
 			continue
 		}
 		service := serviceOf(a)
@@ -39,7 +51,7 @@ func compress(actions []string, u *universe) []string {
 			tomorrow[service] = true
 		}
 	}
-	if all == len(u.of) {
+	if all == u.all {
 		return []string{"*"}
 	}
 	var out []string
@@ -47,7 +59,7 @@ func compress(actions []string, u *universe) []string {
 	for _, a := range actions {
 		service := serviceOf(a)
 		switch {
-		case !u.of[a] || !tomorrow[service] || have[service] < u.size[service]:
+		case !u.has(a) || !tomorrow[service] || have[service] < u.size[service]:
 			out = append(out, a)
 		case !done[service]:
 			done[service] = true

@@ -16,7 +16,7 @@ func (q *inquiry) opinion() {
 	}
 	oracle := decide.New(&q.s.Set)
 	for _, action := range leading {
-		if q.reached[action] || q.judge.allowed[action] {
+		if q.reached.has(action) || q.judge.allowed[action] {
 			continue
 		}
 		for _, resource := range q.samples(action) {

@@ -53,7 +53,7 @@ var parts = sync.OnceValue(func() *partition {
 	}
 	put(catalogue.UnknownService, RuleOtherService)
 	p.others = sync.OnceValue(func() *universe { return newUniverse(p.actions[RuleOtherService]) })
-	p.everything = sync.OnceValue(func() *universe { return newUniverse(p.all) })
+	p.everything = sync.OnceValue(func() *universe { return everyUniverse(p.all) })
 	p.services = sync.OnceValue(func() [][]string {
 		var list [][]string
 		for from := 0; from < len(p.all); {
