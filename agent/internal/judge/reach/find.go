@@ -108,7 +108,13 @@ func (f *finding) answer() Answer {
 	case len(f.open) > 0:
 		a.Kind, want = Unknown, Unknown
 	}
-	seen := ""
+	seen, n := "", 0
+	for _, kind := range f.kinds {
+		if kind == want && want != Nothing {
+			n++
+		}
+	}
+	a.Actions = slices.Grow(a.Actions, n)
 	for i := range f.asked {
 		if f.kinds[i] == want && want != Nothing && (f.asked[i].number >= 0 || f.asked[i].name != seen) {
 			seen = f.asked[i].name

@@ -1,6 +1,8 @@
 package reach
 
 import (
+	"slices"
+
 	"buzon/agent/policy"
 )
 
@@ -97,6 +99,9 @@ func (r *remains) prepare() {
 	x := actionIndex()
 	r.of1, r.others, r.known = map[int32]int{}, map[string]int{}, map[remainsKey]bool{}
 	var list []asked
+	n := 0
+	r.st.actions.each(func(int32) { n++ })
+	list = slices.Grow(list, n)
 	r.st.actions.each(func(i int32) { list = append(list, x.asked(i)) })
 	for k, p := range r.st.actions.patterns {
 		text := tokenText(p)
