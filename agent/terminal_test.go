@@ -66,7 +66,7 @@ func TestABarIsShownOnATerminalAlone(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"of 5 files", "of 5 MiB", "MiB/s", "left", "["} {
+	for _, want := range []string{"of 5 files", "of 5 MiB", "iB/s", "left", "["} {
 		if !strings.Contains(text.String(), want) {
 			t.Errorf("no %q on the screen:\n%q", want, text.String())
 		}
