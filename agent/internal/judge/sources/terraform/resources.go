@@ -67,7 +67,7 @@ var rules = map[string]rule{
 	"aws_s3_bucket": bucketRule,
 	"aws_s3_bucket_policy": func(r planned, add func(string, ...policy.Member)) {
 		kind := "AWS::S3::BucketPolicy"
-		if r.express("bucket") {
+		if r.express() {
 			kind = "AWS::S3Express::BucketPolicy"
 		}
 		add(kind, m("Bucket", r.value("bucket")), m("PolicyDocument", r.document("policy")))
@@ -77,11 +77,11 @@ var rules = map[string]rule{
 	"aws_s3_bucket_server_side_encryption_configuration": nothing,
 	"aws_s3_bucket_acl":                                  nothing,
 	"aws_s3_access_point": func(r planned, add func(string, ...policy.Member)) {
-		add("AWS::S3::AccessPoint", m("Name", r.own("name")), m("Bucket", r.value("bucket")), m("Policy", r.policyOf("policy", "aws_s3control_access_point_policy", "access_point_arn", "arn")))
+		add("AWS::S3::AccessPoint", m("Name", r.own("name")), m("Bucket", r.value("bucket")), m("Policy", r.policyOf("aws_s3control_access_point_policy", "access_point_arn", "arn")))
 	},
 	"aws_s3control_access_point_policy": nothing, // the access point's rule asks for it
 	"aws_kms_key": func(r planned, add func(string, ...policy.Member)) {
-		add("AWS::KMS::Key", m("KeyPolicy", r.policyOf("policy", "aws_kms_key_policy", "key_id", "key_id")))
+		add("AWS::KMS::Key", m("KeyPolicy", r.policyOf("aws_kms_key_policy", "key_id", "key_id")))
 	},
 	"aws_kms_key_policy": nothing, // the key's rule asks for it
 	"aws_lambda_permission": func(r planned, add func(string, ...policy.Member)) {
@@ -213,16 +213,16 @@ func (r planned) managed() *policy.Node {
 	return v
 }
 
-// express reports whether an attribute names a directory bucket, whose policies
+// express reports whether the attribute bucket names a directory bucket, whose policies
 // speak of calls of S3 Express.
-func (r planned) express(attribute string) bool {
-	if name, _ := r.values[attribute].(string); strings.HasSuffix(name, "--x-s3") {
+func (r planned) express() bool {
+	if name, _ := r.values["bucket"].(string); strings.HasSuffix(name, "--x-s3") {
 		return true
 	}
-	if !r.open(attribute) {
+	if !r.open("bucket") {
 		return false
 	}
-	address, _, ok := r.refers(attribute)
+	address, _, ok := r.refers("bucket")
 	return ok && r.plan.values[address] != nil && r.plan.values[address].Type == "aws_s3_directory_bucket"
 }
 
@@ -270,16 +270,16 @@ func (r planned) beside(kind, attribute, own string) (planned, bool) {
 
 // policyOf is the policy of a resource: its own attribute, or that of a resource
 // beside it, which wins, for the provider writes it last.
-func (r planned) policyOf(attribute, kind, link, own string) *policy.Node {
+func (r planned) policyOf(kind, link, own string) *policy.Node {
 	if other, ok := r.beside(kind, link, own); ok {
 		return other.document("policy")
 	}
-	if !r.configured(attribute) && (r.open(attribute) || r.speaksOf(kind, func(v map[string]any) bool {
+	if !r.configured("policy") && (r.open("policy") || r.speaksOf(kind, func(v map[string]any) bool {
 		return !isEmpty(r.values[own]) && v[link] == r.values[own]
 	})) {
 		return nil // the default, which the provider reads back; or what goes
 	}
-	return r.document(attribute)
+	return r.document("policy")
 }
 
 // configured reports whether the configuration says anything of an attribute. An
@@ -313,7 +313,7 @@ func bucketRule(r planned, add func(string, ...policy.Member)) {
 		m("OwnershipControls", r.ownership()), m("AccessControl", r.accessControl()), m("BucketEncryption", r.encryption()))
 	// An attribute of the bucket itself, of older configurations; the provider also
 	// reads back there what aws_s3_bucket_policy has written.
-	if document := r.policyOf("policy", "aws_s3_bucket_policy", "bucket", "bucket"); document != nil {
+	if document := r.policyOf("aws_s3_bucket_policy", "bucket", "bucket"); document != nil {
 		if _, beside := r.beside("aws_s3_bucket_policy", "bucket", "bucket"); !beside {
 			add("AWS::S3::BucketPolicy", m("Bucket", call("Ref", text(r.address, nowhere))), m("PolicyDocument", document))
 		}
