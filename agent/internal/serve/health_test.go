@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,6 +14,7 @@ import (
 func TestHealthFeedsOnlyWhileEveryPartAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
+		var mu sync.Mutex           // guards what follows
 		hung := make(chan struct{}) // closed while the part answers
 		close(hung)
 		slow := func(ctx context.Context) error {
@@ -24,8 +26,11 @@ func TestHealthFeedsOnlyWhileEveryPartAnswers(t *testing.T) {
 			}
 		}
 		blocks := func(ctx context.Context) error {
+			mu.Lock()
+			until := hung
+			mu.Unlock()
 			select {
-			case <-hung:
+			case <-until:
 				return nil
 			case <-ctx.Done():
 				return errors.New("no answer")
@@ -34,29 +39,47 @@ func TestHealthFeedsOnlyWhileEveryPartAnswers(t *testing.T) {
 		h := Health{{"slow", slow}, {"committer", blocks}}
 		var fed time.Time
 		var told [][]string
+		sinceFed := func() time.Duration {
+			mu.Lock()
+			defer mu.Unlock()
+			return time.Since(fed)
+		}
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			h.Feed(ctx, time.Minute, func() { fed = time.Now() }, func(parts []string) { told = append(told, parts) })
+			h.Feed(ctx, time.Minute, func() {
+				mu.Lock()
+				defer mu.Unlock()
+				fed = time.Now()
+			}, func(parts []string) {
+				mu.Lock()
+				defer mu.Unlock()
+				told = append(told, parts)
+			})
 		}()
 		for range 60 { // an hour
 			time.Sleep(time.Minute)
-			if late := time.Since(fed); late >= time.Minute {
+			if late := sinceFed(); late >= time.Minute {
 				t.Fatalf("fed %v ago", late)
 			}
 		}
+		mu.Lock()
 		hung = make(chan struct{})
+		mu.Unlock()
 		time.Sleep(3 * time.Minute)
-		if since := time.Since(fed); since < 2*time.Minute {
+		if since := sinceFed(); since < 2*time.Minute {
 			t.Errorf("fed %v ago though a part hangs", since)
 		}
 		close(hung)
 		time.Sleep(time.Minute)
-		if since := time.Since(fed); since >= time.Minute {
+		if since := sinceFed(); since >= time.Minute {
 			t.Errorf("fed %v ago, and all answer again", since)
 		}
-		if len(told) != 2 || !slices.Equal(told[0], []string{"committer"}) || told[1] != nil {
-			t.Errorf("told %q", told)
+		mu.Lock()
+		got := slices.Clone(told)
+		mu.Unlock()
+		if len(got) != 2 || !slices.Equal(got[0], []string{"committer"}) || got[1] != nil {
+			t.Errorf("told %q", got)
 		}
 		cancel()
 		<-done
