@@ -51,6 +51,23 @@ func waiting(s *scene) {
 	}
 }
 
+// leaveOne leaves the agent one descriptor, with which it answers.
+func (s *scene) leaveOne() {
+	pid := s.running.cmd.Process.Pid
+	open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	must(s.t, err)
+	used, limit := map[string]bool{}, uint64(0)
+	for _, one := range open {
+		used[one.Name()] = true
+	}
+	for free := 0; free < 1; limit++ {
+		if !used[fmt.Sprint(limit)] {
+			free++
+		}
+	}
+	must(s.t, unix.Prlimit(pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: limit, Max: 1024}, nil))
+}
+
 // problemStories are those of all kinds.
 var problemStories = map[courier.ProblemKind]problemStory{
 	courier.ProblemGate:          {more: "identity: {on_problem: wait}\n", before: func(s *scene) { s.server.SetIdentities() }},
@@ -60,7 +77,7 @@ var problemStories = map[courier.ProblemKind]problemStory{
 		s.t.Cleanup(func() { must(s.t, os.Chmod(s.path("out"), 0o755)) })
 	}},
 	courier.ProblemOutboxReplaced: {then: func(s *scene) {
-		must(s.t, os.Rename(s.path("out"), s.path("was")), os.Symlink("was", s.path("out")))
+		must(s.t, os.Mkdir(s.path("elsewhere"), 0o755), os.Rename(s.path("out"), s.path("was")), os.Symlink("elsewhere", s.path("out")))
 	}},
 	courier.ProblemFolderUnreadable: {modes: true, then: func(s *scene) {
 		must(s.t, os.Mkdir(s.path("out/closed"), 0))
@@ -75,10 +92,11 @@ var problemStories = map[courier.ProblemKind]problemStory{
 	courier.ProblemStoreSilent: {breaks: always(s3server.Fault{Name: s3server.Internal}), then: waiting},
 	courier.ProblemNotTheStore: {breaks: always(s3server.Fault{Name: s3server.Stranger}), then: waiting},
 	courier.ProblemMachine: {then: func(s *scene) {
-		open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", s.running.cmd.Process.Pid))
-		must(s.t, err)
-		must(s.t, unix.Prlimit(s.running.cmd.Process.Pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(len(open)), Max: 1024}, nil))
-		waiting(s)
+		s.server.BreakIdle()
+		for i := 0; i < 60 && !s.told().has(string(courier.ProblemMachine), ""); i++ { // connections that end free more
+			s.leaveOne()
+			s.write(fmt.Sprintf("during%d", i), []byte("x"))
+		}
 	}},
 	courier.ProblemJournal: {alone: true, before: func(s *scene) {
 		must(s.t, os.Mkdir(s.path("state"), 0o700))
