@@ -106,13 +106,8 @@ func newAuditPolicy(a *app) *cobra.Command {
 	return cmd
 }
 
-func runAuditPolicy(ctx context.Context, a *app, o *auditOptions) error {
-	if err := choice("--format", o.format, "text", "json", "sarif", "csv", "html"); err != nil {
-		return err
-	}
-	if o.evidence.verify != "" {
-		return runVerify(ctx, a, o)
-	}
+// check gathers the documents, and refuses flags that don't go together.
+func (o *auditOptions) check() error {
 	if !strings.HasPrefix(o.sources.Path, "/") || !strings.HasSuffix(o.sources.Path, "/") {
 		return usage("audit.bad-path", "got", o.sources.Path)
 	}
@@ -138,6 +133,19 @@ func runAuditPolicy(ctx context.Context, a *app, o *auditOptions) error {
 	}
 	if err := audit.CheckAllow(o.allow); err != nil {
 		return fail(badInput, err)
+	}
+	return nil
+}
+
+func runAuditPolicy(ctx context.Context, a *app, o *auditOptions) error {
+	if err := choice("--format", o.format, "text", "json", "sarif", "csv", "html"); err != nil {
+		return err
+	}
+	if o.evidence.verify != "" {
+		return runVerify(ctx, a, o)
+	}
+	if err := o.check(); err != nil {
+		return err
 	}
 	defer collectLate()()
 	waivers, err := o.accepted(a)
