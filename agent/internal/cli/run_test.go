@@ -335,7 +335,7 @@ func TestWhatLeavesTheOutboxLeavesQuarantine(t *testing.T) {
 	if code, _ := h.status(); code != 1 {
 		t.Errorf("status ends with %d", code)
 	}
-	if _, out, _ := h.run("en", "status", "--config", h.file("agent.yaml")); !strings.Contains(out, `/out/bad\xff': its name is not UTF-8`) || strings.Contains(out, "\n\n\n") {
+	if _, out, _ := h.run("en", "status", "--config", h.file("agent.yaml")); !strings.Contains(out, `/out/bad\xff: its name is not UTF-8`) || strings.Contains(out, "\n\n\n") {
 		t.Errorf("status says:\n%s", out)
 	}
 	if err := os.Rename(filepath.Join(h.file("out"), "bad\xff"), filepath.Join(h.file("out"), "mended")); err != nil {
