@@ -257,7 +257,7 @@ func TestTheAuditorsPolicyIsEnough(t *testing.T) {
 	attach(t, w, "reviewer", arn)
 	id, secret := w.key(t, "reviewer")
 	env := append(w.aws.ClientEnv(), "AWS_ACCESS_KEY_ID="+id, "AWS_SECRET_ACCESS_KEY="+secret)
-	args := []string{"audit-policy", "--bucket", w.bucket, "--prefix", "uploads/{name}/", "--format", "json"}
+	args := []string{"audit-policy", "--bucket", w.bucket, "--prefix", "uploads/{name}/", "--simulate", "--format", "json"}
 	for _, name := range []string{forCalls, forAgent, forKeys, forOthers} {
 		args = append(args, "--user", name)
 	}
