@@ -143,7 +143,7 @@ func Actions(service string) []Action {
 func Services() []string { return load().names }
 
 // Version of the action data.
-func Version() string { return load().version }
+func Version() string { return version() }
 
 // KeyType is AWS's type of a condition key of a service ("String", "ArrayOfString",
 // "Bool", "Numeric", "Date", "ARN", "IPAddress"…), and whether the catalogue has

@@ -1,6 +1,7 @@
 package catalogue
 
 import (
+	"bufio"
 	"bytes"
 	"compress/gzip"
 	_ "embed" // the data
@@ -22,7 +23,6 @@ var judged []byte
 
 // table is the unpacked data; its services are read one by one.
 type table struct {
-	version  string
 	names    []string
 	services map[string]*service
 	actions  []Action // of all services; each has its part of it, empty until it is read
@@ -41,20 +41,34 @@ type service struct {
 	byName map[string]int // without prefix, lower case; of most services nobody asks
 }
 
-// load unpacks the data once. The data is part of the program, so a fault in it
-// is a fault of the build and panics; a test reads all of it.
-var load = sync.OnceValue(func() *table {
+func unpack() io.Reader {
 	r, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {
 		panic(fmt.Errorf("read catalogue: %w", err))
 	}
+	return r
+}
+
+// version reads the first line alone: "agent version" needs no more.
+var version = sync.OnceValue(func() string {
+	line, err := bufio.NewReader(unpack()).ReadString('\n')
+	if err != nil {
+		panic(fmt.Errorf("read catalogue: %w", err))
+	}
+	return strings.TrimPrefix(strings.TrimSuffix(line, "\n"), "V ")
+})
+
+// load unpacks the data once. The data is part of the program, so a fault in it
+// is a fault of the build and panics; a test reads all of it.
+var load = sync.OnceValue(func() *table {
+	r := unpack()
 	var raw strings.Builder
 	raw.Grow(int(binary.LittleEndian.Uint32(packed[len(packed)-4:]))) // gzip ends with the size
 	if _, err := io.Copy(&raw, r); err != nil {
 		panic(fmt.Errorf("read catalogue: %w", err))
 	}
-	head, rest, _ := strings.Cut(raw.String(), "\nS ")
-	t := &table{version: strings.TrimPrefix(head, "V "), services: map[string]*service{}}
+	_, rest, _ := strings.Cut(raw.String(), "\nS ")
+	t := &table{services: map[string]*service{}}
 	for block := range strings.SplitSeq(rest, "\nS ") {
 		name, text, _ := strings.Cut(block, "\n")
 		t.names = append(t.names, name)
