@@ -44,7 +44,14 @@ func TestWhereItStandsDoesNotMatterOnceItIsDeployed(t *testing.T) {
 			want := judged(t, d.documents(set), sources.Access{ReadFile: d.read})
 			verdicts[Verdict(strings.Fields(want)[0])]++
 			for name, sel := range map[string]sources.Selection{"live": d.live(set), "all": d.all(), "export": d.export(t)} {
-				if got := judged(t, sel, sources.Access{ReadFile: d.read, AWS: d.aws}); got != want {
+				got := judged(t, sel, sources.Access{ReadFile: d.read, AWS: d.aws})
+				for range 2 {
+					// On a busy machine the local AWS loses an answer now and then; the audit says so, and is asked again.
+					if strings.Contains(got, string(sources.GapFailed)) {
+						got = judged(t, sel, sources.Access{ReadFile: d.read, AWS: d.aws})
+					}
+				}
+				if got != want {
 					t.Errorf("%s: %s\ndocuments: %s\n%s", name, got, want, d.texts())
 				}
 			}
