@@ -24,7 +24,9 @@ role's trust policy is asked as Roles Anywhere would have it asked.
 It also keeps the server off port 443, which it would take beside its own, and
 gives a multipart upload with CRC-64/NVME the checksum of the whole object, as
 S3 does ("Checking object integrity for data uploads": FULL_OBJECT only);
-MiniStack makes one of the parts' checksums and refuses the right one.
+MiniStack makes one of the parts' checksums and refuses the right one. And it
+keeps a connection for as many requests as come: after a thousand its server
+closes one of HTTP/2 under what is in flight.
 """
 
 import contextvars
@@ -36,6 +38,7 @@ import struct
 import sys
 import uuid
 
+from hypercorn.config import Config
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator
 from ministack.services import cloudtrail, iam, s3
@@ -274,5 +277,6 @@ iam_evaluator._first_match = with_variables(iam_evaluator._first_match)
 iam_actions.s3_service_context = with_s3_keys(iam_actions.s3_service_context)
 app._handle_s3_control_request = with_access_grants(app._handle_s3_control_request)
 app._port_is_bindable = lambda host, port: False
+Config.keep_alive_max_requests = sys.maxsize
 
 sys.exit(app.main())

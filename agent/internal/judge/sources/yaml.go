@@ -159,7 +159,7 @@ func (y *yamlReader) node(n *yaml.Node, depth int) *policy.Node {
 		case "!!null":
 			out.Kind, out.Text = policy.NullNode, "null"
 		}
-	case yaml.DocumentNode, yaml.AliasNode:
+	case yaml.DocumentNode, yaml.StreamNode, yaml.AliasNode:
 		return y.fault(at, NotYAML, "why", "")
 	}
 	return y.tag(n, out)
