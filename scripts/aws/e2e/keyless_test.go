@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -157,13 +158,12 @@ func TestAVMWithACertificateAndNoKey(t *testing.T) {
 	// A month passes at Roles Anywhere.
 	k.ahead.Store(int64(31 * 24 * time.Hour))
 	k.until("the session ends", func(context.Context) bool { return time.Now().After(k.service.Ends()) })
-	k.write("second")
-	k.waits(log)
+	last := k.waits(log)
 
 	// A new certificate for the same key, as at first. Here the month has not passed,
 	// so that it needs one day more of it.
 	k.types(strings.Replace(issue[2], "-days 30", "-days 62", 1) + ".new && mv vm-01.pem.new vm-01.pem")
-	k.arrives("second")
+	k.arrives(last)
 
 	// It is taken back. That Roles Anywhere heeds the list is AWS's; the list holds it.
 	for _, text := range begins("printf ", "touch ", "openssl ca ", "openssl ca ") {
@@ -304,20 +304,30 @@ func (k *keyless) until(what string, is func(context.Context) bool) {
 
 func (k *keyless) arrives(name string) {
 	k.t.Helper()
-	k.until(name+" arrives", func(ctx context.Context) bool {
-		_, err := k.s3.HeadObject(ctx, &s3.HeadObjectInput{Bucket: aws.String(keylessBucket), Key: aws.String("uploads/vm-01/" + name)})
-		return err == nil
-	})
+	k.until(name+" arrives", func(ctx context.Context) bool { return k.arrived(ctx, name) })
 }
 
-// waits holds what status and log say while no session is to be had.
-func (k *keyless) waits(log string) {
+func (k *keyless) arrived(ctx context.Context, name string) bool {
+	_, err := k.s3.HeadObject(ctx, &s3.HeadObjectInput{Bucket: aws.String(keylessBucket), Key: aws.String("uploads/vm-01/" + name)})
+	return err == nil
+}
+
+// waits writes a file and holds what status and log say while no session is to be had; it returns the file. On a busy
+// machine a session that was asked for before may still be handed out: a file that is sent with it is followed by another.
+func (k *keyless) waits(log string) string {
 	k.t.Helper()
+	n := 2
+	name := func() string { return fmt.Sprintf("file %d", n) }
+	k.write(name())
 	var status struct {
 		State    string
 		Problems []struct{ Kind string }
 	}
-	k.until("the agent says that it waits", func(context.Context) bool {
+	k.until("the agent says that it waits", func(ctx context.Context) bool {
+		if k.arrived(ctx, name()) {
+			n++
+			k.write(name())
+		}
 		out, _, _ := k.runAgent(k.t, k.env, "status", "--config", k.agentYAML, "--format", "json")
 		return json.Unmarshal([]byte(out), &status) == nil && status.State == "waiting"
 	})
@@ -334,6 +344,7 @@ func (k *keyless) waits(log string) {
 	if len(sentences) != 1 {
 		k.t.Errorf("it says so %d times:\n%s", len(sentences), text)
 	}
+	return name()
 }
 
 // revoked looks whether the list of the page holds the VM's certificate.

@@ -107,7 +107,11 @@ func (s *Service) createSession(r *http.Request) (map[string]any, error) {
 	if !known || !slices.Contains(roles, role) {
 		return nil, denied("the profile %q does not name the role %q", profile, role)
 	}
-	return s.session(r.Context(), certificate, role)
+	made, err := s.session(r.Context(), certificate, role)
+	if err == nil {
+		err = s.trusts(certificate, others) // its time may have ended meanwhile
+	}
+	return made, err
 }
 
 // trusts asks what a certificate must be (IAM Roles Anywhere User Guide, "Trust

@@ -61,7 +61,7 @@ func ParseWaivers(file string, data []byte) ([]WaiverRule, error) {
 	var syntax *yaml.LoadError
 	switch {
 	case errors.As(err, &syntax):
-		r.fault(sources.PlaceOf(syntax), WaiverSyntax, "reason", syntax.Message)
+		r.fault(sources.PlaceOf(data, syntax), WaiverSyntax, "reason", syntax.Message)
 	case err != nil, !errors.Is(documents.Decode(&second), io.EOF):
 		r.fault(policy.Position{Line: 1, Column: 1}, WaiverShape)
 	default:

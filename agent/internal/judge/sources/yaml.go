@@ -101,7 +101,7 @@ func syntax(file string, text []byte, err error) *policy.Error {
 	case !errors.As(err, &told):
 		return fault(file, policy.Position{Line: 1, Column: 1}, NotYAML, "why", err.Error())
 	case told.Mark.Line > 0:
-		return fault(file, PlaceOf(told), NotYAML, "why", told.Message)
+		return fault(file, PlaceOf(text, told), NotYAML, "why", told.Message)
 	}
 	// Of a byte that no text has the reader tells no place.
 	bad := bytes.IndexFunc(text, func(r rune) bool {
@@ -114,11 +114,15 @@ func syntax(file string, text []byte, err error) *policy.Error {
 }
 
 // PlaceOf is where a text stops being YAML: where the reader noticed; of a bracket that isn't closed and of a key without
-// a colon, which it notices later, where that begins.
-func PlaceOf(e *yaml.LoadError) policy.Position {
+// a colon, which it notices later, where that begins; of what is missing at the end, the last character.
+func PlaceOf(text []byte, e *yaml.LoadError) policy.Position {
 	at := e.Mark
 	if strings.Contains(e.ContextMsg, "flow") || strings.Contains(e.ContextMsg, "simple key") {
 		at = e.ContextMark
+	}
+	lines := strings.Split(strings.TrimRightFunc(string(text), unicode.IsSpace), "\n")
+	if last := len(lines); at.Line > last {
+		return policy.Position{Line: last, Column: max(utf8.RuneCountInString(lines[last-1]), 1)}
 	}
 	return policy.Position{Line: max(at.Line, 1), Column: max(at.Column, 1)}
 }
