@@ -49,7 +49,9 @@ func (k *keys) anywhere(ctx context.Context, stack string, of []uploader) (map[s
 }
 
 // addProfiles adds those of one stack. Only CloudFormation knows their ids.
-func (k *keys) addProfiles(ctx context.Context, client *cloudformation.Client, stack string, made *template, roles map[string]string, all map[string]anchored) error {
+func (k *keys) addProfiles(
+	ctx context.Context, client *cloudformation.Client, stack string, made *template, roles map[string]string, all map[string]anchored,
+) error {
 	profiles := made.profiles()
 	if len(profiles) == 0 {
 		return nil

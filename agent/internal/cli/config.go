@@ -249,7 +249,10 @@ type outboxJSON struct {
 }
 
 func newConfigJSON(c *config.Config) configJSON {
-	j := configJSON{Schema: "buzon/config/v1", File: c.File, Values: map[string]valueJSON{}, Tags: map[string]string{}, Outboxes: []outboxJSON{}, Excludes: outbox.BuiltinExcludes}
+	j := configJSON{
+		Schema: "buzon/config/v1", File: c.File, Values: map[string]valueJSON{}, Tags: map[string]string{}, Outboxes: []outboxJSON{},
+		Excludes: outbox.BuiltinExcludes,
+	}
 	for name, value := range c.Values() {
 		from := c.From(name)
 		j.Values[name] = valueJSON{Value: value, From: string(from.Kind), Place: from.Place()}

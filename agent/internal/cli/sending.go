@@ -71,14 +71,18 @@ func (s *sending) join(a *app, c *config.Config, j *journal.Journal, gated func(
 		options.Limiter = rate.NewLimiter(rate.Limit(c.Limits.Bandwidth), int(max(c.Limits.Bandwidth/10, 64<<10)))
 	}
 	var uploader *upload.Uploader
-	deps := courier.Deps{Journal: j, Gate: s.gate, OnGateResult: gated, Log: a.log, Failpoint: Failpoint, Meter: s.meter, OtherProblems: s.problems, FileLog: a.fileLog, Sender: func() courier.Sender {
-		if uploader == nil {
-			uploader = upload.New(s.gate.AWS(), options)
-		} else {
-			uploader.Use(s.gate.AWS())
-		}
-		return uploader
-	}}
+	deps := courier.Deps{
+		Journal: j, Gate: s.gate, OnGateResult: gated, Log: a.log, Failpoint: Failpoint, Meter: s.meter, OtherProblems: s.problems,
+		FileLog: a.fileLog,
+		Sender: func() courier.Sender {
+			if uploader == nil {
+				uploader = upload.New(s.gate.AWS(), options)
+			} else {
+				uploader.Use(s.gate.AWS())
+			}
+			return uploader
+		},
+	}
 	s.courier, err = courier.New(deps, a.courierSettings(c), s.outboxes)
 	return err
 }

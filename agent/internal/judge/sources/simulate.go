@@ -84,7 +84,9 @@ func grouped(all []Asked) [][]Asked {
 // simulate asks about requests of one resource and context; it is false where AWS can't be
 // asked at all.
 func (v *live) simulate(ctx context.Context, s *Subject, group []Asked) bool {
-	in := &iam.SimulatePrincipalPolicyInput{PolicySourceArn: &s.Set.Subject.ARN, ResourceArns: []string{group[0].Resource}, ContextEntries: entries(s.request(group[0].Context))}
+	in := &iam.SimulatePrincipalPolicyInput{
+		PolicySourceArn: &s.Set.Subject.ARN, ResourceArns: []string{group[0].Resource}, ContextEntries: entries(s.request(group[0].Context)),
+	}
 	for _, a := range group {
 		in.ActionNames = append(in.ActionNames, a.Action)
 	}
@@ -142,7 +144,8 @@ func Simulated(set *policy.Set) *policy.Set {
 			return false
 		case policy.BucketPolicy:
 			return set.Subject.Type != policy.User
-		case policy.Session, policy.Trust, policy.AccessPoint, policy.KeyPolicy, policy.KMSGrant, policy.ACL, policy.RCP, policy.ResourcePolicy, policy.LambdaPermission:
+		case policy.Session, policy.Trust, policy.AccessPoint, policy.KeyPolicy, policy.KMSGrant, policy.ACL, policy.RCP,
+			policy.ResourcePolicy, policy.LambdaPermission:
 		}
 		return true
 	})
@@ -179,8 +182,9 @@ var kinds = map[string]iamtypes.ContextKeyTypeEnum{
 	"aws:securetransport": iamtypes.ContextKeyTypeEnumBoolean, "aws:multifactorauthpresent": iamtypes.ContextKeyTypeEnumBoolean,
 	"aws:viaawsservice": iamtypes.ContextKeyTypeEnumBoolean, "aws:principalisawsservice": iamtypes.ContextKeyTypeEnumBoolean,
 	"aws:currenttime": iamtypes.ContextKeyTypeEnumDate, "aws:tokenissuetime": iamtypes.ContextKeyTypeEnumDate,
-	"aws:epochtime": iamtypes.ContextKeyTypeEnumNumeric, "aws:multifactorauthage": iamtypes.ContextKeyTypeEnumNumeric, "s3:signatureage": iamtypes.ContextKeyTypeEnumNumeric,
-	"s3:max-keys": iamtypes.ContextKeyTypeEnumNumeric, "aws:sourceip": iamtypes.ContextKeyTypeEnumIp, "aws:vpcsourceip": iamtypes.ContextKeyTypeEnumIp,
+	"aws:epochtime": iamtypes.ContextKeyTypeEnumNumeric, "aws:multifactorauthage": iamtypes.ContextKeyTypeEnumNumeric,
+	"s3:signatureage": iamtypes.ContextKeyTypeEnumNumeric,
+	"s3:max-keys":     iamtypes.ContextKeyTypeEnumNumeric, "aws:sourceip": iamtypes.ContextKeyTypeEnumIp, "aws:vpcsourceip": iamtypes.ContextKeyTypeEnumIp,
 }
 
 // entries are the keys of a request as the simulator takes them.

@@ -77,7 +77,8 @@ var rules = map[string]rule{
 	"aws_s3_bucket_server_side_encryption_configuration": nothing,
 	"aws_s3_bucket_acl":                                  nothing,
 	"aws_s3_access_point": func(r planned, add func(string, ...policy.Member)) {
-		add("AWS::S3::AccessPoint", m("Name", r.own("name")), m("Bucket", r.value("bucket")), m("Policy", r.policyOf("aws_s3control_access_point_policy", "access_point_arn", "arn")))
+		add("AWS::S3::AccessPoint", m("Name", r.own("name")), m("Bucket", r.value("bucket")),
+			m("Policy", r.policyOf("aws_s3control_access_point_policy", "access_point_arn", "arn")))
 	},
 	"aws_s3control_access_point_policy": nothing, // the access point's rule asks for it
 	"aws_kms_key": func(r planned, add func(string, ...policy.Member)) {
