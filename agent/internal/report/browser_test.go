@@ -15,28 +15,49 @@ import (
 // none asks for anything, in light and dark and as printed. BUZON_SHOTS names a folder
 // that keeps the pictures.
 func TestBrowserFindsNothing(t *testing.T) {
-	browser := os.Getenv("BUZON_BROWSER")
-	if browser == "" {
-		t.Skip("SKIPPED: BUZON_BROWSER is not set; scripts/browser/make prints it")
-	}
-	dir := t.TempDir()
-	args := []string{}
-	if shots := os.Getenv("BUZON_SHOTS"); shots != "" {
-		args = append(args, "-shots", shots)
-	}
+	b := newBrowser(t)
 	eachAudit(t, func(t *testing.T, p *locale.Printer, r *audit.Report, texts map[string][]byte) {
-		var b strings.Builder
-		if err := AuditHTML(&b, p, r, texts); err != nil {
+		var page strings.Builder
+		if err := AuditHTML(&page, p, r, texts); err != nil {
 			t.Fatal(err)
 		}
 		name := strings.NewReplacer(" ", "-", "/", "-").Replace(filepath.Base(t.Name()))
-		file := filepath.Join(dir, name+".html")
-		if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		args = append(args, file)
+		b.add(t, name, page.String())
 	})
-	if out, err := exec.Command(browser, args...).CombinedOutput(); err != nil {
+	b.open(t)
+}
+
+// browser opens pages in Chromium.
+type browser struct {
+	program, dir string
+	pages        []string
+}
+
+func newBrowser(t *testing.T) *browser {
+	t.Helper()
+	program := os.Getenv("BUZON_BROWSER")
+	if program == "" {
+		t.Skip("SKIPPED: BUZON_BROWSER is not set; scripts/browser/make prints it")
+	}
+	return &browser{program: program, dir: t.TempDir()}
+}
+
+func (b *browser) add(t *testing.T, name, page string) {
+	t.Helper()
+	file := filepath.Join(b.dir, name+".html")
+	if err := os.WriteFile(file, []byte(page), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	b.pages = append(b.pages, file)
+}
+
+func (b *browser) open(t *testing.T) {
+	t.Helper()
+	args := b.pages
+	if shots := os.Getenv("BUZON_SHOTS"); shots != "" {
+		args = append([]string{"-shots", shots}, b.pages...)
+	}
+	if out, err := exec.Command(b.program, args...).CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -1,9 +1,6 @@
 package report
 
 import (
-	"os"
-	"os/exec"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -14,10 +11,7 @@ import (
 
 // TestTheStatusPageInABrowser opens the page of an agent that is well, and of one that is not, in both languages.
 func TestTheStatusPageInABrowser(t *testing.T) {
-	browser := os.Getenv("BUZON_BROWSER")
-	if browser == "" {
-		t.Skip("SKIPPED: BUZON_BROWSER is not set; scripts/browser/make prints it")
-	}
+	b := newBrowser(t)
 	now := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 	well := statusWith()
 	well.State, well.Gate, well.LastSent = courier.StateSending, &courier.GateStatus{Open: true, Report: &gate.Report{Passed: true, Time: now}}, &now
@@ -31,26 +25,14 @@ func TestTheStatusPageInABrowser(t *testing.T) {
 	ill.Gate = &courier.GateStatus{Report: &gate.Report{Time: now}}
 	gone := statusWith()
 	gone.State = courier.StateStopped
-	dir := t.TempDir()
-	var pages []string
 	for _, lang := range locale.Languages {
 		for name, page := range map[string]struct {
 			s       courier.Status
 			minutes [60]int64
 		}{"well": {well, minutes}, "ill": {ill, [60]int64{}}, "stopped": {gone, [60]int64{59: 1}}} {
 			_, source := pageOf(t, lang, page.s, page.minutes)
-			file := filepath.Join(dir, "status-"+name+"-"+lang+".html")
-			if err := os.WriteFile(file, []byte(source), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			pages = append(pages, file)
+			b.add(t, "status-"+name+"-"+lang, source)
 		}
 	}
-	args := pages
-	if shots := os.Getenv("BUZON_SHOTS"); shots != "" {
-		args = append([]string{"-shots", shots}, pages...)
-	}
-	if out, err := exec.Command(browser, args...).CombinedOutput(); err != nil {
-		t.Errorf("%v\n%s", err, out)
-	}
+	b.open(t)
 }
